@@ -1,0 +1,100 @@
+// Package fault is the one error type that crosses package borders. A fault has
+// a code for machines, a text that may be shown to whoever asked, and an
+// optional cause for the log.
+//
+// An error that is not a fault is ours: its text is never shown, and it is
+// answered as Internal.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Code says what kind of refusal a fault is.
+type Code string
+
+// The codes, and with HTTPStatus the only place that maps them to HTTP.
+const (
+	Invalid           Code = "invalid"            // a field is missing or malformed
+	Unauthorized      Code = "unauthorized"       // the key or password is not usable
+	Forbidden         Code = "forbidden"          // the account may not act now
+	NotFound          Code = "not_found"          // nothing of the caller's has that id
+	Conflict          Code = "conflict"           // the state of things does not allow it
+	InsufficientFunds Code = "insufficient_funds" // the wallet is too small
+	MethodNotAllowed  Code = "method_not_allowed"
+	TooLarge          Code = "too_large"
+	RateLimited       Code = "rate_limited"
+	Unavailable       Code = "unavailable" // nothing was done; the same request may be repeated
+	Internal          Code = "internal"
+)
+
+// HTTPStatus returns the status that a code is answered with.
+func (c Code) HTTPStatus() int {
+	switch c {
+	case Forbidden:
+		return http.StatusForbidden
+	case MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case RateLimited:
+		return http.StatusTooManyRequests
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	case Internal:
+		return http.StatusInternalServerError
+	case Invalid, Unauthorized, NotFound, Conflict, InsufficientFunds:
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
+}
+
+// Error is a refusal with a text for its reader.
+type Error struct {
+	Code  Code
+	Text  string // public
+	Cause error  // for the log only
+}
+
+// New returns a fault without a cause.
+func New(code Code, text string) *Error {
+	return &Error{Code: code, Text: text}
+}
+
+// Newf is New with a format. Its arguments become public text.
+func Newf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// Wrap returns a fault that shows text and keeps cause for the log.
+func Wrap(code Code, text string, cause error) *Error {
+	return &Error{Code: code, Text: text, Cause: cause}
+}
+
+// Error returns the public text and, behind it, the cause.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return e.Text + ": " + e.Cause.Error()
+	}
+	return e.Text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Is reports whether err is a fault of that code.
+func Is(err error, code Code) bool {
+	var f *Error
+	return errors.As(err, &f) && f.Code == code
+}
+
+// From returns the fault inside err, or an Internal one that hides err's text.
+func From(err error) *Error {
+	var f *Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return Wrap(Internal, "Internal error", err)
+}

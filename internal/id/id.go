@@ -1,0 +1,79 @@
+// Package id makes the identifiers of the panel: a prefix that names the kind
+// and a ULID, as in ord_01J9Z4W6Y1Q2R3S4T5V6W7X8Y9. They sort by their time.
+package id
+
+import (
+	"crypto/rand"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/notpanel/notpanel/internal/clock"
+)
+
+// Prefix names the kind of thing an id belongs to.
+type Prefix string
+
+// The prefixes in use.
+const (
+	Account    Prefix = "acc_"
+	Wallet     Prefix = "wal_"
+	Transfer   Prefix = "trf_"
+	Key        Prefix = "key_"
+	Order      Prefix = "ord_"
+	Submission Prefix = "sub_"
+	Provider   Prefix = "prv_"
+	Category   Prefix = "cat_"
+	Request    Prefix = "req_"
+)
+
+// ulidLength is the number of characters of a ULID.
+const ulidLength = 26
+
+// source keeps ids of one millisecond in the order they were made.
+type source struct {
+	mu      sync.Mutex
+	entropy io.Reader
+}
+
+func (s *source) next() ulid.ULID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ms := ulid.Timestamp(clock.System())
+	u, err := ulid.New(ms, s.entropy)
+	if err == nil {
+		return u
+	}
+	// Monotonic entropy overflowed within the millisecond: take fresh entropy.
+	s.entropy = ulid.Monotonic(rand.Reader, 0)
+	return ulid.MustNew(ms, s.entropy)
+}
+
+//nolint:gochecknoglobals // one monotonic source for the process, guarded by its own lock
+var ids = &source{entropy: ulid.Monotonic(rand.Reader, 0)}
+
+// New returns a fresh id. Ids made by one process never repeat and sort in the
+// order they were made.
+func New(p Prefix) string { return string(p) + ids.next().String() }
+
+// Valid reports whether s has the form of an id with that prefix.
+func Valid(p Prefix, s string) bool {
+	rest, ok := strings.CutPrefix(s, string(p))
+	if !ok || len(rest) != ulidLength {
+		return false
+	}
+	_, err := ulid.ParseStrict(rest)
+	return err == nil
+}
+
+// Time returns the moment at which a valid id was made.
+func Time(p Prefix, s string) (time.Time, bool) {
+	u, err := ulid.ParseStrict(strings.TrimPrefix(s, string(p)))
+	if err != nil {
+		return time.Time{}, false
+	}
+	return ulid.Time(u.Time()).UTC(), true
+}
