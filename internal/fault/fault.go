@@ -86,14 +86,13 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Is reports whether err is a fault of that code.
 func Is(err error, code Code) bool {
-	var f *Error
-	return errors.As(err, &f) && f.Code == code
+	f, ok := errors.AsType[*Error](err)
+	return ok && f.Code == code
 }
 
 // From returns the fault inside err, or an Internal one that hides err's text.
 func From(err error) *Error {
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f
 	}
 	return Wrap(Internal, "Internal error", err)

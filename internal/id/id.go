@@ -33,27 +33,30 @@ const (
 // ulidLength is the number of characters of a ULID.
 const ulidLength = 26
 
-// source keeps ids of one millisecond in the order they were made.
+// source gives ids that grow, whatever the clock does.
 type source struct {
 	mu      sync.Mutex
+	now     clock.Clock
 	entropy io.Reader
+	ms      uint64 // the time in the last id
 }
 
 func (s *source) next() ulid.ULID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ms := ulid.Timestamp(clock.System())
-	u, err := ulid.New(ms, s.entropy)
+	// A clock that was set back must not make ids that sort before older ones.
+	s.ms = max(s.ms, ulid.Timestamp(s.now()))
+	u, err := ulid.New(s.ms, s.entropy)
 	if err == nil {
 		return u
 	}
-	// Monotonic entropy overflowed within the millisecond: take fresh entropy.
-	s.entropy = ulid.Monotonic(rand.Reader, 0)
-	return ulid.MustNew(ms, s.entropy)
+	// The entropy has no larger value in this millisecond: borrow from the next.
+	s.ms++
+	return ulid.MustNew(s.ms, s.entropy)
 }
 
 //nolint:gochecknoglobals // one monotonic source for the process, guarded by its own lock
-var ids = &source{entropy: ulid.Monotonic(rand.Reader, 0)}
+var ids = &source{now: clock.System, entropy: ulid.Monotonic(rand.Reader, 0)}
 
 // New returns a fresh id. Ids made by one process never repeat and sort in the
 // order they were made.
@@ -71,9 +74,9 @@ func Valid(p Prefix, s string) bool {
 
 // Time returns the moment at which a valid id was made.
 func Time(p Prefix, s string) (time.Time, bool) {
-	u, err := ulid.ParseStrict(strings.TrimPrefix(s, string(p)))
-	if err != nil {
+	if !Valid(p, s) {
 		return time.Time{}, false
 	}
+	u := ulid.MustParseStrict(strings.TrimPrefix(s, string(p)))
 	return ulid.Time(u.Time()).UTC(), true
 }

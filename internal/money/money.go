@@ -37,9 +37,9 @@ var (
 // String formats with a dot, at least two and at most six decimals: "0.50",
 // "0.27819". A negative amount has a leading minus sign.
 func (a Amount) String() string {
-	sign, u := "", uint64(a)
+	sign, u := "", uint64(a) //nolint:gosec // a negative amount is turned next
 	if a < 0 {
-		sign, u = "-", -uint64(a)
+		sign, u = "-", -u
 	}
 	frac := fmt.Sprintf("%06d", u%uint64(Unit))
 	frac = frac[:2] + strings.TrimRight(frac[2:], "0")
@@ -78,7 +78,8 @@ func Parse(s string) (Amount, error) {
 
 // ParseUp reads a decimal as another system may write it: exponents and any
 // number of decimals are accepted, and what is finer than a millionth is rounded
-// away from zero, so that a foreign price is never taken for less than it is.
+// away from zero, so that a foreign price, or a debt, is never taken for less
+// than it is.
 func ParseUp(s string) (Amount, error) {
 	mantissa, exponent := s, 0
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
@@ -88,8 +89,7 @@ func ParseUp(s string) (Amount, error) {
 			return 0, ErrMalformed
 		}
 	}
-	mantissa = strings.TrimPrefix(mantissa, "+")
-	digits, negative := strings.CutPrefix(mantissa, "-")
+	digits, negative := cutSign(mantissa)
 	whole, frac, _ := strings.Cut(digits, ".")
 	if whole+frac == "" || len(whole+frac) > 64 || !allDigits(whole) || !allDigits(frac) {
 		return 0, ErrMalformed
@@ -117,8 +117,7 @@ func ParseUp(s string) (Amount, error) {
 
 // smallExponent reads an exponent of at most two digits.
 func smallExponent(s string) (int, bool) {
-	digits := strings.TrimPrefix(s, "+")
-	digits, negative := strings.CutPrefix(digits, "-")
+	digits, negative := cutSign(s)
 	if digits == "" || len(digits) > 2 || !allDigits(digits) {
 		return 0, false
 	}
@@ -130,6 +129,14 @@ func smallExponent(s string) (int, bool) {
 		v = -v
 	}
 	return v, true
+}
+
+// cutSign takes one leading sign off.
+func cutSign(s string) (rest string, negative bool) {
+	if rest, negative = strings.CutPrefix(s, "-"); negative {
+		return rest, true
+	}
+	return strings.TrimPrefix(s, "+"), false
 }
 
 func allDigits(s string) bool {
@@ -159,7 +166,7 @@ func Refund(charge Amount, remains, quantity int64) Amount {
 	}
 	hi, lo := bits.Mul64(uint64(charge), uint64(remains))
 	q, _ := bits.Div64(hi, lo, uint64(quantity)) // remains < quantity, so q < charge
-	return Amount(q)
+	return Amount(q)                             //nolint:gosec // below charge
 }
 
 // Percent is a share in millionths of one percent: 20 % is 20_000_000.
@@ -187,11 +194,12 @@ func mulDivUp(a Amount, b, c int64) (Amount, error) {
 		return 0, ErrOverflow
 	}
 	q, rest := bits.Div64(hi, lo, uint64(c))
+	// Compared before one is added: the largest q would wrap to zero.
+	if q > uint64(Max) || (q == uint64(Max) && rest > 0) {
+		return 0, ErrOverflow
+	}
 	if rest > 0 {
 		q++
-	}
-	if q > uint64(Max) {
-		return 0, ErrOverflow
 	}
 	return Amount(q), nil
 }

@@ -1,0 +1,51 @@
+# Everything a contributor runs. `make` alone lists the targets.
+
+export CGO_ENABLED ?= 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LINTER  := bin/tools/golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-race lint fmt generate bench build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what the tests need (PostgreSQL's server, on Debian as root)
+	@scripts/setup.sh
+
+run: ## start a panel with demo data in notpanel-data
+	go run ./cmd/notpanel demo --data notpanel-data
+
+test: setup ## run all tests on SQLite and PostgreSQL
+	go test -timeout 25m ./...
+
+# The pure Go SQLite is ten times slower under the race detector, so these runs
+# use the C one.
+test-race: setup ## run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -tags cgosqlite -timeout 25m ./...
+
+lint: $(LINTER) ## check rules and formatting
+	$(LINTER) fmt --diff
+	$(LINTER) run ./...
+
+fmt: $(LINTER) ## format the code
+	$(LINTER) fmt
+
+generate: ## write generated files anew
+	go generate ./...
+
+bench: setup ## measure, and print the table beside the reference floors
+	go run ./bench
+
+# Without -buildvcs=false a tree that git refuses to read could not be built;
+# the version travels in main.version.
+build: ## build bin/notpanel
+	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/notpanel ./cmd/notpanel
+
+# The linter's dependencies stay out of our go.mod: tools/ is a module of its own.
+$(LINTER): tools/go.mod
+	@echo "building $@ (some minutes, once)"
+	@mkdir -p $(@D)
+	go -C tools build -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@

@@ -1,0 +1,268 @@
+// Package account holds who may use the panel: customers and staff, their
+// standing and their tier.
+//
+// It knows the ledger, because an account comes with its wallets. It does not
+// know keys, orders or pages.
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/epoch"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// State says whether an account may act.
+type State string
+
+// The states.
+const (
+	Active    State = "active"
+	Suspended State = "suspended"
+)
+
+// Tier is a customer's price and limit class.
+type Tier string
+
+// The tiers.
+const (
+	Standard Tier = "standard"
+	Reseller Tier = "reseller"
+	Agency   Tier = "agency"
+)
+
+// Role says what an account may do beside ordering.
+type Role string
+
+// The roles.
+const (
+	Customer Role = "customer"
+	Owner    Role = "owner"
+)
+
+// Account is a person or a business with wallets.
+type Account struct {
+	ID        string
+	Email     string
+	State     State
+	Tier      Tier
+	Role      Role
+	CreatedAt time.Time
+}
+
+// Bounds of a password, in bytes: shorter ones are guessed, longer ones only
+// cost time.
+const (
+	minPassword = 10
+	maxPassword = 256
+	maxEmail    = 254
+)
+
+// Store keeps accounts.
+type Store struct{ db *db.DB }
+
+// NewStore returns the accounts of d.
+func NewStore(d *db.DB) *Store { return &Store{db: d} }
+
+// hashParams take about 40 ms and 19 MiB (OWASP's first choice for argon2id).
+//
+//nolint:gochecknoglobals // a constant that Go can't spell as one
+var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// Create adds an account with its two wallets. The e-mail address is kept in
+// lower case and is unique.
+func (s *Store) Create(ctx context.Context, email, password string, role Role, actor string) (Account, error) {
+	email, err := normalEmail(email)
+	if err != nil {
+		return Account{}, err
+	}
+	if len(password) < minPassword || len(password) > maxPassword {
+		return Account{}, fault.Newf(fault.Invalid, "password must have between %d and %d characters", minPassword, maxPassword)
+	}
+	if role != Customer && role != Owner {
+		return Account{}, fault.Newf(fault.Invalid, "role must be %s or %s", Customer, Owner)
+	}
+	hash, err := argon2id.CreateHash(password, hashParams)
+	if err != nil {
+		return Account{}, fmt.Errorf("hash password: %w", err)
+	}
+	a := Account{ID: id.New(id.Account), Email: email, State: Active, Tier: Standard, Role: role}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		a.CreatedAt = tx.Now
+		created, err := tx.ExecOne(`
+			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING`,
+			a.ID, a.Email, hash, string(a.State), string(a.Tier), string(a.Role), db.At(tx.Now))
+		if err != nil {
+			return fmt.Errorf("create account: %w", err)
+		}
+		if !created {
+			return fault.Newf(fault.Conflict, "an account with the e-mail address %s exists already", a.Email)
+		}
+		if err := ledger.CreateWallets(tx, a.ID); err != nil {
+			return err
+		}
+		return Record(tx, actor, "account.create", a.ID, a.Email+" as "+string(role))
+	})
+	return a, err
+}
+
+func normalEmail(email string) (string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > maxEmail {
+		return "", fault.New(fault.Invalid, "email must be a plain address such as name@example.com")
+	}
+	return email, nil
+}
+
+// CheckPassword reports whether password is the account's.
+func (s *Store) CheckPassword(ctx context.Context, accountID, password string) (bool, error) {
+	var hash string
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT password_hash FROM accounts WHERE id = $1`, accountID).Scan(&hash)
+	})
+	if err != nil {
+		return false, fmt.Errorf("password of %s: %w", accountID, err)
+	}
+	return argon2id.ComparePasswordAndHash(password, hash)
+}
+
+const columns = `id, email, state, tier, role, created_at`
+
+func scan(s db.Scanner) (a Account, err error) {
+	err = s.Scan(&a.ID, &a.Email, &a.State, &a.Tier, &a.Role, db.Time(&a.CreatedAt))
+	return a, err
+}
+
+// Find returns the account with that id or e-mail address.
+func (s *Store) Find(ctx context.Context, idOrEmail string) (a Account, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		a, err = find(tx, idOrEmail)
+		return err
+	})
+	return a, err
+}
+
+func find(tx *db.Tx, idOrEmail string) (Account, error) {
+	a, err := scan(tx.QueryRow(`SELECT `+columns+` FROM accounts WHERE id = $1 OR email = $2`,
+		idOrEmail, strings.ToLower(idOrEmail)))
+	if errors.Is(err, db.ErrNoRows) {
+		return a, fault.Newf(fault.NotFound, "no account %s: `notpanel account list` shows them", idOrEmail)
+	}
+	return a, err
+}
+
+// Listed is an account beside its balances.
+type Listed struct {
+	Account
+	Balance money.Amount
+}
+
+// List returns up to limit accounts after the id, oldest first.
+func (s *Store) List(ctx context.Context, afterID string, limit int) (all []Listed, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, func(r db.Scanner) (l Listed, err error) {
+			err = r.Scan(&l.ID, &l.Email, &l.State, &l.Tier, &l.Role, db.Time(&l.CreatedAt), &l.Balance)
+			return l, err
+		}, `
+			SELECT a.id, a.email, a.state, a.tier, a.role, a.created_at, w.balance
+			FROM accounts a JOIN wallets w ON w.account_id = a.id AND w.mode = 'live'
+			WHERE a.id > $1 ORDER BY a.id LIMIT $2`, afterID, limit)
+		return err
+	})
+	return all, err
+}
+
+// SetState suspends or resumes an account. Every node knows at its next request.
+func (s *Store) SetState(ctx context.Context, idOrEmail string, to State, actor string) (Account, error) {
+	return s.change(ctx, idOrEmail, "account."+string(to), actor, func(tx *db.Tx, a *Account) error {
+		a.State = to
+		_, err := tx.Exec(`UPDATE accounts SET state = $2 WHERE id = $1`, a.ID, string(to))
+		return err
+	})
+}
+
+// SetTier moves an account to a tier.
+func (s *Store) SetTier(ctx context.Context, idOrEmail string, to Tier, actor string) (Account, error) {
+	switch to {
+	case Standard, Reseller, Agency:
+	default:
+		return Account{}, fault.Newf(fault.Invalid, "tier must be %s, %s or %s", Standard, Reseller, Agency)
+	}
+	return s.change(ctx, idOrEmail, "account.tier."+string(to), actor, func(tx *db.Tx, a *Account) error {
+		a.Tier = to
+		_, err := tx.Exec(`UPDATE accounts SET tier = $2 WHERE id = $1`, a.ID, string(to))
+		return err
+	})
+}
+
+// change runs one update of an account, records it and moves the epoch.
+func (s *Store) change(ctx context.Context, idOrEmail, action, actor string, update func(*db.Tx, *Account) error) (a Account, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if a, err = find(tx, idOrEmail); err != nil {
+			return err
+		}
+		if err := update(tx, &a); err != nil {
+			return fmt.Errorf("%s: %w", action, err)
+		}
+		if err := Record(tx, actor, action, a.ID, a.Email); err != nil {
+			return err
+		}
+		return epoch.MoveAuth(tx)
+	})
+	return a, err
+}
+
+// Credit adds money to an account's live wallet by an operator's decision and
+// returns the new balance. A negative amount takes money away, down to zero.
+func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amount, reason, actor string) (balance money.Amount, err error) {
+	if amount == 0 {
+		return 0, fault.New(fault.Invalid, "amount must not be zero")
+	}
+	if strings.TrimSpace(reason) == "" {
+		return 0, fault.New(fault.Invalid, "reason must not be empty")
+	}
+	ref := id.New(id.Transfer)
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		a, err := find(tx, idOrEmail)
+		if err != nil {
+			return err
+		}
+		walletID, err := ledger.WalletID(tx, a.ID, ledger.Live)
+		if err != nil {
+			return err
+		}
+		book, err := ledger.Open(tx, walletID)
+		if err != nil {
+			return err
+		}
+		move := ledger.Transfer{
+			Kind: ledger.Credit, Ref: ref, Debit: ledger.Adjustment.Account(ledger.Live), Credit: walletID,
+			Amount: amount, Memo: reason, Actor: actor,
+		}
+		if amount < 0 {
+			move.Debit, move.Credit, move.Amount = move.Credit, move.Debit, -amount
+		}
+		if err := book.Move(move); err != nil {
+			return err
+		}
+		balance = book.Wallet(walletID).Balance
+		if err := book.Flush(); err != nil {
+			return err
+		}
+		return Record(tx, actor, "account.credit", a.ID, amount.String()+" "+reason)
+	})
+	return balance, err
+}

@@ -1,0 +1,170 @@
+package apikey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/secret"
+)
+
+// maxValue is where a value that came in is cut before it is hashed, in bytes.
+const maxValue = 128
+
+// maxCached bounds the keys kept in memory; above it the cache starts anew.
+const maxCached = 20_000
+
+// ErrUnusable answers every value that is not a usable key: missing, malformed,
+// unknown, revoked or expired look the same and cost the same.
+//
+//nolint:gochecknoglobals // a constant that Go can't spell as one
+var ErrUnusable = fault.New(fault.Unauthorized, "Invalid API key")
+
+// Principal is who a request acts for.
+type Principal struct {
+	KeyID     string
+	AccountID string
+	WalletID  string
+	Mode      Mode
+	Dialect   Dialect
+	State     account.State
+	Tier      account.Tier
+
+	expiresAt time.Time
+	readAt    int64 // the auth epoch it was read at
+}
+
+// Authenticator recognises keys. What it knows it keeps in memory together with
+// the epoch it was read at, and uses it only while that epoch is current.
+type Authenticator struct {
+	db    *db.DB
+	ring  *secret.Ring
+	now   clock.Clock
+	looks atomic.Int64
+
+	mu    sync.Mutex
+	known map[string]Principal // by hash
+	used  map[string]time.Time // key id → last use not yet written
+}
+
+// NewAuthenticator returns an Authenticator of d's keys.
+func NewAuthenticator(d *db.DB, ring *secret.Ring, now clock.Clock) *Authenticator {
+	return &Authenticator{db: d, ring: ring, now: now, known: map[string]Principal{}, used: map[string]time.Time{}}
+}
+
+// Lookups counts the look-ups in the database. A refused value costs exactly
+// one, whatever is wrong with it.
+func (a *Authenticator) Lookups() int64 { return a.looks.Load() }
+
+// Authenticate returns who value belongs to, or ErrUnusable. The auth epoch must
+// come from a read that began after the request's body had arrived.
+func (a *Authenticator) Authenticate(ctx context.Context, value string, auth int64) (Principal, error) {
+	hashes := a.ring.HashAPIKey(value[:min(len(value), maxValue)])
+	now := a.now()
+	if p, ok := a.cached(hashes, auth, now); ok {
+		a.noteUse(p.KeyID, now)
+		return p, nil
+	}
+	p, hash, err := a.lookUp(ctx, hashes)
+	if err != nil {
+		return Principal{}, err
+	}
+	if !p.usable(now) {
+		return Principal{}, ErrUnusable
+	}
+	a.keep(hash, p)
+	a.noteUse(p.KeyID, now)
+	return p, nil
+}
+
+func (p Principal) usable(now time.Time) bool {
+	return p.expiresAt.IsZero() || p.expiresAt.After(now)
+}
+
+// cached returns a known key while it can be used. A key that has expired since
+// it was cached takes the way of every refused value.
+func (a *Authenticator) cached(hashes []string, auth int64, now time.Time) (Principal, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, h := range hashes {
+		if p, ok := a.known[h]; ok && p.readAt >= auth && p.usable(now) {
+			return p, true
+		}
+	}
+	return Principal{}, false
+}
+
+// lookUp reads the key and the epoch it is valid at in one statement.
+func (a *Authenticator) lookUp(ctx context.Context, hashes []string) (p Principal, hash string, err error) {
+	a.looks.Add(1)
+	err = a.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`
+			SELECT k.hash, k.id, k.account_id, w.id, k.mode, k.dialect, a.state, a.tier, k.expires_at, e.auth
+			FROM api_keys k
+			JOIN accounts a ON a.id = k.account_id
+			JOIN wallets w ON w.account_id = k.account_id AND w.mode = k.mode
+			JOIN epochs e ON e.id = 1
+			WHERE k.hash = ANY($1) AND k.revoked_at IS NULL`, hashes).
+			Scan(&hash, &p.KeyID, &p.AccountID, &p.WalletID, &p.Mode, &p.Dialect, &p.State, &p.Tier, db.Time(&p.expiresAt), &p.readAt)
+	})
+	if errors.Is(err, db.ErrNoRows) {
+		return p, "", ErrUnusable
+	}
+	if err != nil {
+		return p, "", fault.Wrap(fault.Unavailable, "Temporarily unavailable", fmt.Errorf("look up key: %w", err))
+	}
+	return p, hash, nil
+}
+
+func (a *Authenticator) keep(hash string, p Principal) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.known) >= maxCached {
+		a.known = map[string]Principal{}
+	}
+	a.known[hash] = p
+}
+
+func (a *Authenticator) noteUse(keyID string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used[keyID] = now
+}
+
+// WriteUses stores when keys were last used. It moves no epoch: nobody's rights
+// depend on it.
+func (a *Authenticator) WriteUses(ctx context.Context) error {
+	a.mu.Lock()
+	used := a.used
+	a.used = map[string]time.Time{}
+	a.mu.Unlock()
+	if len(used) == 0 {
+		return nil
+	}
+	rows := make([][]any, 0, len(used))
+	for keyID, at := range used {
+		rows = append(rows, []any{keyID, db.At(at)})
+	}
+	return a.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.ExecMany(`UPDATE api_keys SET last_used_at = $2 WHERE id = $1`, rows)
+	})
+}
+
+// NoteInURL marks that a key's value was sent in a URL, where it may stand in
+// logs: its owner sees the warning beside the key.
+func (a *Authenticator) NoteInURL(ctx context.Context, keyID string) error {
+	return a.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`
+			UPDATE api_keys SET seen_in_url_at = $2
+			WHERE id = $1 AND (seen_in_url_at IS NULL OR seen_in_url_at < $3)`,
+			keyID, db.At(tx.Now), db.At(tx.Now.Add(-time.Hour)))
+		return err
+	})
+}

@@ -1,0 +1,103 @@
+package apiv2
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/notpanel/notpanel/internal/fault"
+)
+
+// answer is what goes out: the status, a body and how it is to be read.
+type answer struct {
+	status     int
+	body       []byte
+	plain      bool // text, not JSON
+	allow      string
+	retryAfter int // seconds; 0 is none
+}
+
+// write sends the answer.
+func (a answer) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if a.plain {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.allow != "" {
+		h.Set("Allow", a.allow)
+	}
+	if a.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(a.retryAfter))
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the client is gone if this fails, and there is nobody left to tell
+}
+
+// ok answers with a value as compact JSON.
+func ok(v any) answer { return answer{status: http.StatusOK, body: encode(v)} }
+
+// encode writes compact JSON without escapes for HTML and without a line's end.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return []byte(`{"error":"Internal error"}`) // only values of this package come here; none fails
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// errorBody is the body of every error: one field.
+type errorBody struct {
+	Error string `json:"error"`
+}
+
+// refuse answers with a fault in the native form.
+func refuse(f *fault.Error) answer {
+	a := answer{status: f.Code.HTTPStatus(), body: encode(errorBody{f.Text})}
+	switch f.Code {
+	case fault.MethodNotAllowed:
+		a.allow = http.MethodPost
+	case fault.Unavailable:
+		a.retryAfter = 1
+	default:
+	}
+	return a
+}
+
+// text answers in plain text, for clients that take any JSON for a final word.
+func text(status int, f *fault.Error) answer {
+	a := refuse(f)
+	a.status, a.body, a.plain = status, []byte(f.Text), true
+	return a
+}
+
+// member is a name and value of an object that keeps its order.
+type member struct {
+	name  string
+	value any
+}
+
+// ordered is a JSON object with its members in the given order.
+type ordered []member
+
+// MarshalJSON writes the members one after the other.
+func (o ordered) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(encode(m.name))
+		b.WriteByte(':')
+		b.Write(encode(m.value))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}

@@ -1,0 +1,222 @@
+// Package apiv2 is the wire of the v2 reseller API: it reads a request, calls the
+// domain and writes the answer. It holds no rule of business and no SQL.
+//
+// docs/api-v2.md describes the contract; the golden files in testdata hold its
+// bytes.
+package apiv2
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/epoch"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+)
+
+// Deps are what the API calls.
+type Deps struct {
+	Keys     *apikey.Authenticator
+	Epochs   *epoch.Reader
+	Catalog  *catalog.Cache
+	Placer   *order.Placer
+	Orders   *order.Store
+	Cancel   *order.Canceller
+	Balance  func(ctx context.Context, walletID string) (money.Amount, error)
+	Currency string
+	Log      *slog.Logger
+	// Observe is told the action and the status of every answer; may be nil.
+	Observe func(action string, status int)
+}
+
+// API answers requests to the endpoint.
+type API struct {
+	Deps
+
+	services servicesAnswer
+}
+
+// New returns the API.
+func New(d Deps) *API {
+	if d.Observe == nil {
+		d.Observe = func(string, int) {}
+	}
+	return &API{Deps: d}
+}
+
+// call is a request with a usable key.
+type call struct {
+	*input
+
+	ctx   context.Context //nolint:containedctx // a call lives as long as its request
+	who   apikey.Principal
+	epoch epoch.Epochs
+}
+
+// scope is whose orders the call may see.
+func (c *call) scope() order.Scope {
+	return order.Scope{AccountID: c.who.AccountID, Mode: c.who.Mode}
+}
+
+// Errors of the order in which a request is checked.
+//
+//nolint:gochecknoglobals // constants that Go can't spell as such
+var (
+	errMethod      = fault.New(fault.MethodNotAllowed, "Method not allowed: use POST")
+	errKeyInQuery  = fault.New(fault.Invalid, "Send the key in the body, never in the URL")
+	errContentType = fault.New(fault.Invalid, "Content-Type must be application/x-www-form-urlencoded or multipart/form-data")
+	errSuspended   = fault.New(fault.Forbidden, "Account suspended")
+)
+
+// ServeHTTP answers one request: body, key, account, action, fields, in this order.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := id.New(id.Request)
+	w.Header().Set("X-Request-Id", requestID)
+	action, answer := a.serve(r, requestID)
+	answer.write(w)
+	a.Observe(action, answer.status)
+}
+
+// serve returns the action's name, for metrics, and the answer.
+func (a *API) serve(r *http.Request, requestID string) (action string, out answer) {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		return "none", refuse(errMethod)
+	}
+	in, err := read(r)
+	if err != nil {
+		return "none", refuse(fault.From(err))
+	}
+	c, err := a.authenticate(r.Context(), in)
+	if err != nil {
+		return "none", beforeKey(in, fault.From(err))
+	}
+	if err := a.native(c); err != nil {
+		return "none", refuse(fault.From(err))
+	}
+	handle, known := a.actions()[in.get("action")]
+	if !known {
+		return "unknown", refuse(unknownAction(in.get("action")))
+	}
+	v, err := handle(c)
+	if err == nil {
+		return in.get("action"), ok(v)
+	}
+	f := fault.From(err)
+	if f.Code == fault.Internal || f.Code == fault.Unavailable {
+		a.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request", requestID),
+			slog.String("action", in.get("action")), slog.Any("error", err))
+	}
+	return in.get("action"), refuse(f)
+}
+
+// authenticate finds out who calls. The epoch is learnt after the body has
+// arrived, so a key revoked before is refused.
+func (a *API) authenticate(ctx context.Context, in *input) (*call, error) {
+	epochs, err := a.Epochs.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := in.either("key")
+	who, err := a.Keys.Authenticate(ctx, key, epochs.Auth)
+	if err != nil {
+		if _, sent := in.body["key"]; in.method == http.MethodGet && !sent && !in.keyInQuery {
+			return nil, errMethod // nobody tried a key: somebody opened the address
+		}
+		return nil, err
+	}
+	return &call{input: in, ctx: ctx, who: who, epoch: epochs}, nil
+}
+
+// beforeKey answers while the caller's dialect is not known. A poll of an order
+// gets plain text, for clients of the classic dialect take an error in JSON for
+// the order's end.
+func beforeKey(in *input, f *fault.Error) answer {
+	poll := isPoll(in)
+	switch {
+	case f.Code == fault.Unauthorized && poll:
+		return text(http.StatusUnauthorized, f)
+	case f.Code == fault.Unavailable && (poll || strings.EqualFold(in.either("action"), "add") && in.either("request_id") == ""):
+		return text(http.StatusServiceUnavailable, f)
+	}
+	return refuse(f)
+}
+
+// isPoll reports a question about an order or refill by its classic number.
+func isPoll(in *input) bool {
+	switch strings.ToLower(in.either("action")) {
+	case "status", "refill_status", "orders", "statuses", "multi_status", "multi-status":
+	default:
+		return false
+	}
+	for _, name := range []string{"order", "orders", "refill", "refills"} {
+		for token := range strings.SplitSeq(in.either(name), ",") {
+			token = strings.TrimSpace(token)
+			if token != "" && strings.IndexFunc(token, func(r rune) bool { return r < '0' || r > '9' }) < 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// native refuses what the native dialect does not allow.
+func (a *API) native(c *call) error {
+	if c.keyInQuery {
+		if err := a.Keys.NoteInURL(c.ctx, c.who.KeyID); err != nil {
+			a.Log.LogAttrs(c.ctx, slog.LevelError, "key in URL not noted", slog.String("key", c.who.KeyID), slog.Any("error", err))
+		}
+	}
+	switch {
+	case c.method != http.MethodPost:
+		return errMethod
+	case c.keyInQuery:
+		return errKeyInQuery
+	case c.form == jsonObject || c.form == otherForm && c.problem == nil:
+		return errContentType
+	case c.problem != nil:
+		return c.problem
+	case c.who.State != account.Active:
+		return errSuspended
+	}
+	if err := c.checkText(); err != nil {
+		return err
+	}
+	if c.get("action") == "" {
+		return order.Missing("action")
+	}
+	return nil
+}
+
+// actionNames lists the actions in the order in which they are documented.
+//
+//nolint:gochecknoglobals // a table
+var actionNames = []string{"services", "add", "status", "cancel", "balance", "order"}
+
+// handler carries out an action and returns what is answered as JSON.
+type handler func(*call) (any, error)
+
+func (a *API) actions() map[string]handler {
+	return map[string]handler{
+		"services": a.listServices,
+		"add":      a.add,
+		"status":   a.status,
+		"cancel":   a.cancel,
+		"balance":  a.balance,
+		"order":    a.order,
+	}
+}
+
+// unknownAction names the action, cut short, and those there are.
+func unknownAction(name string) *fault.Error {
+	const most = 64
+	runes := []rune(name)
+	return fault.Newf(fault.Invalid, "Unknown action: %s. Available actions: %s",
+		string(runes[:min(len(runes), most)]), strings.Join(actionNames, ", "))
+}

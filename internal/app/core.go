@@ -1,0 +1,85 @@
+// Package app is the composition root: it builds everything from the settings,
+// runs it until it is told to stop, and ends it in order.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/secret"
+)
+
+// Core is the domain on an open database: what the server and every command use.
+type Core struct {
+	DB        *db.DB
+	Ring      *secret.Ring
+	Currency  string
+	Accounts  *account.Store
+	Keys      *apikey.Store
+	Catalog   *catalog.Store
+	Providers *provider.Store
+	Orders    *order.Store
+	Settler   *fulfil.Settler
+}
+
+// CoreOptions say how a Core is opened.
+type CoreOptions struct {
+	// Migrate brings the schema up to date; without it an outdated one is refused.
+	Migrate bool
+	// Database are the database's own options.
+	Database db.Options
+}
+
+// OpenCore opens the database, checks its schema and the panel's key.
+func OpenCore(ctx context.Context, s config.Storage, o CoreOptions) (*Core, error) {
+	if err := s.Load(); err != nil {
+		return nil, err
+	}
+	d, err := db.Open(ctx, s.DatabaseURL, o.Database)
+	if err != nil {
+		return nil, err
+	}
+	c, err := buildCore(ctx, d, s, o)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return c, nil
+}
+
+func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (*Core, error) {
+	if o.Migrate {
+		if _, err := d.Migrate(ctx); err != nil {
+			return nil, fmt.Errorf("bring the schema up to date: %w", err)
+		}
+	} else if err := d.CheckSchema(ctx); err != nil {
+		return nil, err
+	}
+	ring, err := openRing(ctx, d, s)
+	if err != nil {
+		return nil, err
+	}
+	c := &Core{
+		DB: d, Ring: ring,
+		Accounts: account.NewStore(d), Keys: apikey.NewStore(d, ring), Catalog: catalog.NewStore(d),
+		Providers: provider.NewStore(d, ring), Orders: order.NewStore(d), Settler: fulfil.NewSettler(d),
+	}
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the panel's settings: %w", err)
+	}
+	return c, nil
+}
+
+// Close closes the database.
+func (c *Core) Close() error { return c.DB.Close() }

@@ -1,0 +1,311 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
+)
+
+const (
+	demoActor    = "demo"
+	demoProvider = "Simulator"
+	demoCustomer = "customer@example.com"
+	demoBalance  = 100 * money.Unit
+	demoMarkup   = "20%"
+	// demoTimeout is the demo's time-out of add: nobody waits a minute to see one.
+	demoTimeout = 5 * time.Second
+	// demoReady bounds the wait for the seeded orders to come to rest.
+	demoReady = 25 * time.Second
+)
+
+// DemoOptions are the settings of the demo.
+type DemoOptions struct {
+	Dir       string
+	Listen    string
+	OpsListen string
+	Public    bool
+	PublicURL string
+	Log       *slog.Logger
+	Progress  func(text string)
+}
+
+// Demo is a panel and a simulated provider in one process.
+type Demo struct {
+	*Server
+
+	simulator *Simulator
+	secrets   demoSecrets
+	first     *catalog.Service // a service to try
+}
+
+// demoSecrets are kept in the data folder, for a key's value is nowhere else.
+type demoSecrets struct {
+	SimulatorKey string `json:"simulator_key"`
+	NativeKey    string `json:"native_key"`
+	TestKey      string `json:"test_key"`
+}
+
+// DemoReady is the demo's ready file. What does not work yet is left out.
+type DemoReady struct {
+	URL    string   `json:"url"`
+	OpsURL string   `json:"ops_url,omitempty"`
+	Keys   demoKeys `json:"keys"`
+}
+
+type demoKeys struct {
+	Native string `json:"native"`
+	Test   string `json:"test"`
+}
+
+// StartDemo starts everything, seeds an empty folder and returns when the seeded
+// orders rest.
+func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	d := &Demo{}
+	if err := d.start(ctx, o); err != nil {
+		return nil, errors.Join(err, d.Stop(context.WithoutCancel(ctx)))
+	}
+	return d, nil
+}
+
+func (o DemoOptions) check() error {
+	host, _, err := net.SplitHostPort(o.Listen)
+	switch {
+	case err != nil:
+		return errors.New("--listen must be HOST:PORT, such as 127.0.0.1:8080")
+	case !config.IsLoopbackHost(host) && !o.Public:
+		return errors.New("the demo serves this machine only: add --public if its play money may be seen by others")
+	}
+	return nil
+}
+
+func (d *Demo) start(ctx context.Context, o DemoOptions) error {
+	fresh, err := d.loadSecrets(o.Dir)
+	if err != nil {
+		return err
+	}
+	d.simulator, err = StartSimulator(ctx, SimulatorOptions{Listen: "127.0.0.1:0", Dir: o.Dir, Key: d.secrets.SimulatorKey})
+	if err != nil {
+		return err
+	}
+	settings := config.Serve{
+		Storage:  config.Storage{DatabaseURL: "sqlite:" + filepath.Join(o.Dir, "panel.db")},
+		Outbound: config.Outbound{OutboundAllow: "127.0.0.0/8,::1/128", ProviderTimeout: demoTimeout},
+		Listen:   o.Listen, OpsListen: o.OpsListen, PublicURL: o.PublicURL, AutoMigrate: true, Dev: !o.Public,
+	}
+	if d.Server, err = NewServer(ctx, settings, o.Log); err != nil {
+		return err
+	}
+	d.Start()
+	o.Progress("the panel listens at " + d.URL())
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	if fresh {
+		o.Progress("a customer gets " + demoBalance.String() + " and places one order for every outcome")
+		if err := d.seed(ctx, o.Dir); err != nil {
+			return fmt.Errorf("seed the demo: %w", err)
+		}
+	}
+	return d.rest(ctx)
+}
+
+// loadSecrets reads the folder's secrets or makes the first of them.
+func (d *Demo) loadSecrets(dir string) (fresh bool, err error) {
+	content, err := os.ReadFile(filepath.Join(dir, "demo.json")) //nolint:gosec // the folder is the user's own
+	if errors.Is(err, fs.ErrNotExist) {
+		d.secrets.SimulatorKey = rand.Text()
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(content, &d.secrets); err != nil {
+		return false, fmt.Errorf("demo.json in the data folder can't be read; an empty folder starts anew: %w", err)
+	}
+	return false, nil
+}
+
+// connect makes the simulator the panel's provider. Its port differs each time.
+func (d *Demo) connect(ctx context.Context) error {
+	address := d.simulator.URL() + "/api/v2"
+	p, err := d.Core.Providers.Find(ctx, demoProvider)
+	if err == nil {
+		err = d.Core.Providers.SetAddress(ctx, p.ID, address, d.secrets.SimulatorKey, demoActor)
+	} else {
+		p, err = d.Core.Providers.Add(ctx, demoProvider, address, d.secrets.SimulatorKey, demoActor)
+	}
+	if err != nil {
+		return err
+	}
+	markup, err := money.ParsePercent(demoMarkup)
+	if err != nil {
+		return err
+	}
+	importer := provider.Importer{
+		Providers: d.Core.Providers, Catalog: d.Core.Catalog, Guard: d.Guard(), Timeout: demoTimeout, Currency: d.Core.Currency,
+	}
+	if _, err := importer.Import(ctx, p.ID, markup, demoActor); err != nil {
+		return fmt.Errorf("import the simulator's services: %w", err)
+	}
+	services, err := d.Core.Catalog.List(ctx)
+	if err != nil {
+		return err
+	}
+	d.first = services[0]
+	return nil
+}
+
+// seed makes the customer, the keys and the orders of an empty folder. Its last
+// step writes the secrets: a start that was cut short begins again.
+func (d *Demo) seed(ctx context.Context, dir string) error {
+	customer, err := d.Core.Accounts.Find(ctx, demoCustomer)
+	if err != nil {
+		if customer, err = d.Core.Accounts.Create(ctx, demoCustomer, rand.Text(), account.Customer, demoActor); err != nil {
+			return err
+		}
+		if _, err := d.Core.Accounts.Credit(ctx, customer.ID, demoBalance, "Welcome", demoActor); err != nil {
+			return err
+		}
+	}
+	for _, k := range []struct {
+		mode apikey.Mode
+		to   *string
+	}{{apikey.Live, &d.secrets.NativeKey}, {apikey.Test, &d.secrets.TestKey}} {
+		*k.to, _, err = d.Core.Keys.Issue(ctx, apikey.NewKey{
+			AccountID: customer.ID, Name: "Demo " + string(k.mode), Dialect: apikey.Native, Mode: k.mode,
+		}, demoActor)
+		if err != nil {
+			return err
+		}
+	}
+	if err := d.placeSeeds(ctx, customer.ID); err != nil {
+		return err
+	}
+	return WriteReadyFile(filepath.Join(dir, "demo.json"), d.secrets)
+}
+
+// seeds are the orders of the demo: the steering words of the simulator, and
+// what each comes to.
+//
+//nolint:gochecknoglobals // a table
+var seeds = []string{"complete", "partial:40", "cancel", "refuse", "refuse-unknown", "500-accepted"}
+
+func (d *Demo) placeSeeds(ctx context.Context, accountID string) error {
+	var walletID string
+	err := d.Core.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		walletID, err = ledger.WalletID(tx, accountID, ledger.Live)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	epochs, err := d.Epochs.Current(ctx)
+	if err != nil {
+		return err
+	}
+	snapshot, err := d.Cache.At(ctx, epochs.Catalog)
+	if err != nil {
+		return err
+	}
+	first := snapshot.Services[0]
+	for i, word := range seeds {
+		fields := map[string]string{
+			"service": strconv.FormatInt(first.ID, 10), "request_id": "demo-" + strconv.Itoa(i+1),
+			"link": "https://example.com/campaign-" + strconv.Itoa(i+1) + "#sim=" + word, "quantity": strconv.FormatInt(first.Min*2, 10),
+		}
+		request, err := order.ParseRequest(func(name string) string { return fields[name] })
+		if err != nil {
+			return err
+		}
+		buyer := order.Buyer{Scope: order.Scope{AccountID: accountID, Mode: ledger.Live}, WalletID: walletID}
+		if _, err := d.Placer.Place(ctx, buyer, request, snapshot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits until the seeded orders have come to where they stay.
+func (d *Demo) rest(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, demoReady)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		moving, err := d.Core.Orders.Moving(ctx, "demo-%")
+		if err == nil && moving == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(errors.New("the demo's orders did not come to rest in time"), err)
+		}
+	}
+}
+
+// Ready is what the ready file says.
+func (d *Demo) Ready() DemoReady {
+	return DemoReady{URL: d.URL(), OpsURL: d.OpsURL(), Keys: demoKeys{Native: d.secrets.NativeKey, Test: d.secrets.TestKey}}
+}
+
+// Print tells what there is and what to try.
+func (d *Demo) Print(w io.Writer) {
+	url, key := d.URL()+"/api/v2", d.secrets.NativeKey
+	fmt.Fprintf(w, `
+The demo is ready.
+
+  API        %s
+  Live key   %s
+  Test key   %s   (play money; its orders stay pending)
+  Ops        %s/readyz and /metrics
+  Provider   %s/sim/orders   (what the simulated provider holds)
+
+Order %q, see what became of it, and look at the balance:
+
+  curl -s %s -d key=%s -d action=add -d request_id=first -d service=%d -d quantity=%d --data-urlencode 'link=https://example.com/landing'
+  curl -s %s -d key=%s -d action=order -d request_id=first
+  curl -s %s -d key=%s -d action=balance
+
+Send the first line again: the answer is the same and nothing is charged twice.
+The order completes within 20 seconds. Add #sim=partial:40, #sim=cancel or #sim=timeout-accepted
+to a link to see other endings; docs/simulator.md lists them. Ctrl-C stops the demo.
+`, url, key, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
+}
+
+// Stop ends the panel and then its provider.
+func (d *Demo) Stop(ctx context.Context) (err error) {
+	if d.Server != nil {
+		err = d.Server.Stop(ctx)
+	}
+	if d.simulator != nil {
+		d.simulator.Stop()
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/notpanel/notpanel/internal/config"
+)
+
+// front stands before everything else: it decides which host and which scheme
+// are served, and who answers a path.
+type front struct {
+	public  *url.URL // nil: loopback names only
+	proxies []netip.Prefix
+	api     http.Handler
+}
+
+// ServeHTTP refuses foreign hosts and plain http, then picks the handler. The
+// API's path is served in every spelling that clients use, without a redirect: a
+// redirected POST loses its body.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host := hostname(r.Host)
+	if !f.serves(r.Host) {
+		writeError(w, http.StatusMisdirectedRequest, "This host is not served here")
+		return
+	}
+	if !f.isHTTPS(r) && !config.IsLoopbackHost(host) {
+		writeError(w, http.StatusForbidden, "Use https: this panel is not served over plain http")
+		return
+	}
+	if path := "/" + strings.Trim(r.URL.Path, "/"); path == "/api/v2" {
+		f.api.ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("notpanel serves the v2 reseller API at POST /api/v2\n"))
+		return
+	}
+	writeError(w, http.StatusNotFound, "Not found")
+}
+
+// serves reports whether a Host header is the panel's.
+func (f *front) serves(hostPort string) bool {
+	host := hostname(hostPort)
+	if f.public == nil {
+		return config.IsLoopbackHost(host)
+	}
+	if config.IsLoopbackHost(f.public.Hostname()) {
+		return config.IsLoopbackHost(host)
+	}
+	return strings.EqualFold(withoutDefaultPort(hostPort), withoutDefaultPort(f.public.Host))
+}
+
+func (f *front) isHTTPS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	for _, p := range f.proxies {
+		if p.Contains(peer.Addr().Unmap()) {
+			return strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+		}
+	}
+	return false
+}
+
+// hostname takes the port off a Host header.
+func hostname(hostPort string) string {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		host = strings.Trim(hostPort, "[]")
+	}
+	return host
+}
+
+func withoutDefaultPort(hostPort string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(hostPort, ":443"), ":80")
+}
+
+// writeError answers in the form of the API's errors.
+func writeError(w http.ResponseWriter, status int, text string) {
+	body, err := json.Marshal(map[string]string{"error": text})
+	if err != nil {
+		status = http.StatusInternalServerError
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

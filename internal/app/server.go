@@ -1,0 +1,246 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/apiv2"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/epoch"
+	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/telemetry"
+	"github.com/notpanel/notpanel/internal/worker"
+)
+
+// Limits of the listeners.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeader         = 16 << 10
+	// shutdownTimeout bounds the wait for requests under way.
+	shutdownTimeout = 20 * time.Second
+)
+
+// Server is a serving panel.
+type Server struct {
+	Core   *Core
+	Placer *order.Placer
+	Cache  *catalog.Cache
+	Epochs *epoch.Reader
+
+	settings  config.Serve
+	log       *slog.Logger
+	lock      *db.FileLock // nil on PostgreSQL
+	keys      *apikey.Authenticator
+	guard     *outbound.Guard
+	forwarder *fulfil.Forwarder
+	workers   *worker.Group
+	metrics   *telemetry.Metrics
+	draining  atomic.Bool
+
+	api, ops    *http.Server
+	apiListener net.Listener
+	opsListener net.Listener
+	failed      chan error
+}
+
+// NewServer opens everything and listens; Run serves.
+func NewServer(ctx context.Context, s config.Serve, log *slog.Logger) (*Server, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	server := &Server{settings: s, log: log, failed: make(chan error, 2)}
+	if err := server.open(ctx); err != nil {
+		return nil, errors.Join(err, server.release())
+	}
+	return server, nil
+}
+
+func (s *Server) open(ctx context.Context) (err error) {
+	if s.lock, err = db.LockFile(s.settings.DatabaseURL); err != nil {
+		return err
+	}
+	if s.Core, err = OpenCore(ctx, s.settings.Storage, CoreOptions{Migrate: s.settings.AutoMigrate}); err != nil {
+		return err
+	}
+	allow, err := s.settings.Allow()
+	if err != nil {
+		return err
+	}
+	d := s.Core.DB
+	s.metrics = telemetry.NewMetrics(s.gauges)
+	s.workers = worker.NewGroup(s.log, clock.System)
+	s.guard = outbound.NewOperator(allow)
+	options := fulfil.Options{
+		DB: d, Providers: s.Core.Providers, Guard: s.guard, Timeout: s.settings.ProviderTimeout,
+		Log: s.log, Now: clock.System, Observe: s.metrics.Submission,
+	}
+	s.forwarder = fulfil.NewForwarder(options)
+	wake := s.startWorkers(options)
+	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: wake})
+	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d)
+	return s.listen(ctx)
+}
+
+// startWorkers starts the loops and returns what wakes the forwarder.
+func (s *Server) startWorkers(o fulfil.Options) (wake func()) {
+	s.keys = apikey.NewAuthenticator(s.Core.DB, s.Core.Ring, clock.System)
+	wake = s.forwarder.Run(s.workers)
+	fulfil.NewFollower(o).Run(s.workers)
+	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
+	s.workers.Go(worker.Loop{
+		Name: "give-up", Every: 30 * time.Second,
+		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
+	})
+	s.workers.Go(worker.Loop{
+		Name: "key-uses", Every: time.Minute,
+		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
+	})
+	return wake
+}
+
+func (s *Server) listen(ctx context.Context) (err error) {
+	public, err := s.settings.Public()
+	if err != nil {
+		return err
+	}
+	proxies, err := s.settings.Proxies()
+	if err != nil {
+		return err
+	}
+	api := apiv2.New(apiv2.Deps{
+		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Placer: s.Placer, Orders: s.Core.Orders,
+		Cancel: order.NewCanceller(s.Core.DB), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
+	})
+	s.api = newHTTPServer(&front{public: public, proxies: proxies, api: api}, s.log)
+	var config net.ListenConfig
+	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
+		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
+	}
+	if s.settings.OpsListen == "" {
+		return nil
+	}
+	s.ops = newHTTPServer(s.opsHandler(), s.log)
+	if s.opsListener, err = config.Listen(ctx, "tcp", s.settings.OpsListen); err != nil {
+		return fmt.Errorf("NOTPANEL_OPS_LISTEN: %w", err)
+	}
+	return nil
+}
+
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (s *Server) balance(ctx context.Context, walletID string) (balance money.Amount, err error) {
+	err = s.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		balance, err = ledger.Balance(tx, walletID)
+		return err
+	})
+	return balance, err
+}
+
+// URL is the base address of the API.
+func (s *Server) URL() string {
+	if s.settings.PublicURL != "" {
+		return s.settings.PublicURL
+	}
+	scheme := "http"
+	if s.settings.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + s.apiListener.Addr().String()
+}
+
+// OpsURL is the address of health, readiness and metrics, "" when they are off.
+func (s *Server) OpsURL() string {
+	if s.opsListener == nil {
+		return ""
+	}
+	return "http://" + s.opsListener.Addr().String()
+}
+
+// Guard is what the panel reaches providers through.
+func (s *Server) Guard() *outbound.Guard { return s.guard }
+
+// Start serves until Stop.
+func (s *Server) Start() {
+	go s.serve(s.api, s.apiListener, s.settings.TLSCert, s.settings.TLSKey)
+	if s.ops != nil {
+		go s.serve(s.ops, s.opsListener, "", "")
+	}
+}
+
+func (s *Server) serve(h *http.Server, l net.Listener, cert, key string) {
+	var err error
+	if cert != "" {
+		err = h.ServeTLS(l, cert, key)
+	} else {
+		err = h.Serve(l)
+	}
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- err
+	}
+}
+
+// Failed receives the error of a listener that stopped by itself.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Stop ends serving in order: no new requests, then no new work, then the calls
+// under way are waited for, so that no order is left without its outcome.
+func (s *Server) Stop(ctx context.Context) error {
+	s.draining.Store(true)
+	shutdown, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	err := s.api.Shutdown(shutdown)
+	s.workers.Stop()
+	if !s.forwarder.Drain() {
+		err = errors.Join(err, errors.New("a call to a provider did not end in time; its order becomes uncertain"))
+	}
+	err = errors.Join(err, s.keys.WriteUses(ctx))
+	if s.ops != nil {
+		err = errors.Join(err, s.ops.Shutdown(shutdown))
+	}
+	return errors.Join(err, s.release())
+}
+
+// release closes whatever open got to.
+func (s *Server) release() error {
+	var errs []error
+	for _, l := range []net.Listener{s.apiListener, s.opsListener} {
+		if l != nil {
+			_ = l.Close() // closed already after a shutdown
+		}
+	}
+	if s.workers != nil {
+		s.workers.Stop()
+	}
+	if s.Placer != nil {
+		s.Placer.Close()
+	}
+	if s.Core != nil {
+		errs = append(errs, s.Core.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,169 @@
+// Package config holds the program's settings: flags and environment, their
+// defaults and what makes them invalid. It reads nothing but them and the files
+// that they name.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/outbound"
+)
+
+// Storage says where the panel's data is and which key its secrets are under.
+// Every command has it.
+type Storage struct {
+	DatabaseURL string `name:"database-url" env:"NOTPANEL_DATABASE_URL" default:"sqlite:notpanel.db" help:"The database: sqlite:PATH or postgres://USER@HOST/NAME. A password belongs into the environment or NOTPANEL_DATABASE_URL_FILE."`
+
+	secretKey, secretKeyOld string
+}
+
+// Load reads the settings that come by environment or file only: secrets on a
+// command line can be read by every user of the machine.
+func (s *Storage) Load() (err error) {
+	if file := os.Getenv("NOTPANEL_DATABASE_URL_FILE"); file != "" {
+		if s.DatabaseURL, err = line(file); err != nil {
+			return fmt.Errorf("NOTPANEL_DATABASE_URL_FILE: %w", err)
+		}
+	}
+	for _, secret := range []struct {
+		name string
+		to   *string
+	}{{"NOTPANEL_SECRET_KEY", &s.secretKey}, {"NOTPANEL_SECRET_KEY_OLD", &s.secretKeyOld}} {
+		*secret.to = os.Getenv(secret.name)
+		if file := os.Getenv(secret.name + "_FILE"); file != "" {
+			if *secret.to != "" {
+				return fmt.Errorf("%s and %s_FILE are both set: set one", secret.name, secret.name)
+			}
+			if *secret.to, err = line(file); err != nil {
+				return fmt.Errorf("%s_FILE: %w", secret.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// SecretKey returns the panel's key as given, "" when it is kept in a file.
+func (s *Storage) SecretKey() string { return s.secretKey }
+
+// SecretKeyOld returns the key before a change of keys, "" for none.
+func (s *Storage) SecretKeyOld() string { return s.secretKeyOld }
+
+// line reads a file's only line.
+func line(file string) (string, error) {
+	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+// Outbound says how the panel reaches others.
+type Outbound struct {
+	OutboundAllow   string        `env:"NOTPANEL_OUTBOUND_ALLOW" help:"Networks beside the public ones that providers may be in, such as 10.0.0.0/8; comma-separated."`
+	ProviderTimeout time.Duration `env:"NOTPANEL_PROVIDER_TIMEOUT" default:"60s" help:"How long an order's sending may take. Reads take 20s at most, and never longer than this."`
+}
+
+// Allow returns the networks of OutboundAllow.
+func (o Outbound) Allow() ([]netip.Prefix, error) {
+	allow, err := outbound.ParseAllow(o.OutboundAllow)
+	if err != nil {
+		return nil, fmt.Errorf("NOTPANEL_OUTBOUND_ALLOW: %w", err)
+	}
+	const shortest, longest = 100 * time.Millisecond, 10 * time.Minute
+	if o.ProviderTimeout < shortest || o.ProviderTimeout > longest {
+		return nil, fmt.Errorf("NOTPANEL_PROVIDER_TIMEOUT must be between %s and %s", shortest, longest)
+	}
+	return allow, nil
+}
+
+// Serve are the settings of a serving panel.
+type Serve struct {
+	Storage  `embed:""`
+	Outbound `embed:""`
+
+	Listen         string `env:"NOTPANEL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	OpsListen      string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:8081" help:"Address of health, readiness and metrics; empty turns them off."`
+	PublicURL      string `name:"public-url" env:"NOTPANEL_PUBLIC_URL" help:"The panel's address as its users type it, such as https://panel.example. Needed when it listens beyond this machine."`
+	TrustedProxies string `env:"NOTPANEL_TRUSTED_PROXIES" help:"Addresses or networks of reverse proxies whose X-Forwarded-* headers are believed; comma-separated."`
+	TLSCert        string `name:"tls-cert" env:"NOTPANEL_TLS_CERT" help:"Certificate file, for https without a proxy." type:"path"`
+	TLSKey         string `name:"tls-key" env:"NOTPANEL_TLS_KEY" help:"Key file of the certificate." type:"path"`
+	AutoMigrate    bool   `env:"NOTPANEL_AUTO_MIGRATE" default:"true" negatable:"" help:"Bring the database's schema up to date at start."`
+	Dev            bool   `env:"NOTPANEL_DEV" help:"Development: refused beyond this machine."`
+}
+
+// Public returns PublicURL parsed; nil where it is not set.
+func (s *Serve) Public() (*url.URL, error) {
+	if s.PublicURL == "" {
+		return nil, nil //nolint:nilnil // not set is no error
+	}
+	u, err := url.Parse(s.PublicURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("NOTPANEL_PUBLIC_URL must be a scheme and a host, such as https://panel.example")
+	}
+	if u.Scheme == "http" && !IsLoopbackHost(u.Hostname()) {
+		return nil, errors.New("NOTPANEL_PUBLIC_URL must begin with https: API keys travel in every request")
+	}
+	return u, nil
+}
+
+// Proxies returns the networks of TrustedProxies.
+func (s *Serve) Proxies() ([]netip.Prefix, error) {
+	proxies, err := outbound.ParseAllow(s.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("NOTPANEL_TRUSTED_PROXIES: %w", err)
+	}
+	return proxies, nil
+}
+
+// Validate checks what can be checked before anything is opened.
+func (s *Serve) Validate() error {
+	host, _, err := net.SplitHostPort(s.Listen)
+	if err != nil {
+		return errors.New("NOTPANEL_LISTEN must be HOST:PORT, such as 127.0.0.1:8080")
+	}
+	if s.OpsListen != "" {
+		if _, _, err := net.SplitHostPort(s.OpsListen); err != nil {
+			return errors.New("NOTPANEL_OPS_LISTEN must be HOST:PORT or empty")
+		}
+	}
+	if _, err := s.Public(); err != nil {
+		return err
+	}
+	if _, err := s.Proxies(); err != nil {
+		return err
+	}
+	if _, err := s.Allow(); err != nil {
+		return err
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return errors.New("NOTPANEL_TLS_CERT and NOTPANEL_TLS_KEY belong together: set both or none")
+	}
+	if IsLoopbackHost(host) {
+		return nil
+	}
+	if s.Dev {
+		return errors.New("NOTPANEL_DEV is refused on an address beyond this machine: listen on 127.0.0.1")
+	}
+	if s.PublicURL == "" {
+		return errors.New("NOTPANEL_PUBLIC_URL is needed to listen beyond this machine: set it to the panel's https address")
+	}
+	return nil
+}
+
+// IsLoopbackHost reports whether a host can only be this machine.
+func IsLoopbackHost(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
+}

@@ -1,0 +1,42 @@
+//go:build !unix
+
+package db
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// FileLock keeps a second panel away from a SQLite file.
+type FileLock struct {
+	file *os.File
+	path string
+}
+
+// LockFile makes FILE.lock beside the database of a sqlite: address. Where there
+// is no lock that ends with its process, a crash leaves the file behind, and the
+// error says what to do. Other addresses need no lock and get nil.
+func LockFile(address string) (*FileLock, error) {
+	path, ok := strings.CutPrefix(address, "sqlite:")
+	if !ok {
+		return nil, nil //nolint:nilnil // PostgreSQL serves many nodes
+	}
+	path = strings.TrimPrefix(path, "//") + ".lock"
+	if err := makeFolder(path); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("another panel serves this file already; if none does, remove %s: %w", path, err)
+	}
+	return &FileLock{file, path}, nil
+}
+
+// Unlock gives the lock back.
+func (l *FileLock) Unlock() error {
+	if err := l.file.Close(); err != nil {
+		return err
+	}
+	return os.Remove(l.path)
+}

@@ -1,0 +1,238 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/notpanel/notpanel/internal/clock"
+)
+
+const (
+	defaultPool      = 16
+	minServerVersion = 150000
+	statementTimeout = 30 * time.Second
+	connectTimeout   = 5 * time.Second
+	txAttempts       = 10
+)
+
+// beginWrite and beginRead fetch the server's clock in the same round trip.
+const (
+	serverClock = "; SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
+	beginWrite  = "BEGIN ISOLATION LEVEL READ COMMITTED" + serverClock
+	beginRead   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + serverClock
+)
+
+// postgresDB is a pool of connections to a PostgreSQL server.
+type postgresDB struct {
+	pool *pgxpool.Pool
+}
+
+func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the address of the PostgreSQL database is malformed") // the cause holds the password
+	}
+	config.MaxConns = int32(max(o.Readers, defaultPool)) //nolint:gosec // a setting of the program, some tens
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
+	config.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(statementTimeout.Milliseconds())
+	config.ConnConfig.OnNotice = keepWarning
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkServer(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgresDB{pool: pool}, nil
+}
+
+func checkServer(ctx context.Context, pool *pgxpool.Pool) error {
+	var version int
+	err := pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version)
+	if err != nil {
+		return fmt.Errorf("reach PostgreSQL: %w", err)
+	}
+	if version < minServerVersion {
+		return fmt.Errorf("PostgreSQL 15 or newer is needed; the server has version number %d", version)
+	}
+	return nil
+}
+
+// warningKey marks, in a connection's own data, that the server sent a warning.
+const warningKey = "notpanel.warning"
+
+// keepWarning remembers warnings: a COMMIT whose wait for a standby was ended
+// answers success with nothing but a warning.
+func keepWarning(c *pgconn.PgConn, n *pgconn.Notice) {
+	if n.SeverityUnlocalized == "WARNING" {
+		c.CustomData()[warningKey] = n.Message
+	}
+}
+
+func (p *postgresDB) write(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := p.writeOnce(ctx, offset, fn)
+		if err == nil || attempt == txAttempts || !isRetryable(err) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(time.Duration(rand.Int64N(int64(attempt) * int64(5*time.Millisecond)))) //nolint:gosec // spreads retries, guards nothing
+	}
+}
+
+func (p *postgresDB) writeOnce(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
+	c, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer c.Release()
+	bg := context.WithoutCancel(ctx)
+	now, err := begin(bg, c, beginWrite)
+	if err != nil {
+		return unavailable(err)
+	}
+	committed := false
+	defer func() { // also when fn panics
+		if !committed {
+			rollback(bg, c)
+		}
+	}()
+	tx := newTx(bg, postgresConn{c.Conn()}, now, offset)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if tx.failed != nil {
+		return tx.failed
+	}
+	committed = true
+	return commit(bg, c)
+}
+
+func (p *postgresDB) read(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
+	c, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer c.Release()
+	now, err := begin(ctx, c, beginRead)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer rollback(context.WithoutCancel(ctx), c)
+	tx := newTx(ctx, postgresConn{c.Conn()}, now, offset)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.failed
+}
+
+func (p *postgresDB) close() error {
+	p.pool.Close()
+	return nil
+}
+
+// begin starts a transaction and returns the server's time.
+func begin(ctx context.Context, c *pgxpool.Conn, statement string) (time.Time, error) {
+	results, err := c.Conn().PgConn().Exec(ctx, statement).ReadAll()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("begin: %w", err)
+	}
+	last := results[len(results)-1]
+	if len(last.Rows) != 1 {
+		return time.Time{}, errors.New("begin: the server's clock did not answer")
+	}
+	var micros int64
+	if _, err := fmt.Sscan(string(last.Rows[0][0]), &micros); err != nil {
+		return time.Time{}, fmt.Errorf("begin: %w", err)
+	}
+	return clock.FromMicros(micros), nil
+}
+
+// commit commits on a context that does not end. Anything but a clean COMMIT
+// leaves its outcome open, except an error that says the server rolled back.
+func commit(ctx context.Context, c *pgxpool.Conn) error {
+	pg := c.Conn().PgConn()
+	delete(pg.CustomData(), warningKey)
+	results, err := pg.Exec(ctx, "COMMIT").ReadAll()
+	switch warning := pg.CustomData()[warningKey]; {
+	case err != nil && isRetryable(err):
+		return err
+	case err != nil:
+		_ = c.Conn().Close(ctx)
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	case len(results) != 1 || results[0].CommandTag.String() != "COMMIT":
+		return errors.New("the server rolled the transaction back")
+	case warning != nil:
+		return fmt.Errorf("%w: %v", ErrOutcomeUnknown, warning)
+	}
+	return nil
+}
+
+// rollback ends the transaction; a connection on which that fails is closed.
+func rollback(ctx context.Context, c *pgxpool.Conn) {
+	if _, err := c.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+		_ = c.Conn().Close(ctx)
+	}
+}
+
+// isRetryable reports a serialization failure or a deadlock: the transaction was
+// rolled back and may succeed when it is run again.
+func isRetryable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// postgresConn runs statements of a transaction; pgx keeps them prepared.
+type postgresConn struct{ c *pgx.Conn }
+
+func (p postgresConn) exec(ctx context.Context, query string, args []any) (int64, error) {
+	tag, err := p.c.Exec(ctx, query, args...)
+	return tag.RowsAffected(), err
+}
+
+func (p postgresConn) execMany(ctx context.Context, query string, argRows [][]any) error {
+	batch := &pgx.Batch{}
+	for _, args := range argRows {
+		batch.Queue(query, args...)
+	}
+	return p.c.SendBatch(ctx, batch).Close()
+}
+
+func (p postgresConn) query(ctx context.Context, query string, args []any) (rows, error) {
+	rs, err := p.c.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return postgresRows{rs}, nil
+}
+
+func (p postgresConn) queryMany(ctx context.Context, query string, argRows [][]any, scan func(int, Scanner) error) error {
+	batch := &pgx.Batch{}
+	for _, args := range argRows {
+		batch.Queue(query, args...)
+	}
+	results := p.c.SendBatch(ctx, batch)
+	for i := range argRows {
+		rs, err := results.Query()
+		if err == nil {
+			err = readAll(postgresRows{rs}, func(s Scanner) error { return scan(i, s) })
+		}
+		if err != nil {
+			_ = results.Close()
+			return err
+		}
+	}
+	return results.Close()
+}
+
+type postgresRows struct{ pgx.Rows }
+
+func (r postgresRows) close() { r.Rows.Close() }

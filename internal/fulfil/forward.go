@@ -1,0 +1,265 @@
+package fulfil
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/worker"
+)
+
+const (
+	// slotsPerProvider is how many calls of add run at once, per provider and node.
+	slotsPerProvider = 8
+	// firstByte is how long after its submission a request may begin to leave. A
+	// process that was stopped meanwhile sends nothing when it wakes.
+	firstByte = 5 * time.Second
+	// leaseMargin is added to the time-out of add: after both, a call has surely
+	// ended, whatever became of its process.
+	leaseMargin = 60 * time.Second
+	// drainMargin is what a call may take beyond its time-out when the program ends.
+	drainMargin = 5 * time.Second
+)
+
+// Forwarder sends pending orders to their providers, each at most once.
+type Forwarder struct {
+	db        *db.DB
+	providers *provider.Store
+	guard     *outbound.Guard
+	timeout   time.Duration
+	log       *slog.Logger
+	now       clock.Clock
+	observe   func(outcome string)
+
+	mu    sync.Mutex
+	busy  map[string]int // calls under way, by provider
+	calls sync.WaitGroup
+	wake  func()
+}
+
+// Options are what the forwarder and the follower need.
+type Options struct {
+	DB        *db.DB
+	Providers *provider.Store
+	Guard     *outbound.Guard
+	Timeout   time.Duration // of add
+	Log       *slog.Logger
+	Now       clock.Clock
+	Observe   func(outcome string) // told each outcome of a submission, for metrics; may be nil
+}
+
+// NewForwarder returns a forwarder that does nothing until its loop runs.
+func NewForwarder(o Options) *Forwarder {
+	f := &Forwarder{
+		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, now: o.Now, observe: o.Observe,
+		busy: map[string]int{}, wake: func() {},
+	}
+	if f.observe == nil {
+		f.observe = func(string) {}
+	}
+	return f
+}
+
+// Run starts the loop in g and returns what wakes it.
+func (f *Forwarder) Run(g *worker.Group) (wake func()) {
+	wake = g.Go(worker.Loop{Name: "forward", Every: time.Second, Pass: f.Pass, Backlog: f.backlog})
+	f.mu.Lock()
+	f.wake = wake
+	f.mu.Unlock()
+	return wake
+}
+
+// Drain waits for the calls under way; their outcomes are stored then. It
+// reports whether all came to an end in time.
+func (f *Forwarder) Drain() bool {
+	ended := make(chan struct{})
+	go func() {
+		f.calls.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(f.timeout + drainMargin):
+		return false
+	}
+}
+
+// Pass claims due orders for every free slot and starts their calls.
+func (f *Forwarder) Pass(ctx context.Context) (claimed int, err error) {
+	providers, err := f.providers.List(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list providers: %w", err)
+	}
+	for _, p := range providers {
+		if p.State != provider.Active {
+			continue
+		}
+		n, err := f.forward(ctx, p)
+		if err != nil {
+			return claimed, fmt.Errorf("forward to %s: %w", p.Name, err)
+		}
+		claimed += n
+	}
+	return claimed, nil
+}
+
+// claim is an order that is on record as being sent.
+type claim struct {
+	provider   provider.Provider
+	order      *order.Order
+	submission *Submission
+	start      time.Time // before the record was begun
+}
+
+// forward fills a provider's free slots.
+func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, error) {
+	f.mu.Lock()
+	free := slotsPerProvider - f.busy[p.ID]
+	f.mu.Unlock()
+	if free <= 0 {
+		return 0, nil
+	}
+	if due, err := f.anyDue(ctx, p.ID); err != nil || !due {
+		return 0, err
+	}
+	client, err := f.providers.Client(p, f.guard, f.timeout)
+	if err != nil {
+		return 0, err
+	}
+	start := f.now() // both clocks, before the transaction begins
+	var claims []claim
+	err = f.db.Write(ctx, func(tx *db.Tx) error {
+		claims = nil
+		claimed, err := claimDue(tx, p, free, f.timeout+leaseMargin)
+		for _, c := range claimed {
+			c.start = start
+			claims = append(claims, c)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	f.mu.Lock()
+	f.busy[p.ID] += len(claims)
+	f.mu.Unlock()
+	f.calls.Add(len(claims))
+	for _, c := range claims {
+		go f.send(client, c)
+	}
+	return len(claims), nil
+}
+
+func (f *Forwarder) anyDue(ctx context.Context, providerID string) (due bool, err error) {
+	err = f.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM orders WHERE provider_id = $1 AND due_at <= $2)`,
+			providerID, db.At(tx.Now)).Scan(&due)
+	})
+	return due, err
+}
+
+// claimDue moves up to most due orders to submitting, the oldest first, and
+// records their submissions. Orders that the provider could take for one go one
+// after the other: the next waits while the first is sending or unknown.
+func claimDue(tx *db.Tx, p provider.Provider, most int, lease time.Duration) ([]claim, error) {
+	// Claims of one provider take turns, so that two nodes can't claim equal
+	// orders beside each other; and a provider paused meanwhile gets none.
+	var state provider.State
+	err := tx.QueryRow(`SELECT state FROM providers WHERE id = $1 FOR NO KEY UPDATE`, p.ID).Scan(&state)
+	if err != nil || state != provider.Active {
+		return nil, err
+	}
+	due, err := order.Due(tx, p.ID, most)
+	if err != nil {
+		return nil, err
+	}
+	var claims []claim
+	equal := map[string]bool{}
+	for _, o := range due {
+		if equal[o.EqualKey] {
+			continue
+		}
+		equal[o.EqualKey] = true
+		err := order.Transition(tx, nil, o, order.Change{To: order.Submitting, Actor: "panel", Reason: "being sent to " + p.Name})
+		if err != nil {
+			return nil, err
+		}
+		u, err := begin(tx, o, lease)
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, claim{provider: p, order: o, submission: u})
+	}
+	return claims, nil
+}
+
+// send makes the call and stores what became of it. It runs to its end whatever
+// happens around it: an outcome that is not stored costs a person's time.
+func (f *Forwarder) send(client *provider.Client, c claim) {
+	defer f.calls.Done()
+	ctx := context.Background()
+	watch := outbound.NewSubmission(f.now, c.start, firstByte)
+	answer := client.Add(ctx, watch, provider.AddRequest{
+		Service: c.order.ProviderService, Link: c.order.Link, Quantity: strconv.FormatInt(c.order.Quantity, 10),
+	})
+	f.store(ctx, c, answer, watch.Sent())
+	f.mu.Lock()
+	f.busy[c.provider.ID]--
+	wake := f.wake
+	f.mu.Unlock()
+	wake()
+}
+
+// store records an outcome, again and again while the database is away. If it
+// never succeeds, the lease runs out and the order becomes uncertain.
+func (f *Forwarder) store(ctx context.Context, c claim, answer provider.Answer, sent bool) {
+	f.observe(answer.Outcome.String())
+	deadline := c.start.Add(f.timeout + leaseMargin)
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := f.db.Write(ctx, func(tx *db.Tx) error { return record(tx, c, answer, sent) })
+		if err == nil {
+			f.log.LogAttrs(ctx, slog.LevelInfo, "order sent", slog.String("order", c.order.ID), slog.String("provider", c.provider.Name),
+				slog.String("outcome", answer.Outcome.String()), slog.Int("status", answer.Status))
+			break
+		}
+		f.log.LogAttrs(ctx, slog.LevelError, "outcome not stored", slog.String("order", c.order.ID),
+			slog.String("outcome", answer.Outcome.String()), slog.Any("error", err))
+		if f.now().After(deadline) {
+			return
+		}
+		time.Sleep(pause)
+	}
+	if answer.Outcome == provider.Refused && answer.Class == provider.SourcePaused {
+		f.pause(ctx, c, answer.Text)
+	}
+}
+
+// pause stops sending to a provider that takes nothing. It comes after the
+// order's own record: should the program end between the two, the order is sent
+// again, refused again, and the source paused then.
+func (f *Forwarder) pause(ctx context.Context, c claim, text string) {
+	err := f.providers.SetState(ctx, c.provider.ID, provider.Paused, "refused an order: "+text, "panel")
+	if err != nil {
+		f.log.LogAttrs(ctx, slog.LevelError, "provider not paused", slog.String("provider", c.provider.Name), slog.Any("error", err))
+		return
+	}
+	f.log.LogAttrs(ctx, slog.LevelWarn, "provider paused", slog.String("provider", c.provider.Name), slog.String("reason", text))
+}
+
+func (f *Forwarder) backlog(ctx context.Context) (b worker.Backlog, err error) {
+	err = f.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`
+			SELECT COUNT(*), MIN(o.due_at) FROM orders o JOIN providers p ON p.id = o.provider_id
+			WHERE p.state = 'active' AND o.due_at <= $1`, db.At(tx.Now)).Scan(&b.Count, db.Time(&b.Oldest))
+	})
+	return b, err
+}

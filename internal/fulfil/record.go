@@ -1,0 +1,196 @@
+package fulfil
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
+)
+
+// firstCheck is how soon after acceptance the provider is asked about an order.
+const firstCheck = 3 * time.Second
+
+// record stores the outcome of a call on its own submission and moves the order,
+// in one transaction. An outcome that comes late, after the lease ran out or a
+// person settled the order, is stored all the same.
+func record(tx *db.Tx, c claim, a provider.Answer, sent bool) error {
+	o, book, err := order.Lock(tx, c.order.ID)
+	if err != nil {
+		return err
+	}
+	u, err := lockSubmission(tx, c.submission.ID, c.submission.Token)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil // somebody else holds the submission now
+	}
+	if err != nil {
+		return err
+	}
+	u.Sent, u.HTTPStatus, u.Answer, u.EndedAt = sent, int64(a.Status), a.Kept, tx.Now
+	r := &recording{tx: tx, book: book, order: o, submission: u, answer: a, providerName: c.provider.Name}
+	switch u.Outcome {
+	case Sending, Unknown:
+		return r.open()
+	case Accepted, Refused, NotSent, NotAccepted, Dead, Late:
+		return r.late()
+	}
+	return fmt.Errorf("submission %s has outcome %q", u.ID, u.Outcome)
+}
+
+// recording is one run of record.
+type recording struct {
+	tx           *db.Tx
+	book         *ledger.Book
+	order        *order.Order
+	submission   *Submission
+	answer       provider.Answer
+	providerName string
+}
+
+// open stores the outcome of a submission that nobody has settled.
+func (r *recording) open() error {
+	a := r.answer
+	if a.UpstreamID != "" {
+		r.submission.UpstreamID = a.UpstreamID
+	}
+	switch a.Outcome {
+	case provider.Accepted:
+		return r.accepted()
+	case provider.NotSent:
+		return r.notSent()
+	case provider.Refused:
+		// After an unknown submission "active order with this link" may speak of
+		// our own order.
+		if a.LinkActive && r.order.EverUnknown {
+			return r.unknown(a.Text)
+		}
+		return r.refused()
+	case provider.Unknown:
+		return r.unknown(a.Text)
+	}
+	return fmt.Errorf("answer with outcome %v", a.Outcome)
+}
+
+func (r *recording) accepted() error {
+	holder, held, err := order.HolderOf(r.tx, r.order.ProviderID, r.answer.UpstreamID)
+	if err != nil {
+		return err
+	}
+	if held {
+		return r.unknown(fmt.Sprintf("the provider answered with id %s, which order %s has already", r.answer.UpstreamID, holder))
+	}
+	if err := r.close(Accepted); err != nil {
+		return err
+	}
+	return accept(r.tx, r.book, r.order, r.answer.UpstreamID, "panel", r.providerName+" accepted it as "+r.answer.UpstreamID)
+}
+
+// accept moves an order to processing under the provider's id.
+func accept(tx *db.Tx, book *ledger.Book, o *order.Order, upstreamID, actor, reason string) error {
+	o.UpstreamID, o.AcceptedAt = upstreamID, tx.Now
+	o.NextCheckAt, o.Tries = tx.Now.Add(firstCheck), 0
+	return order.Transition(tx, book, o, order.Change{To: order.Processing, Actor: actor, Reason: reason})
+}
+
+func (r *recording) notSent() error {
+	if err := r.close(NotSent); err != nil {
+		return err
+	}
+	return r.again("not sent: " + r.answer.Text)
+}
+
+// again puts the order back to be sent, later each time.
+func (r *recording) again(reason string) error {
+	o := r.order
+	o.Tries++
+	o.DueAt = r.tx.Now.Add(backoff(o.Tries))
+	return r.move(order.Pending, reason)
+}
+
+func (r *recording) refused() error {
+	a := r.answer
+	if r.order.State == order.Uncertain && a.Class == provider.Unclassified {
+		// Nobody knows what this answer means, so it settles nothing.
+		return r.unknown("refused late: " + a.Text)
+	}
+	if err := r.close(Refused); err != nil {
+		return err
+	}
+	r.order.Generation++
+	reason := fmt.Sprintf("%s refused it (%s): %s", r.providerName, a.Class, a.Text)
+	switch a.Class {
+	case provider.TryLater:
+		r.giveUpAfter(order.Patience)
+		return r.again(reason)
+	case provider.SourcePaused:
+		r.order.DueAt = r.tx.Now.Add(time.Second) // the source is paused; it waits there
+		return r.move(order.Pending, reason)
+	case provider.OtherSource, provider.CustomerFault:
+		return r.move(order.Failed, reason)
+	case provider.Unclassified:
+		r.giveUpAfter(order.Patience)
+		return r.move(order.Held, reason)
+	}
+	return fmt.Errorf("refusal of class %v", a.Class)
+}
+
+// giveUpAfter starts the time after which the order is canceled and refunded,
+// where it has not started before.
+func (r *recording) giveUpAfter(wait time.Duration) {
+	if r.order.GiveUpAt.IsZero() {
+		r.order.GiveUpAt = r.tx.Now.Add(wait)
+	}
+}
+
+// unknown leaves the order for a person, or for a provider that can be asked.
+func (r *recording) unknown(reason string) error {
+	if err := r.close(Unknown); err != nil {
+		return err
+	}
+	r.order.EverUnknown = true
+	if r.order.State == order.Uncertain {
+		return order.Note(r.tx, r.order, "panel", reason)
+	}
+	return r.move(order.Uncertain, reason)
+}
+
+// late stores what came in after the submission was settled. An acceptance then
+// means that the order may exist twice.
+func (r *recording) late() error {
+	if r.answer.Outcome != provider.Accepted {
+		return r.submission.save(r.tx)
+	}
+	if r.submission.Outcome == Accepted && r.answer.UpstreamID == r.order.UpstreamID {
+		return r.submission.save(r.tx) // a person had settled it with this very id
+	}
+	r.submission.UpstreamID = r.answer.UpstreamID
+	if err := r.close(Late); err != nil {
+		return err
+	}
+	return order.Raise(r.tx, r.order, "panel",
+		fmt.Sprintf("exists twice: %s accepted an earlier sending as %s", r.providerName, r.answer.UpstreamID))
+}
+
+func (r *recording) close(outcome Outcome) error {
+	r.submission.Outcome = outcome
+	return r.submission.save(r.tx)
+}
+
+func (r *recording) move(to order.State, reason string) error {
+	return order.Transition(r.tx, r.book, r.order, order.Change{To: to, Actor: "panel", Reason: reason})
+}
+
+// backoff is how long an order waits after it was put off for the nth time: from
+// 5 s, doubling, to 10 min, each a little random so that orders don't move in step.
+func backoff(tries int64) time.Duration {
+	const first, most = 5 * time.Second, 10 * time.Minute
+	wait := most
+	if tries < 8 {
+		wait = min(first<<(max(tries, 1)-1), most)
+	}
+	return wait - wait/5 + time.Duration(rand.Int64N(int64(2*wait/5))) //nolint:gosec // spreads load, guards nothing
+}

@@ -1,0 +1,62 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// playMoney is what a test wallet begins with.
+const playMoney = 1000 * money.Unit
+
+// CreateWallets gives a new account its two wallets; the test wallet begins with
+// 1,000.00 of play money.
+func CreateWallets(tx *db.Tx, accountID string) error {
+	var testWallet string
+	for _, mode := range []Mode{Live, Test} {
+		testWallet = id.New(id.Wallet)
+		_, err := tx.Exec(`
+			INSERT INTO wallets (id, account_id, mode, balance, seq, last_number)
+			VALUES ($1, $2, $3, 0, 0, 0)`, testWallet, accountID, string(mode))
+		if err != nil {
+			return fmt.Errorf("create wallet: %w", err)
+		}
+	}
+	b, err := Open(tx, testWallet)
+	if err != nil {
+		return err
+	}
+	err = b.Move(Transfer{
+		Kind: Opening, Ref: testWallet, Debit: Bonus.Account(Test), Credit: testWallet,
+		Amount: playMoney, Memo: "Play money", Actor: "panel",
+	})
+	if err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// WalletID returns the id of an account's wallet.
+func WalletID(tx *db.Tx, accountID string, mode Mode) (string, error) {
+	var walletID string
+	err := tx.QueryRow(`SELECT id FROM wallets WHERE account_id = $1 AND mode = $2`,
+		accountID, string(mode)).Scan(&walletID)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", fault.New(fault.NotFound, "Account not found")
+	}
+	return walletID, err
+}
+
+// Balance returns what a wallet holds.
+func Balance(tx *db.Tx, walletID string) (money.Amount, error) {
+	var balance money.Amount
+	err := tx.QueryRow(`SELECT balance FROM wallets WHERE id = $1`, walletID).Scan(&balance)
+	if err != nil {
+		return 0, fmt.Errorf("balance of %s: %w", walletID, err)
+	}
+	return balance, nil
+}

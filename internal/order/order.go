@@ -1,0 +1,312 @@
+// Package order owns orders: placing them, every change of their state, what
+// they refund and the trail of all that.
+//
+// It uses the ledger and the catalogue. It does not know providers: who forwards
+// and follows orders reports what happened through Transition.
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// ErrNotFound answers for an order that is not there or another account's.
+//
+//nolint:gochecknoglobals // a constant that Go can't spell as one
+var ErrNotFound = fault.New(fault.NotFound, "Order not found")
+
+// Order is one order as it stands.
+type Order struct {
+	ID          string
+	AccountID   string
+	Mode        ledger.Mode
+	WalletID    string
+	Number      int64 // unique per account and mode
+	KeyID       string
+	RequestID   string
+	RequestHash string
+
+	ServiceID    int64
+	Link         string
+	Quantity     int64
+	Rate         money.Amount // own price per 1,000 that it was sold at
+	Cost         money.Amount // what the source took per 1,000 then
+	CatalogEpoch int64
+	Charge       money.Amount
+	Refunded     money.Amount
+
+	State        State
+	Step         int64  // number of the last row of the timeline
+	Attention    string // why a person should look; "" is nothing
+	CancelWishAt time.Time
+	EverUnknown  bool  // a submission of it once had an unknown outcome
+	Generation   int64 // rises when a provider's order is certain not to exist
+
+	ProviderID      string
+	ProviderService string
+	EqualKey        string // the same for orders that a provider can't tell apart
+	UpstreamID      string // the provider's id, "" before acceptance
+	StartCount      *int64 // nil: unknown
+	Remains         *int64 // nil: unknown
+	ProviderCharge  *money.Amount
+	Tries           int64 // refusals and failures to send, for the back-off
+
+	DueAt       time.Time // pending: not forwarded before
+	GiveUpAt    time.Time // canceled and refunded if it still waits then
+	NextCheckAt time.Time // when the provider is asked again
+	AcceptedAt  time.Time
+	FinishedAt  time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Paid is what the order costs the customer now: charge less refunds.
+func (o *Order) Paid() money.Amount { return o.Charge - o.Refunded }
+
+const columns = `id, account_id, mode, wallet_id, number, key_id, request_id, request_hash,
+	service_id, link, quantity, rate, cost, catalog_epoch, charge, refunded,
+	state, step, attention, cancel_wish_at, ever_unknown, generation,
+	provider_id, provider_service, equal_key, upstream_id, start_count, remains, provider_charge, tries,
+	due_at, give_up_at, next_check_at, accepted_at, finished_at, created_at, updated_at`
+
+func scan(s db.Scanner) (*Order, error) {
+	o := &Order{}
+	err := s.Scan(&o.ID, &o.AccountID, &o.Mode, &o.WalletID, &o.Number, &o.KeyID, &o.RequestID, &o.RequestHash,
+		&o.ServiceID, &o.Link, &o.Quantity, &o.Rate, &o.Cost, &o.CatalogEpoch, &o.Charge, &o.Refunded,
+		&o.State, &o.Step, &o.Attention, db.Time(&o.CancelWishAt), &o.EverUnknown, &o.Generation,
+		&o.ProviderID, &o.ProviderService, &o.EqualKey, db.String(&o.UpstreamID), &o.StartCount, &o.Remains, &o.ProviderCharge, &o.Tries,
+		db.Time(&o.DueAt), db.Time(&o.GiveUpAt), db.Time(&o.NextCheckAt), db.Time(&o.AcceptedAt), db.Time(&o.FinishedAt),
+		db.Time(&o.CreatedAt), db.Time(&o.UpdatedAt))
+	return o, err
+}
+
+// Scope is whose orders a request may see: an account's of one mode.
+type Scope struct {
+	AccountID string
+	Mode      ledger.Mode
+}
+
+// Ref names an order as its customer does: by id or by number.
+type Ref string
+
+// find reads an order of the scope. Another account's or mode's is not there.
+func find(tx *db.Tx, in Scope, ref Ref) (*Order, error) {
+	text := `SELECT ` + columns + ` FROM orders WHERE account_id = $1 AND mode = $2 AND `
+	var arg any = string(ref)
+	switch number, err := strconv.ParseInt(string(ref), 10, 32); {
+	case err == nil:
+		text, arg = text+`number = $3`, number
+	case id.Valid(id.Order, string(ref)):
+		text += `id = $3`
+	default:
+		return nil, ErrNotFound
+	}
+	o, err := scan(tx.QueryRow(text, in.AccountID, string(in.Mode), arg))
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return o, err
+}
+
+// Get returns any order by its id, for staff and workers.
+func Get(tx *db.Tx, orderID string) (*Order, error) {
+	o, err := scan(tx.QueryRow(`SELECT `+columns+` FROM orders WHERE id = $1`, orderID))
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return o, err
+}
+
+// Lock locks an order's wallet and then the order, the order of locks that every
+// transaction keeps, and returns both.
+func Lock(tx *db.Tx, orderID string) (*Order, *ledger.Book, error) {
+	var walletID string // never changes, so it may be read before the lock
+	err := tx.QueryRow(`SELECT wallet_id FROM orders WHERE id = $1`, orderID).Scan(&walletID)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("find order %s: %w", orderID, err)
+	}
+	book, err := ledger.Open(tx, walletID)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := LockAlone(tx, orderID)
+	return o, book, err
+}
+
+// LockAlone locks an order without its wallet, for changes that book no money.
+func LockAlone(tx *db.Tx, orderID string) (*Order, error) {
+	o, err := scan(tx.QueryRow(`SELECT `+columns+` FROM orders WHERE id = $1 FOR NO KEY UPDATE`, orderID))
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock order %s: %w", orderID, err)
+	}
+	return o, nil
+}
+
+// Store answers questions about orders.
+type Store struct{ db *db.DB }
+
+// NewStore returns the orders of d.
+func NewStore(d *db.DB) *Store { return &Store{db: d} }
+
+// Found is one answer of Status: an order or why there is none.
+type Found struct {
+	Order *Order
+	Err   error
+}
+
+// Status returns the orders of the scope that refs name, in their order.
+func (s *Store) Status(ctx context.Context, in Scope, refs []Ref) (all []Found, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all = make([]Found, len(refs))
+		for i, ref := range refs {
+			o, err := find(tx, in, ref)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return fmt.Errorf("status: %w", err)
+			}
+			all[i] = Found{Order: o, Err: err}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// ByRequestID returns the id of the order that a request made.
+func (s *Store) ByRequestID(ctx context.Context, in Scope, requestID string) (ref Ref, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		var orderID string
+		err := tx.QueryRow(`SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND request_id = $3`,
+			in.AccountID, string(in.Mode), requestID).Scan(&orderID)
+		if errors.Is(err, db.ErrNoRows) {
+			return ErrNotFound
+		}
+		ref = Ref(orderID)
+		return err
+	})
+	return ref, err
+}
+
+// Filter narrows List.
+type Filter struct {
+	State     State  // "" is any
+	AccountID string // "" is any
+	Attention bool   // only those that need a person
+	BeforeID  string // "" starts with the newest
+	Limit     int
+}
+
+// List returns orders of all accounts, newest first, for staff.
+func (s *Store) List(ctx context.Context, f Filter) (all []*Order, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders
+			WHERE ($1 = '' OR state = $1) AND ($2 = '' OR account_id = $2) AND (NOT $3 OR attention <> '') AND ($4 = '' OR id < $4)
+			ORDER BY id DESC LIMIT $5`, string(f.State), f.AccountID, f.Attention, f.BeforeID, f.Limit)
+		return err
+	})
+	return all, err
+}
+
+// Due locks up to most pending orders of a provider that may be sent now, the
+// oldest first. It passes over those that wait for an equal one, of which a
+// submission is under way or has an unknown outcome.
+func Due(tx *db.Tx, providerID string, most int) ([]*Order, error) {
+	return db.All(tx, scan, `SELECT `+columns+` FROM orders o
+		WHERE provider_id = $1 AND due_at <= $2 AND state = 'pending' AND mode = 'live'
+			AND NOT EXISTS (SELECT 1 FROM submissions s WHERE s.equal_key = o.equal_key AND s.outcome IN ('sending', 'unknown'))
+		ORDER BY due_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED`, providerID, db.At(tx.Now), most)
+}
+
+// HolderOf returns the order that already has an upstream id, if there is one.
+func HolderOf(tx *db.Tx, providerID, upstreamID string) (orderID string, found bool, err error) {
+	err = tx.QueryRow(`SELECT id FROM orders WHERE provider_id = $1 AND upstream_id = $2`, providerID, upstreamID).Scan(&orderID)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", false, nil
+	}
+	return orderID, err == nil, err
+}
+
+// ClaimChecks takes up to most orders of a provider that are due to be asked
+// about, the longest due first, and moves their next check by lease, so that
+// nobody else asks meanwhile.
+func ClaimChecks(tx *db.Tx, providerID string, most int, lease time.Duration) ([]*Order, error) {
+	due, err := db.All(tx, scan, `SELECT `+columns+` FROM orders
+		WHERE provider_id = $1 AND next_check_at <= $2 AND upstream_id IS NOT NULL
+		ORDER BY next_check_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED`, providerID, db.At(tx.Now), most)
+	if err != nil {
+		return nil, fmt.Errorf("find checks: %w", err)
+	}
+	until := tx.Now.Add(lease)
+	args := make([][]any, len(due))
+	for i, o := range due {
+		o.NextCheckAt = until
+		args[i] = []any{o.ID, db.At(until)}
+	}
+	if err := tx.ExecMany(`UPDATE orders SET next_check_at = $2 WHERE id = $1`, args); err != nil {
+		return nil, fmt.Errorf("claim checks: %w", err)
+	}
+	return due, nil
+}
+
+// Reschedule sets when claimed orders are asked about again, those that moved
+// meanwhile excepted.
+func Reschedule(tx *db.Tx, claimed []*Order, next func(o *Order, now time.Time) time.Time) error {
+	args := make([][]any, len(claimed))
+	for i, o := range claimed {
+		args[i] = []any{o.ID, db.At(next(o, tx.Now)), db.At(o.NextCheckAt)}
+	}
+	err := tx.ExecMany(`UPDATE orders SET next_check_at = $2 WHERE id = $1 AND next_check_at = $3`, args)
+	if err != nil {
+		return fmt.Errorf("reschedule checks: %w", err)
+	}
+	return nil
+}
+
+// WithTimeline returns an order of the scope and all that happened to it.
+func (s *Store) WithTimeline(ctx context.Context, in Scope, ref Ref) (o *Order, steps []Step, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		if o, err = find(tx, in, ref); err != nil {
+			return err
+		}
+		steps, err = Timeline(tx, o.ID)
+		return err
+	})
+	return o, steps, err
+}
+
+// Waiting counts the orders that wait for a person.
+type Waiting struct{ Uncertain, Held, Attention int64 }
+
+// Waiting counts the orders of all accounts that wait for a person.
+func (s *Store) Waiting(ctx context.Context) (w Waiting, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT
+			(SELECT COUNT(*) FROM orders WHERE state = 'uncertain'),
+			(SELECT COUNT(*) FROM orders WHERE state = 'held'),
+			(SELECT COUNT(*) FROM orders WHERE attention <> '')`).Scan(&w.Uncertain, &w.Held, &w.Attention)
+	})
+	return w, err
+}
+
+// Moving counts the orders whose request id is like pattern and that will move
+// on by themselves: neither ended nor waiting for a person.
+func (s *Store) Moving(ctx context.Context, pattern string) (n int, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COUNT(*) FROM orders
+			WHERE request_id LIKE $1 AND state IN ('pending', 'submitting', 'processing', 'in_progress')`, pattern).Scan(&n)
+	})
+	return n, err
+}

@@ -1,0 +1,318 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Outcome is what became of a submission.
+type Outcome int
+
+// The outcomes.
+const (
+	Accepted Outcome = iota + 1 // the provider gave an id
+	Refused                     // a definite no
+	NotSent                     // no byte of the request left
+	Unknown                     // it may exist there: never send again
+)
+
+// String names the outcome for logs and metrics.
+func (o Outcome) String() string {
+	switch o {
+	case Accepted:
+		return "accepted"
+	case Refused:
+		return "refused"
+	case NotSent:
+		return "not_sent"
+	case Unknown:
+		return "unknown"
+	}
+	return "outcome " + strconv.Itoa(int(o))
+}
+
+// Class says what a refusal means for the order.
+type Class int
+
+// The classes of refusals.
+const (
+	Unclassified  Class = iota + 1 // nobody has said yet what the text means
+	TryLater                       // the same provider may take it later
+	SourcePaused                   // funds or key: nothing is accepted there until the operator acts
+	OtherSource                    // this provider can't, another might
+	CustomerFault                  // nobody will take it as it is
+)
+
+// String names the class for logs.
+func (c Class) String() string {
+	switch c {
+	case Unclassified:
+		return "unclassified"
+	case TryLater:
+		return "try later"
+	case SourcePaused:
+		return "source paused"
+	case OtherSource:
+		return "other source"
+	case CustomerFault:
+		return "customer's fault"
+	}
+	return "class " + strconv.Itoa(int(c))
+}
+
+// Answer is what add came to.
+type Answer struct {
+	Outcome    Outcome
+	Class      Class  // of a refusal
+	UpstreamID string // of an acceptance; beside Unknown a hint only
+	Status     int    // HTTP status, 0 without an answer
+	Text       string // the provider's sentence, or ours for what happened; for staff
+	Kept       string // the beginning of the answer's body
+	LinkActive bool   // the refusal says that an order for the link is running there
+}
+
+// textRules classify refusals by a part of their text, in lower case. The first
+// match counts; uncertain texts come before all, because such an order may exist.
+//
+//nolint:gochecknoglobals // a table
+var textRules = []struct {
+	class Class // 0: uncertain
+	parts []string
+}{
+	{0, []string{
+		"internal", "server error", "timeout", "timed out", "exception", "sqlstate", "gateway",
+		"already used with different parameters",
+	}},
+	{TryLater, []string{"active order with this link", "wait until order", "link_duplicate", "rate limit", "too many requests", "maintenance", "temporarily"}},
+	{SourcePaused, []string{"not enough funds", "not_enough_funds", "balance", "invalid api key", "account suspended"}},
+	{OtherSource, []string{"incorrect service", "incorrect_service_id", "service not found", "disabled"}},
+	{CustomerFault, []string{
+		"bad link", "incorrect link", "neworder.error.link", "quantity less", "quantity more",
+		"min_quantity", "max_quantity", "comments", "must be between",
+	}},
+}
+
+// ClassOf classifies a refusal's text. uncertain is true for a text that does
+// not say whether the order exists.
+func ClassOf(text string) (class Class, uncertain bool) {
+	lower := strings.ToLower(text)
+	for _, rule := range textRules {
+		for _, part := range rule.parts {
+			if strings.Contains(lower, part) {
+				return rule.class, rule.class == 0
+			}
+		}
+	}
+	return Unclassified, false
+}
+
+// linkActive reports the texts that say that an order for the link is running.
+// After an unknown submission it may be our own.
+func linkActive(text string) bool {
+	lower := strings.ToLower(text)
+	return strings.Contains(lower, "active order with this link") || strings.Contains(lower, "wait until order") ||
+		strings.Contains(lower, "link_duplicate")
+}
+
+// Classify decides what an answer to add means. What is not certainly an
+// acceptance or a refusal is Unknown.
+func Classify(status int, body []byte) Answer {
+	a := classify(status, body)
+	a.Status = status
+	return a
+}
+
+func classify(status int, body []byte) Answer {
+	if status >= http.StatusInternalServerError {
+		return Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "status " + strconv.Itoa(status)}
+	}
+	object, err := readObject(body)
+	if err != nil {
+		if class, ok := bareStatus(status); ok && hint(body) == "" {
+			return Answer{Outcome: Refused, Class: class, Text: "status " + strconv.Itoa(status)}
+		}
+		return Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "an answer that can't be read: " + err.Error()}
+	}
+	orderID, odd := object.orderID()
+	refusal := object.refusal()
+	success := status >= 200 && status < 300
+	switch {
+	case odd:
+		return Answer{Outcome: Unknown, Text: "an answer with an odd order id"}
+	case orderID != "" && refusal == "" && success:
+		return Answer{Outcome: Accepted, UpstreamID: orderID}
+	case orderID != "":
+		return Answer{Outcome: Unknown, UpstreamID: orderID, Text: "an order id beside an error"}
+	case refusal != "" && (success || status >= 400):
+		return refused(status, refusal)
+	}
+	if class, ok := bareStatus(status); ok {
+		return Answer{Outcome: Refused, Class: class, Text: "status " + strconv.Itoa(status)}
+	}
+	return Answer{Outcome: Unknown, Text: "an answer with neither order nor error"}
+}
+
+// refused classifies a refusal by its text, and by the status where the text
+// says nothing known.
+func refused(status int, text string) Answer {
+	class, uncertain := ClassOf(text)
+	if uncertain {
+		return Answer{Outcome: Unknown, Text: text}
+	}
+	if bare, ok := bareStatus(status); ok && class == Unclassified {
+		class = bare
+	}
+	return Answer{Outcome: Refused, Class: class, Text: text, LinkActive: linkActive(text)}
+}
+
+// bareStatus gives the class of a status that refuses without a known text.
+func bareStatus(status int) (Class, bool) {
+	switch status {
+	case http.StatusTooManyRequests:
+		return TryLater, true
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
+		return SourcePaused, true
+	}
+	return 0, false
+}
+
+// object is a JSON object's members, each value as it was written.
+type object map[string]json.RawMessage
+
+// readObject reads a body that is one JSON object and nothing else. A member
+// that comes twice makes it unreadable: readers would differ about its value.
+func readObject(body []byte) (object, error) {
+	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf"))
+	if !json.Valid(body) {
+		return nil, errors.New("not JSON")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errors.New("not an object")
+	}
+	o := object{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, errors.New("not JSON")
+		}
+		if _, twice := o[name]; twice {
+			return nil, errors.New("a member that comes twice")
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, errors.New("not JSON")
+		}
+		o[name] = value
+	}
+	return o, nil
+}
+
+// orderID returns the id that the answer gives, "" for none. odd is true where
+// there is something in its place that no provider means as an id.
+func (o object) orderID() (orderID string, odd bool) {
+	for _, name := range []string{"order", "id"} {
+		raw, ok := o[name]
+		if !ok {
+			continue
+		}
+		text, isNumber, ok := scalar(raw)
+		switch {
+		case !ok:
+			return "", true
+		case text == "" || text == "0":
+			continue
+		case isNumber && strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }) >= 0:
+			return "", true // negative, a fraction or an exponent
+		case len(text) > maxUpstreamID || strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:
+			return "", true
+		}
+		return text, false
+	}
+	return "", false
+}
+
+// maxUpstreamID bounds a provider's order id, in characters.
+const maxUpstreamID = 64
+
+// scalar returns a string, a number's digits, or "" for null and false. ok is
+// false for lists, objects and true.
+func scalar(raw json.RawMessage) (text string, isNumber, ok bool) {
+	switch {
+	case raw[0] == '"':
+		if json.Unmarshal(raw, &text) != nil {
+			return "", false, false
+		}
+		return strings.TrimSpace(text), false, true
+	case string(raw) == "null", string(raw) == "false":
+		return "", false, true
+	case raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'):
+		return string(raw), true, true
+	}
+	return "", false, false
+}
+
+// refusal returns the text of the answer's error, "" where it has none.
+func (o object) refusal() string {
+	if raw, ok := o["error"]; ok {
+		if text, truthy := errorText(raw); truthy {
+			return text
+		}
+	}
+	for _, name := range []string{"success", "status"} {
+		raw, ok := o[name]
+		if !ok {
+			continue
+		}
+		value := strings.ToLower(strings.Trim(string(raw), `"`))
+		if value == "false" || (name == "status" && (value == "fail" || value == "failed" || value == "error")) {
+			text, _, _ := scalar(o.first("message", "msg"))
+			return text
+		}
+	}
+	return ""
+}
+
+// first returns the first of the members that is there, or null.
+func (o object) first(names ...string) json.RawMessage {
+	for _, name := range names {
+		if raw, ok := o[name]; ok {
+			return raw
+		}
+	}
+	return json.RawMessage("null")
+}
+
+// errorText flattens the value of an error member. truthy is false for the
+// values that languages take for false.
+func errorText(raw json.RawMessage) (text string, truthy bool) {
+	switch string(raw) {
+	case "null", "false", "0", `""`, "[]", "{}":
+		return "", false
+	}
+	if text, _, ok := scalar(raw); ok {
+		return text, text != ""
+	}
+	return string(raw), true
+}
+
+// hint finds an order id in an answer that decides nothing, for people to look
+// at. It is never acted on.
+func hint(body []byte) string {
+	start := bytes.IndexByte(body, '{')
+	if start < 0 {
+		return ""
+	}
+	o, err := readObject(body[start:])
+	if err != nil {
+		return ""
+	}
+	orderID, _ := o.orderID()
+	return orderID
+}
