@@ -136,7 +136,11 @@ func (s *Store) CheckPassword(ctx context.Context, accountID, password string) (
 	if err != nil {
 		return false, fmt.Errorf("password of %s: %w", accountID, err)
 	}
-	return argon2id.ComparePasswordAndHash(password, hash)
+	same, err := argon2id.ComparePasswordAndHash(password, hash)
+	if err != nil {
+		return false, fmt.Errorf("compare the password of %s: %w", accountID, err)
+	}
+	return same, nil
 }
 
 const columns = `id, email, state, tier, role, created_at`

@@ -143,7 +143,7 @@ func (d *Demo) loadSecrets(dir string) (fresh bool, err error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("read the demo's keys: %w", err)
 	}
 	if err := json.Unmarshal(content, &d.secrets); err != nil {
 		return false, fmt.Errorf("demo.json in the data folder can't be read; an empty folder starts anew: %w", err)

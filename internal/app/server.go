@@ -93,7 +93,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.forwarder = fulfil.NewForwarder(options)
 	wake := s.startWorkers(options)
-	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: wake})
+	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: wake}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d)
 	return s.listen(ctx)
 }

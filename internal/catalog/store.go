@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -65,7 +66,7 @@ func (s *Store) Set(ctx context.Context, serviceID int64, c Change, actor string
 		if err != nil {
 			return fmt.Errorf("set service: %w", err)
 		}
-		if err := account.Record(tx, actor, "service.set", fmt.Sprint(serviceID), detail); err != nil {
+		if err := account.Record(tx, actor, "service.set", strconv.FormatInt(serviceID, 10), detail); err != nil {
 			return err
 		}
 		return epoch.MoveCatalog(tx)

@@ -59,7 +59,7 @@ func (s *Storage) SecretKeyOld() string { return s.secretKeyOld }
 func line(file string) (string, error) {
 	content, err := os.ReadFile(file) //nolint:gosec // the operator names it
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("read a setting: %w", err)
 	}
 	return strings.TrimSpace(string(content)), nil
 }

@@ -13,8 +13,7 @@ const pgUniqueViolation = "23505"
 
 // IsUnique reports whether err says that a unique key is taken.
 func IsUnique(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code == pgUniqueViolation
 	}
 	code, ok := sqliteCode(err)

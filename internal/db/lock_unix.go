@@ -24,7 +24,7 @@ func LockFile(address string) (*FileLock, error) {
 	if err := makeFolder(path); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the database
 	if err != nil {
 		return nil, err
 	}

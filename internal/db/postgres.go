@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,7 +43,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, erro
 	config.MaxConns = int32(max(o.Readers, defaultPool)) //nolint:gosec // a setting of the program, some tens
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
-	config.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(statementTimeout.Milliseconds())
+	config.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
 	config.ConnConfig.OnNotice = keepWarning
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -186,8 +187,8 @@ func rollback(ctx context.Context, c *pgxpool.Conn) {
 // isRetryable reports a serialization failure or a deadlock: the transaction was
 // rolled back and may succeed when it is run again.
 func isRetryable(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 // postgresConn runs statements of a transaction; pgx keeps them prepared.
@@ -235,4 +236,4 @@ func (p postgresConn) queryMany(ctx context.Context, query string, argRows [][]a
 
 type postgresRows struct{ pgx.Rows }
 
-func (r postgresRows) close() { r.Rows.Close() }
+func (r postgresRows) close() { r.Close() }

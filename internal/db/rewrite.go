@@ -9,8 +9,6 @@ import (
 // The statements are written for PostgreSQL; SQLite reads them after these
 // replacements. $N misbinds on SQLite drivers when the numbers are not used in
 // order, ?N does not.
-//
-//nolint:gochecknoglobals // compiled once
 var (
 	anyOf       = regexp.MustCompile(`= ANY\(\$(\d+)\)`)
 	placeholder = regexp.MustCompile(`\$(\d+)`)

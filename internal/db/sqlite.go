@@ -57,7 +57,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteDB, error) 
 	for range o.Readers {
 		s.idle <- &sqliteConn{pool: s.readers}
 	}
-	s.group = newGroupWriter(&sqliteConn{pool: s.writers}, o.Ungrouped)
+	s.group = newGroupWriter(&sqliteConn{pool: s.writers}, o.Ungrouped) //nolint:contextcheck // the writer outlives the call that opened it
 	return s, nil
 }
 
@@ -166,7 +166,7 @@ func (c *sqliteConn) prepared(ctx context.Context, query string) (*sql.Stmt, err
 	if s, ok := c.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := c.raw.PrepareContext(ctx, sqliteText(query))
+	s, err := c.raw.PrepareContext(ctx, sqliteText(query)) //nolint:sqlclosecheck // kept until the connection is discarded
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -215,7 +215,7 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any) (rows,
 	if args, err = sqliteArgs(args); err != nil {
 		return nil, err
 	}
-	rs, err := s.QueryContext(ctx, args...)
+	rs, err := s.QueryContext(ctx, args...) //nolint:rowserrcheck // readAll checks
 	if err != nil {
 		return nil, err
 	}
@@ -237,4 +237,4 @@ func (c *sqliteConn) queryMany(ctx context.Context, query string, argRows [][]an
 
 type sqliteRows struct{ *sql.Rows }
 
-func (r sqliteRows) close() { _ = r.Rows.Close() }
+func (r sqliteRows) close() { _ = r.Close() }

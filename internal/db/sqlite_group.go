@@ -176,7 +176,7 @@ func (g *groupWriter) runOne(ctx context.Context, job *writeJob, now time.Time) 
 		return err
 	}
 	tx := newTx(ctx, g.conn, now, job.offset)
-	job.err, job.panicky = call(job.fn, tx)
+	job.panicky, job.err = call(job.fn, tx)
 	if job.err == nil && job.panicky == nil {
 		job.err = tx.failed // a closure can't swallow a failed statement
 	}
@@ -190,9 +190,9 @@ func (g *groupWriter) runOne(ctx context.Context, job *writeJob, now time.Time) 
 }
 
 // call runs fn and catches its panic, so that it hurts its own caller alone.
-func call(fn func(*Tx) error, tx *Tx) (err error, panicky any) { //nolint:revive // the panic is the second, rarer result
+func call(fn func(*Tx) error, tx *Tx) (panicky any, err error) {
 	defer func() { panicky = recover() }()
-	return fn(tx), nil
+	return nil, fn(tx)
 }
 
 func finish(job *writeJob, err error) {

@@ -79,7 +79,7 @@ func (r *Reader) Current(ctx context.Context) (Epochs, error) {
 	if !r.running {
 		r.running = true
 		r.waiting = nil
-		go r.run(mine)
+		go r.run(mine) //nolint:contextcheck // it serves whoever waits, not this caller alone
 	}
 	r.mu.Unlock()
 	select {

@@ -208,6 +208,9 @@ func (a *applying) canceled() error {
 	if part && known && r.Charge != nil {
 		delivered, err := money.Charge(o.Cost, o.Quantity-*r.Remains)
 		if err == nil && within(*r.Charge, delivered) {
+			if money.Refund(o.Charge, *r.Remains, o.Quantity) < o.Refunded {
+				return a.raise(reported + "canceled, but with less remaining than it said before")
+			}
 			o.Remains = r.Remains
 			return a.to(order.Canceled, true)
 		}

@@ -158,7 +158,7 @@ func NextCheck(o *order.Order, now time.Time) time.Time {
 	)
 	age := max(now.Sub(o.AcceptedAt), 0)
 	if age < young {
-		return now.Add(smallest + (middle-smallest)*age/young)
+		return now.Add(smallest + time.Duration(int64(middle-smallest)*age.Milliseconds()/young.Milliseconds()))
 	}
 	return now.Add(min(middle+(age-young), largest))
 }

@@ -154,7 +154,7 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 	f.mu.Unlock()
 	f.calls.Add(len(claims))
 	for _, c := range claims {
-		go f.send(client, c)
+		go f.send(client, c) //nolint:contextcheck,gosec // a call runs to its end, whatever happens to the pass
 	}
 	return len(claims), nil
 }

@@ -8,8 +8,6 @@ import (
 )
 
 // errNotCancelable refuses a cancel.
-//
-//nolint:gochecknoglobals // a constant that Go can't spell as one
 var errNotCancelable = fault.New(fault.Conflict, "Order cannot be canceled")
 
 // cancelWish is the timeline's reason for a cancel that waits.

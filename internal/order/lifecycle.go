@@ -78,7 +78,7 @@ func (o *Order) refundDue(c Change) money.Amount {
 		return o.Charge
 	case Canceled:
 		if c.Delivered && o.Remains != nil {
-			return max(o.Refunded, money.Refund(o.Charge, *o.Remains, o.Quantity))
+			return money.Refund(o.Charge, *o.Remains, o.Quantity)
 		}
 		return o.Charge
 	case Partial:

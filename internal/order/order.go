@@ -20,8 +20,6 @@ import (
 )
 
 // ErrNotFound answers for an order that is not there or another account's.
-//
-//nolint:gochecknoglobals // a constant that Go can't spell as one
 var ErrNotFound = fault.New(fault.NotFound, "Order not found")
 
 // Order is one order as it stands.

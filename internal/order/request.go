@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"sort"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -124,7 +123,11 @@ func whole(name, text string) (int64, error) {
 	if !isDigits(text) || len(text) > most {
 		return 0, fault.Newf(fault.Invalid, "%s must be a whole number", name)
 	}
-	return strconv.ParseInt(text, 10, 64)
+	var n int64
+	for _, digit := range text {
+		n = n*10 + int64(digit-'0')
+	}
+	return n, nil
 }
 
 func checkRequestID(v string) error {

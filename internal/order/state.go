@@ -1,5 +1,7 @@
 package order
 
+import "slices"
+
 // State is where an order is in its life. docs/orders.md has the picture.
 type State string
 
@@ -50,12 +52,7 @@ func (s State) Next() []State { return next[s] }
 
 // MayBecome reports whether the state machine has an arrow from s to to.
 func (s State) MayBecome(to State) bool {
-	for _, n := range next[s] {
-		if n == to {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(next[s], to)
 }
 
 // Final reports whether no more delivery is expected in s.

@@ -89,11 +89,7 @@ func (g *Group) Go(l Loop) (wake func()) {
 	g.mu.Lock()
 	g.loops = append(g.loops, r)
 	g.mu.Unlock()
-	g.wg.Add(1)
-	go func() {
-		defer g.wg.Done()
-		g.run(r)
-	}()
+	g.wg.Go(func() { g.run(r) })
 	return func() {
 		select {
 		case r.wake <- struct{}{}:
@@ -138,7 +134,7 @@ func (g *Group) run(r *running) {
 func (g *Group) pass(r *running) (found int, err error) {
 	found, err = r.Pass(g.ctx)
 	if g.ctx.Err() != nil {
-		return 0, nil
+		return 0, nil //nolint:nilerr // what failed because of the stop is no failure
 	}
 	now := g.now()
 	r.mu.Lock()

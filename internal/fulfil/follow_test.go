@@ -1,0 +1,157 @@
+package fulfil_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/order/ordertest"
+)
+
+// follow asks the provider about all that is due.
+func (k *desk) follow() {
+	k.T.Helper()
+	f := fulfil.NewFollower(k.options)
+	_, err := f.Pass(context.Background())
+	ordertest.Must(k.T, err)
+}
+
+// What the provider's last word means for money, word by word. The order is 1000
+// for 2.00, which costs 1.00 there.
+func TestFollowWords(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		reports   []string // one after the other
+		state     order.State
+		refunded  string
+		attention string // a part of it
+	}{
+		"waiting":                           {[]string{`{"status":"Pending","start_count":"5","remains":"1000"}`}, order.Processing, "0.00", ""},
+		"in progress":                       {[]string{`{"status":"In progress","start_count":"5","remains":"400"}`}, order.InProgress, "0.00", ""},
+		"back to pending stays in progress": {[]string{`{"status":"In progress"}`, `{"status":"Pending"}`}, order.InProgress, "0.00", ""},
+		"completed":                         {[]string{`{"status":"Completed","remains":"0","charge":"1.00"}`}, order.Completed, "0.00", ""},
+		"completed with remains":            {[]string{`{"status":"completed","remains":"300"}`}, order.Completed, "0.00", ""},
+		"completed, overcharged":            {[]string{`{"status":"Completed","charge":"1.02"}`}, order.Completed, "0.00", "charged 1.02"},
+		"partial":                           {[]string{`{"status":"Partial","remains":"157"}`}, order.Partial, "0.314", ""},
+		"partial of all":                    {[]string{`{"status":"Partial","remains":1000}`}, order.Partial, "2.00", ""},
+		"partial of nothing":                {[]string{`{"status":"Partial","remains":"0"}`}, order.Processing, "0.00", "partial"},
+		"partial of too much":               {[]string{`{"status":"Partial","remains":"1200"}`}, order.Processing, "0.00", "partial"},
+		"partial without remains":           {[]string{`{"status":"Partial","remains":"Unknown"}`}, order.Processing, "0.00", "partial"},
+		"partial, then more":                {[]string{`{"status":"Partial","remains":"100"}`, `{"status":"Partial","remains":"300"}`}, order.Partial, "0.60", ""},
+		"partial, then less":                {[]string{`{"status":"Partial","remains":"300"}`, `{"status":"Partial","remains":"100"}`}, order.Partial, "0.60", ""},
+		"partial, then completed":           {[]string{`{"status":"Partial","remains":"300"}`, `{"status":"Completed","remains":"0"}`}, order.Partial, "0.60", ""},
+		"canceled":                          {[]string{`{"status":"Canceled","remains":"1000","charge":"0"}`}, order.Canceled, "2.00", ""},
+		"cancelled, no charge said":         {[]string{`{"status":"Cancelled","remains":"157"}`}, order.Canceled, "2.00", ""},
+		"canceled after a part":             {[]string{`{"status":"Canceled","remains":"400","charge":"0.60"}`}, order.Canceled, "0.80", ""},
+		"canceled, charge disagrees":        {[]string{`{"status":"Canceled","remains":"400","charge":"0.10"}`}, order.Canceled, "2.00", ""},
+		"canceled, charged in full":         {[]string{`{"status":"Canceled","remains":"400","charge":"1.00"}`}, order.Processing, "0.00", "full cost"},
+		"refunded":                          {[]string{`{"status":"Refunded","charge":"0.00"}`}, order.Canceled, "2.00", ""},
+		"completed, then partial":           {[]string{`{"status":"Completed"}`, `{"status":"Partial","remains":"500"}`}, order.Partial, "1.00", ""},
+		"completed, then canceled":          {[]string{`{"status":"Completed"}`, `{"status":"Canceled","charge":"0"}`}, order.Canceled, "2.00", ""},
+		"partial, then canceled":            {[]string{`{"status":"Partial","remains":"500"}`, `{"status":"Canceled","charge":"0"}`}, order.Canceled, "2.00", ""},
+		"fail":                              {[]string{`{"status":"Fail"}`}, order.Processing, "0.00", "it says Fail"},
+		"error":                             {[]string{`{"status":"Error","remains":"1000"}`}, order.Processing, "0.00", "it says Error"},
+		"rejected":                          {[]string{`{"status":"Rejected"}`}, order.Processing, "0.00", "it says Rejected"},
+		"unknown word":                      {[]string{`{"status":"Meditating"}`}, order.Processing, "0.00", "Meditating"},
+		"unknown id":                        {[]string{`{"error":"Incorrect order ID"}`}, order.Processing, "0.00", "no longer knows"},
+		"unknown id as text":                {[]string{`"Incorrect order ID"`}, order.Processing, "0.00", "no longer knows"},
+		"fail, then completed":              {[]string{`{"status":"Fail"}`, `{"status":"Completed"}`}, order.Completed, "0.00", ""},
+		"nonsense numbers":                  {[]string{`{"status":"In progress","start_count":null,"remains":"-5","charge":"lots"}`}, order.InProgress, "0.00", ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				k := newDesk(t, d)
+				o := k.Place("r", "https://example.com/a", 1000)
+				k.forward()
+				for _, report := range c.reports {
+					k.upstream.Report("1", report)
+					d.AdvanceClock(26 * time.Hour)
+					k.follow()
+					d.AdvanceClock(26 * time.Hour)
+					k.follow() // the same word again changes nothing
+				}
+				now := k.want(o, c.state, c.refunded)
+				if (c.attention == "") != (now.Attention == "") || !strings.Contains(now.Attention, c.attention) {
+					t.Errorf("attention %q, want %q", now.Attention, c.attention)
+				}
+				if n := k.Count(`SELECT COUNT(*) FROM order_timeline WHERE order_id = $1`, o.ID); n > 8 {
+					t.Errorf("%d rows in the timeline: repeats are noise", n)
+				}
+			})
+		})
+	}
+}
+
+// Remains and start count of a running order are shown as the provider says them,
+// where they can be.
+func TestFollowCounts(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		o := k.Place("r", "https://example.com/a", 1000)
+		k.forward()
+		k.upstream.Report("1", `{"status":"In progress","start_count":"3572","remains":157,"charge":"0.2781900000001"}`)
+		d.AdvanceClock(time.Minute)
+		k.follow()
+		now := k.want(o, order.InProgress, "0.00")
+		if *now.StartCount != 3572 || *now.Remains != 157 || now.ProviderCharge.String() != "0.278191" {
+			t.Errorf("start %d, remains %d, charge %s", *now.StartCount, *now.Remains, now.ProviderCharge)
+		}
+	})
+}
+
+// An answer that lacks an order, or is no answer, changes nothing and comes again.
+func TestFollowSurvivesBadAnswers(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		o := k.Place("r", "https://example.com/a", 1000)
+		k.forward()
+		k.upstream.Report("1", `broken`)
+		d.AdvanceClock(time.Minute)
+		if _, err := fulfil.NewFollower(k.options).Pass(context.Background()); err == nil {
+			t.Error("a broken answer is no error")
+		}
+		k.upstream.Report("1", `{"status":"Completed"}`)
+		d.AdvanceClock(2 * time.Minute)
+		k.follow()
+		k.want(o, order.Completed, "0.00")
+	})
+}
+
+// The first check comes within 3 s of acceptance; gaps grow to 20 s within five
+// minutes, then double to an hour; ended orders are looked at after 1, 3 and 7 days.
+func TestNextCheck(t *testing.T) {
+	t.Parallel()
+	accepted := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	running := &order.Order{State: order.InProgress, AcceptedAt: accepted}
+	for _, c := range []struct{ age, gap time.Duration }{
+		{0, 3 * time.Second},
+		{150 * time.Second, 11500 * time.Millisecond},
+		{5 * time.Minute, 20 * time.Second},
+		{6 * time.Minute, 80 * time.Second},
+		{24 * time.Hour, time.Hour},
+	} {
+		now := accepted.Add(c.age)
+		if got := fulfil.NextCheck(running, now).Sub(now); got != c.gap {
+			t.Errorf("gap after %s is %s, want %s", c.age, got, c.gap)
+		}
+	}
+	done := &order.Order{State: order.Completed, FinishedAt: accepted}
+	const day = 24 * time.Hour
+	for _, c := range []struct{ age, at time.Duration }{{0, day}, {day, 3 * day}, {3 * day, 7 * day}, {7*day - 1, 7 * day}} {
+		if got := fulfil.NextCheck(done, accepted.Add(c.age)); !got.Equal(accepted.Add(c.at)) {
+			t.Errorf("ended %s ago: next check %v after its end, want %s", c.age, got.Sub(accepted), c.at)
+		}
+	}
+	if !fulfil.NextCheck(done, accepted.Add(7*day)).IsZero() {
+		t.Error("an order that ended a week ago is asked about again")
+	}
+}

@@ -1,0 +1,212 @@
+package order
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sort"
+	"strconv"
+
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ledger"
+)
+
+// placeAll is the transaction: lock the wallets, look for the request ids, then
+// decide each request in turn. Refusals answer their caller alone and are given
+// only here, after the look-up.
+func placeAll(tx *db.Tx, all []*placing) error {
+	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}}
+	var err error
+	// The wallets' locks come first, in a statement of their own: a look-up before
+	// them or beside them would miss what another node commits meanwhile.
+	if b.book, err = ledger.Open(tx, b.wallets()...); err != nil {
+		return err
+	}
+	if err := b.lookUp(); err != nil {
+		return err
+	}
+	if err := b.refresh(); err != nil {
+		return err
+	}
+	for _, one := range all {
+		one.answer, one.err = b.decide(one)
+		if one.err != nil && fault.From(one.err).Code == fault.Internal {
+			return one.err
+		}
+	}
+	return b.write()
+}
+
+// requestKey is what makes a request unique.
+type requestKey struct {
+	scope     Scope
+	requestID string
+}
+
+// earlier is what an older request with the same id became.
+type earlier struct {
+	placed Placed
+	hash   string
+}
+
+// batch is the state of one run of placeAll.
+type batch struct {
+	tx      *db.Tx
+	all     []*placing
+	book    *ledger.Book
+	earlier map[requestKey]earlier
+	current *catalog.Snapshot // of the services whose price is out of date; nil: none is
+	epoch   int64
+	orders  [][]any
+	steps   [][]any
+}
+
+func (b *batch) wallets() []string {
+	seen := map[string]bool{}
+	var ids []string
+	for _, one := range b.all {
+		if !seen[one.buyer.WalletID] {
+			seen[one.buyer.WalletID] = true
+			ids = append(ids, one.buyer.WalletID)
+		}
+	}
+	sort.Strings(ids)
+	return ids
+}
+
+// lookUp finds the orders that these requests made before.
+func (b *batch) lookUp() error {
+	args := make([][]any, len(b.all))
+	for i, one := range b.all {
+		args[i] = []any{one.buyer.AccountID, string(one.buyer.Mode), one.request.RequestID}
+	}
+	err := b.tx.QueryMany(func(i int, s db.Scanner) error {
+		var e earlier
+		err := s.Scan(&e.placed.OrderID, &e.placed.Number, &e.placed.Charge, &e.hash)
+		b.earlier[keyOf(b.all[i])] = e
+		return err
+	}, `SELECT id, number, charge, request_hash FROM orders WHERE account_id = $1 AND mode = $2 AND request_id = $3`, args)
+	if err != nil {
+		return fmt.Errorf("look up request ids: %w", err)
+	}
+	return nil
+}
+
+func keyOf(one *placing) requestKey {
+	return requestKey{scope: one.buyer.Scope, requestID: one.request.RequestID}
+}
+
+// refresh reads the services again whose catalogue has moved since the request
+// saw it.
+func (b *batch) refresh() error {
+	err := b.tx.QueryRow(`SELECT catalog FROM epochs WHERE id = 1`).Scan(&b.epoch)
+	if err != nil {
+		return fmt.Errorf("catalogue's epoch: %w", err)
+	}
+	var stale []int64
+	for _, one := range b.all {
+		if one.snapshot.Epoch != b.epoch {
+			stale = append(stale, one.request.Service)
+		}
+	}
+	if len(stale) == 0 {
+		return nil
+	}
+	b.current, err = catalog.LoadSome(b.tx, stale)
+	return err
+}
+
+// decide answers one request.
+func (b *batch) decide(one *placing) (Placed, error) {
+	// A repeat of a request that went through is answered, not charged.
+	if e, found := b.earlier[keyOf(one)]; found {
+		if e.hash != one.hash {
+			return Placed{}, errReused
+		}
+		e.placed.Repeat = true
+		return e.placed, nil
+	}
+	snapshot := one.snapshot
+	if snapshot.Epoch != b.epoch {
+		snapshot = b.current
+	}
+	p, err := one.request.price(snapshot)
+	if err != nil {
+		return Placed{}, err
+	}
+	number, err := b.book.NextNumber(one.buyer.WalletID)
+	if err != nil {
+		return Placed{}, err
+	}
+	err = b.book.Move(ledger.Transfer{
+		Kind: ledger.OrderCharge, Ref: one.orderID,
+		Debit: one.buyer.WalletID, Credit: ledger.Sales.Account(one.buyer.Mode), Amount: p.charge,
+		Memo: "Order " + strconv.FormatInt(number, 10), Actor: actor(one.buyer),
+	})
+	if err != nil {
+		b.book.TakeNumberBack(one.buyer.WalletID)
+		return Placed{}, err
+	}
+	b.add(one, p, number)
+	answer := Placed{OrderID: one.orderID, Number: number, Charge: p.charge}
+	b.earlier[keyOf(one)] = earlier{placed: answer, hash: one.hash}
+	return answer, nil
+}
+
+// actor names the buyer in ledger and timeline.
+func actor(b Buyer) string {
+	if b.KeyID != "" {
+		return b.KeyID
+	}
+	return b.AccountID
+}
+
+// add notes the rows of an order that write will insert.
+func (b *batch) add(one *placing, p priced, number int64) {
+	now := db.At(b.tx.Now)
+	due := now
+	if one.buyer.Mode == ledger.Test {
+		due = nil // live loops forward live orders only
+	}
+	source := p.service.Source
+	b.orders = append(b.orders, []any{
+		one.orderID, one.buyer.AccountID, string(one.buyer.Mode), one.buyer.WalletID, number, one.buyer.KeyID,
+		one.request.RequestID, one.hash, p.service.ID, one.request.Link, one.request.Quantity,
+		p.rate, source.Cost, b.epoch, p.charge, string(Pending),
+		source.ProviderID, source.ProviderService,
+		equalKey(source.ProviderID, source.ProviderService, one.request.Link, one.request.Quantity), due, now,
+	})
+	b.steps = append(b.steps, []any{
+		one.orderID, 1, now, actor(one.buyer), "", string(Pending), "placed", nil, nil, 0,
+	})
+}
+
+// equalKey is the same for two orders that a provider could take for one.
+func equalKey(providerID, service, link string, quantity int64) string {
+	h := sha256.New()
+	for _, part := range []string{providerID, service, link, strconv.FormatInt(quantity, 10)} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// write stores the orders, their timeline and the money moved.
+func (b *batch) write() error {
+	if err := b.book.Flush(); err != nil {
+		return err
+	}
+	err := b.tx.ExecMany(`
+		INSERT INTO orders (id, account_id, mode, wallet_id, number, key_id, request_id, request_hash,
+			service_id, link, quantity, rate, cost, catalog_epoch, charge, state, step,
+			provider_id, provider_service, equal_key, due_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1, $17, $18, $19, $20, $21, $21)`, b.orders)
+	if err != nil {
+		return fmt.Errorf("insert orders: %w", err)
+	}
+	if err := b.tx.ExecMany(insertStep, b.steps); err != nil {
+		return fmt.Errorf("insert timeline: %w", err)
+	}
+	return nil
+}
