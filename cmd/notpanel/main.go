@@ -23,8 +23,6 @@ const (
 )
 
 // version is set by the build.
-//
-//nolint:gochecknoglobals // the linker sets it
 var version = "development"
 
 // commands is the command line.
@@ -32,6 +30,15 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Serve the panel."`
 	Demo      demoCommand      `cmd:"" help:"Show the whole story: a panel, a provider and orders in every state, in one process."`
 	Simulator simulatorCommand `cmd:"" help:"Run the simulated provider alone."`
+
+	Account  accountCommands  `cmd:"" help:"Make accounts, credit, suspend and list them."`
+	Key      keyCommands      `cmd:"" help:"Make, rotate, revoke and list API keys."`
+	Provider providerCommands `cmd:"" help:"Add providers, import their services, pause and list them."`
+	Service  serviceCommands  `cmd:"" help:"List and change services."`
+	Order    orderCommands    `cmd:"" help:"List and show orders, and settle those that wait for a person."`
+	Audit    auditCommand     `cmd:"" help:"Prove every wallet, every order and the audit log."`
+	Migrate  migrateCommands  `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
+	Version  versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // terminal is what a command reads and writes; tests pass their own.

@@ -23,8 +23,6 @@ const maxCached = 20_000
 
 // ErrUnusable answers every value that is not a usable key: missing, malformed,
 // unknown, revoked or expired look the same and cost the same.
-//
-//nolint:gochecknoglobals // a constant that Go can't spell as one
 var ErrUnusable = fault.New(fault.Unauthorized, "Invalid API key")
 
 // Principal is who a request acts for.

@@ -143,6 +143,9 @@ func (s *Store) Rotate(ctx context.Context, keyID, actor string) (value string, 
 		if k, err = active(tx, keyID); err != nil {
 			return err
 		}
+		if !k.Active(tx.Now) {
+			return fault.Newf(fault.Conflict, "key %s has expired: create a new one", keyID)
+		}
 		value = NewValue(k.Mode)
 		k.Prefix, k.RotatedAt = DisplayPrefix(value), tx.Now
 		_, err := tx.Exec(`UPDATE api_keys SET hash = $2, prefix = $3, rotated_at = $4, seen_in_url_at = NULL WHERE id = $1`,
@@ -179,7 +182,7 @@ func (s *Store) Revoke(ctx context.Context, keyID, actor string) (k Key, err err
 	return k, err
 }
 
-// active returns a locked key that can still be used.
+// active returns a locked key that is not revoked.
 func active(tx *db.Tx, keyID string) (Key, error) {
 	k, err := scan(tx.QueryRow(`SELECT `+columns+` FROM api_keys WHERE id = $1 FOR NO KEY UPDATE`, keyID))
 	switch {

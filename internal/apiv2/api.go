@@ -41,6 +41,7 @@ type API struct {
 	Deps
 
 	services servicesAnswer
+	large    room
 }
 
 // New returns the API.
@@ -66,8 +67,6 @@ func (c *call) scope() order.Scope {
 }
 
 // Errors of the order in which a request is checked.
-//
-//nolint:gochecknoglobals // constants that Go can't spell as such
 var (
 	errMethod      = fault.New(fault.MethodNotAllowed, "Method not allowed: use POST")
 	errKeyInQuery  = fault.New(fault.Invalid, "Send the key in the body, never in the URL")
@@ -89,12 +88,14 @@ func (a *API) serve(r *http.Request, requestID string) (action string, out answe
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return "none", refuse(errMethod)
 	}
-	in, err := read(r)
+	in, err := read(r, &a.large)
+	defer func() { a.large.give(in.reserved) }()
 	if err != nil {
-		return "none", refuse(fault.From(err))
+		return "none", beforeKey(in, fault.From(err))
 	}
 	c, err := a.authenticate(r.Context(), in)
 	if err != nil {
+		a.report(r.Context(), requestID, "none", err)
 		return "none", beforeKey(in, fault.From(err))
 	}
 	if err := a.native(c); err != nil {
@@ -108,12 +109,16 @@ func (a *API) serve(r *http.Request, requestID string) (action string, out answe
 	if err == nil {
 		return in.get("action"), ok(v)
 	}
-	f := fault.From(err)
-	if f.Code == fault.Internal || f.Code == fault.Unavailable {
-		a.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request", requestID),
-			slog.String("action", in.get("action")), slog.Any("error", err))
+	a.report(r.Context(), requestID, in.get("action"), err)
+	return in.get("action"), refuse(fault.From(err))
+}
+
+// report logs a failure of ours; a refusal is the caller's.
+func (a *API) report(ctx context.Context, requestID, action string, err error) {
+	if code := fault.From(err).Code; code == fault.Internal || code == fault.Unavailable {
+		a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", requestID),
+			slog.String("action", action), slog.Any("error", err))
 	}
-	return in.get("action"), refuse(f)
 }
 
 // authenticate finds out who calls. The epoch is learnt after the body has
@@ -136,14 +141,24 @@ func (a *API) authenticate(ctx context.Context, in *input) (*call, error) {
 
 // beforeKey answers while the caller's dialect is not known. A poll of an order
 // gets plain text, for clients of the classic dialect take an error in JSON for
-// the order's end.
+// the order's end; so does an add that they would not repeat safely.
 func beforeKey(in *input, f *fault.Error) answer {
 	poll := isPoll(in)
-	switch {
-	case f.Code == fault.Unauthorized && poll:
-		return text(http.StatusUnauthorized, f)
-	case f.Code == fault.Unavailable && (poll || strings.EqualFold(in.either("action"), "add") && in.either("request_id") == ""):
-		return text(http.StatusServiceUnavailable, f)
+	switch f.Code {
+	case fault.MethodNotAllowed:
+		return refuse(f)
+	case fault.Unauthorized:
+		if poll {
+			return text(http.StatusUnauthorized, f)
+		}
+	case fault.Unavailable, fault.RateLimited, fault.Internal:
+		if poll || strings.EqualFold(in.either("action"), "add") && in.either("request_id") == "" {
+			return text(f.Code.HTTPStatus(), f)
+		}
+	default:
+		if poll {
+			return text(f.Code.HTTPStatus(), f)
+		}
 	}
 	return refuse(f)
 }
@@ -168,7 +183,7 @@ func isPoll(in *input) bool {
 
 // native refuses what the native dialect does not allow.
 func (a *API) native(c *call) error {
-	if c.keyInQuery {
+	if c.query["key"] != "" && c.query["key"] == c.either("key") {
 		if err := a.Keys.NoteInURL(c.ctx, c.who.KeyID); err != nil {
 			a.Log.LogAttrs(c.ctx, slog.LevelError, "key in URL not noted", slog.String("key", c.who.KeyID), slog.Any("error", err))
 		}
@@ -178,7 +193,7 @@ func (a *API) native(c *call) error {
 		return errMethod
 	case c.keyInQuery:
 		return errKeyInQuery
-	case c.form == jsonObject || c.form == otherForm && c.problem == nil:
+	case c.form == jsonObject || c.form == otherForm:
 		return errContentType
 	case c.problem != nil:
 		return c.problem

@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -19,8 +21,13 @@ import (
 const (
 	// maxBody bounds a request's body: mass comments fit.
 	maxBody = 1 << 20
+	// smallBody is what every request may have; larger bodies share roomForBodies.
+	smallBody     = 64 << 10
+	roomForBodies = 64 << 20
 	// maxFields bounds how many fields of a body are looked at.
 	maxFields = 1000
+	// maxID bounds an id that is asked about, in bytes.
+	maxID = 64
 )
 
 // form is how a request's fields were written.
@@ -43,6 +50,7 @@ type input struct {
 	query      map[string]string
 	keyInQuery bool
 	problem    error // what is wrong with the body; told once the key is known
+	reserved   int64 // taken of the room for large bodies, until the answer is out
 }
 
 // get returns a field of the body.
@@ -56,64 +64,124 @@ func (in *input) either(name string) string {
 	return in.query[name]
 }
 
-// errTooLarge answers a body above the limit.
-//
-//nolint:gochecknoglobals // a constant that Go can't spell as one
-var errTooLarge = fault.New(fault.TooLarge, "Request body too large")
+// Errors of a request of which nothing can be used.
+var (
+	errTooLarge = fault.New(fault.TooLarge, "Request body too large")
+	errNoRoom   = fault.New(fault.Unavailable, "Temporarily unavailable")
+	errEncoded  = fault.New(fault.Invalid, "Content-Encoding is not supported: send the body as it is")
+)
+
+// room is the memory that large bodies share, in bytes.
+type room struct{ taken atomic.Int64 }
+
+// take reserves n bytes, or reports that they are not there.
+func (r *room) take(n int64) bool {
+	if r.taken.Add(n) > roomForBodies {
+		r.taken.Add(-n)
+		return false
+	}
+	return true
+}
+
+// give returns what take reserved.
+func (r *room) give(n int64) { r.taken.Add(-n) }
 
 // read reads query and body of a request, whatever form they have. Its error
-// means that nothing of the request can be used; a body that is merely not what
-// it should be is in problem.
-func read(r *http.Request) (*input, error) {
+// means that the request can't be used; what was read of it is returned all the
+// same, for the form of the answer. A body that is merely not what it should be
+// is in problem. The caller gives back what the input has reserved.
+func read(r *http.Request, large *room) (*input, error) {
 	in := &input{method: r.Method, body: map[string]string{}, query: map[string]string{}}
 	in.readQuery(r.URL.RawQuery)
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return in, errTooLarge
-	case err != nil:
-		return in, fault.Wrap(fault.Invalid, "Request body could not be read", err)
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return in, errEncoded
 	}
-	if r.Header.Get("Content-Encoding") != "" {
-		in.form, in.problem = otherForm, fault.New(fault.Invalid, "Content-Encoding is not supported: send the body as it is")
-		return in, nil
-	}
+	body, err := in.readAll(r, large)
 	in.readBody(r.Header.Get("Content-Type"), body)
 	for name, v := range in.body {
 		in.body[name] = strings.TrimSpace(v)
 	}
-	return in, nil
+	return in, err
+}
+
+// readAll reads a body. Above smallBody it goes on only with room for the whole,
+// and returns what it has read where there is none.
+func (in *input) readAll(r *http.Request, large *room) ([]byte, error) {
+	limited := http.MaxBytesReader(nil, r.Body, maxBody)
+	body, err := io.ReadAll(io.LimitReader(limited, smallBody+1))
+	if err != nil || len(body) <= smallBody {
+		return body, unread(err)
+	}
+	if r.ContentLength > maxBody {
+		return body, errTooLarge
+	}
+	size := int64(maxBody)
+	if r.ContentLength >= 0 {
+		size = r.ContentLength
+	}
+	if !large.take(size) {
+		return body, errNoRoom
+	}
+	in.reserved = size
+	rest, err := io.ReadAll(limited)
+	return append(body, rest...), unread(err)
+}
+
+// unread says why a body could not be read to its end.
+func unread(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return errTooLarge
+	}
+	return fault.Wrap(fault.Invalid, "Request body could not be read", err)
 }
 
 // readQuery keeps the first value of each parameter; what can't be decoded is
 // left out, for nothing in the query is needed.
 func (in *input) readQuery(raw string) {
-	for name, values := range firstValues(raw) {
-		in.query[name] = strings.TrimSpace(values)
+	fields, _ := firstValues(raw)
+	for name, value := range fields {
+		in.query[name] = strings.TrimSpace(value)
 	}
 	_, in.keyInQuery = in.query["key"]
 }
 
-// firstValues decodes form-encoded text; the first of repeated fields wins.
-func firstValues(raw string) map[string]string {
-	fields := map[string]string{}
+// Problems of a body that is read as a form.
+var (
+	errEscapes = fault.New(fault.Invalid, "Request body is malformed: a % must be followed by two hexadecimal digits")
+	errFields  = fault.Newf(fault.Invalid, "Request body must have at most %d fields", maxFields)
+)
+
+// firstValues decodes form-encoded text; the first of repeated fields wins. Its
+// error says that something was left out.
+func firstValues(raw string) (fields map[string]string, problem error) {
+	fields = map[string]string{}
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		name, errName := url.QueryUnescape(name)
 		value, errValue := url.QueryUnescape(value)
-		if _, known := fields[name]; known || errName != nil || errValue != nil || name == "" || len(fields) >= maxFields {
+		if errName != nil || errValue != nil {
+			problem = errEscapes
+			continue
+		}
+		if _, known := fields[name]; known || name == "" {
+			continue
+		}
+		if len(fields) >= maxFields {
+			problem = errFields
 			continue
 		}
 		fields[name] = value
 	}
-	return fields
+	return fields, problem
 }
 
 // readBody decodes by content type, and by the first byte where there is none.
 func (in *input) readBody(contentType string, body []byte) {
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil {
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		mediaType = ""
 	}
 	switch {
@@ -124,20 +192,25 @@ func (in *input) readBody(contentType string, body []byte) {
 		in.form = noBody
 	case mediaType == "application/x-www-form-urlencoded":
 		in.form = urlencoded
-		in.body = firstValues(string(body))
+		in.body, in.problem = firstValues(string(body))
 	case mediaType == "application/json", bytes.TrimSpace(body)[0] == '{':
 		in.form = jsonObject
 		in.readJSON(body)
 	default:
 		in.form = otherForm
-		in.body = firstValues(string(body))
+		in.body, _ = firstValues(string(body))
 	}
 }
 
+// errMultipart tells of a multipart body that is not one or was cut short.
+var errMultipart = fault.New(fault.Invalid, "Request body is malformed: it is no complete multipart/form-data")
+
 func (in *input) readMultipart(body []byte, boundary string) {
-	malformed := fault.New(fault.Invalid, "multipart body is malformed")
+	// The reader takes a body that ends at a boundary for one that is complete.
+	if boundary == "" || !bytes.Contains(body, []byte("--"+boundary+"--")) {
+		in.problem = errMultipart
+	}
 	if boundary == "" {
-		in.problem = malformed
 		return
 	}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -147,12 +220,12 @@ func (in *input) readMultipart(body []byte, boundary string) {
 			return
 		}
 		if err != nil {
-			in.problem = malformed
+			in.problem = errMultipart
 			return
 		}
 		value, err := io.ReadAll(part)
 		if err != nil {
-			in.problem = malformed
+			in.problem = errMultipart
 			return
 		}
 		if name := part.FormName(); name != "" && part.FileName() == "" {
@@ -160,6 +233,9 @@ func (in *input) readMultipart(body []byte, boundary string) {
 				in.body[name] = string(value)
 			}
 		}
+	}
+	if _, err := reader.NextPart(); err == nil {
+		in.problem = errFields
 	}
 }
 
@@ -204,10 +280,10 @@ func jsonText(raw json.RawMessage) (string, bool) {
 }
 
 // checkText refuses values that are not UTF-8 or hold control characters; line
-// ends and tabs are part of lists.
+// ends and tabs are part of lists. Of several it names the first by name.
 func (in *input) checkText() error {
-	for name, value := range in.body {
-		shown := "a field's name"
+	for _, name := range slices.Sorted(maps.Keys(in.body)) {
+		value, shown := in.body[name], "a field's name"
 		if isPlain(name) {
 			shown = name
 		}
@@ -242,13 +318,16 @@ func ids(name, list string) ([]string, error) {
 		if token == "" || seen[token] {
 			continue
 		}
+		if len(token) > maxID {
+			return nil, fault.Newf(fault.Invalid, "%s must have ids of at most %d characters", name, maxID)
+		}
 		seen[token] = true
 		if all = append(all, token); len(all) > most {
 			return nil, fault.Newf(fault.Invalid, "%s must have at most %d ids", name, most)
 		}
 	}
 	if len(all) == 0 {
-		return nil, fault.New(fault.Invalid, fmt.Sprintf("Missing required parameter: %s", name))
+		return nil, fault.New(fault.Invalid, "Missing required parameter: "+name)
 	}
 	return all, nil
 }

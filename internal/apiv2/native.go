@@ -163,12 +163,20 @@ func (c *call) orderIDs() (names []string, many bool, err error) {
 	case one != "" && list != "":
 		return nil, false, fault.New(fault.Invalid, "Send order or orders, not both")
 	case one != "":
-		return []string{one}, false, nil
+		return []string{one}, false, checkID(one)
 	case list != "":
 		names, err = ids("orders", list)
 		return names, true, err
 	}
 	return nil, false, order.Missing("order")
+}
+
+// checkID refuses what is too long to be an id.
+func checkID(one string) error {
+	if len(one) > maxID {
+		return fault.Newf(fault.Invalid, "order must have at most %d characters", maxID)
+	}
+	return nil
 }
 
 // cancelRow is an order's line in the answer to a cancel of many.
@@ -239,6 +247,9 @@ type stepRow struct {
 }
 
 func (a *API) order(c *call) (any, error) {
+	if err := checkID(c.get("order")); err != nil {
+		return nil, err
+	}
 	ref := order.Ref(c.get("order"))
 	switch requestID := c.get("request_id"); {
 	case ref != "" && requestID != "":

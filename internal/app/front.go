@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/id"
 )
 
 // front stands before everything else: it decides which host and which scheme
@@ -93,6 +94,7 @@ func writeError(w http.ResponseWriter, status int, text string) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Request-Id", id.New(id.Request))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

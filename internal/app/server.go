@@ -50,6 +50,7 @@ type Server struct {
 	keys      *apikey.Authenticator
 	guard     *outbound.Guard
 	forwarder *fulfil.Forwarder
+	follower  *fulfil.Follower
 	workers   *worker.Group
 	metrics   *telemetry.Metrics
 	draining  atomic.Bool
@@ -76,7 +77,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.lock, err = db.LockFile(s.settings.DatabaseURL); err != nil {
 		return err
 	}
-	if s.Core, err = OpenCore(ctx, s.settings.Storage, CoreOptions{Migrate: s.settings.AutoMigrate}); err != nil {
+	if s.Core, err = OpenCore(ctx, s.settings.Storage, CoreOptions{
+		Migrate: s.settings.AutoMigrate, Database: db.Options{Ungrouped: s.settings.Ungrouped},
+	}); err != nil {
 		return err
 	}
 	allow, err := s.settings.Allow()
@@ -93,7 +96,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.forwarder = fulfil.NewForwarder(options)
 	wake := s.startWorkers(options)
-	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: wake}) //nolint:contextcheck // the placer outlives the call that opened it
+	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: wake, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d)
 	return s.listen(ctx)
 }
@@ -102,7 +105,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 func (s *Server) startWorkers(o fulfil.Options) (wake func()) {
 	s.keys = apikey.NewAuthenticator(s.Core.DB, s.Core.Ring, clock.System)
 	wake = s.forwarder.Run(s.workers)
-	fulfil.NewFollower(o).Run(s.workers)
+	s.follower = fulfil.NewFollower(o)
+	s.follower.Run(s.workers)
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
@@ -215,6 +219,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	if !s.forwarder.Drain() {
 		err = errors.Join(err, errors.New("a call to a provider did not end in time; its order becomes uncertain"))
 	}
+	s.follower.Drain()
 	err = errors.Join(err, s.keys.WriteUses(ctx))
 	if s.ops != nil {
 		err = errors.Join(err, s.ops.Shutdown(shutdown))

@@ -28,6 +28,9 @@ type Storage struct {
 // command line can be read by every user of the machine.
 func (s *Storage) Load() (err error) {
 	if file := os.Getenv("NOTPANEL_DATABASE_URL_FILE"); file != "" {
+		if os.Getenv("NOTPANEL_DATABASE_URL") != "" {
+			return errors.New("NOTPANEL_DATABASE_URL and NOTPANEL_DATABASE_URL_FILE are both set: set one")
+		}
 		if s.DatabaseURL, err = line(file); err != nil {
 			return fmt.Errorf("NOTPANEL_DATABASE_URL_FILE: %w", err)
 		}
@@ -96,6 +99,10 @@ type Serve struct {
 	TLSKey         string `name:"tls-key" env:"NOTPANEL_TLS_KEY" help:"Key file of the certificate." type:"path"`
 	AutoMigrate    bool   `env:"NOTPANEL_AUTO_MIGRATE" default:"true" negatable:"" help:"Bring the database's schema up to date at start."`
 	Dev            bool   `env:"NOTPANEL_DEV" help:"Development: refused beyond this machine."`
+
+	// Ungrouped gives each write a commit of its own. It is no setting: the
+	// benchmark shows with it what grouping gains.
+	Ungrouped bool `kong:"-"`
 }
 
 // Public returns PublicURL parsed; nil where it is not set.

@@ -32,7 +32,8 @@ func sqliteCode(err error) (int, bool) {
 	return int(e.ExtendedCode), true
 }
 
+// SQLite's extended result codes, which the driver has as variables only.
 const (
-	sqliteUnique     = int(sqlite3.ErrConstraintUnique)
-	sqlitePrimaryKey = int(sqlite3.ErrConstraintPrimaryKey)
+	sqliteUnique     = 2067
+	sqlitePrimaryKey = 1555
 )

@@ -3,6 +3,7 @@
 package db
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -31,6 +32,18 @@ func LockFile(address string) (*FileLock, error) {
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("another panel serves %s already: stop it first, or use PostgreSQL for several nodes", path)
+	}
+	return &FileLock{file}, nil
+}
+
+// lockMigration waits until no other process changes the schema of a SQLite file.
+func lockMigration(path string) (*FileLock, error) {
+	file, err := os.OpenFile(path+".migrate", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the database
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the schema of %s: %w", path, err), file.Close())
 	}
 	return &FileLock{file}, nil
 }

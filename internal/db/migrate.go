@@ -30,7 +30,14 @@ func (s *sqliteDB) migrator() (*migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &migrator{dialect: goose.DialectSQLite3, folder: "sqlite", pool: pool, close: pool.Close}, nil
+	lock, err := lockMigration(s.path) // goose has no lock on SQLite
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &migrator{
+		dialect: goose.DialectSQLite3, folder: "sqlite", pool: pool,
+		close: func() error { return errors.Join(pool.Close(), lock.Unlock()) },
+	}, nil
 }
 
 func (p *postgresDB) migrator() (*migrator, error) {

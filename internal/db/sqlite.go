@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/clock"
@@ -29,6 +30,8 @@ type sqliteDB struct {
 	readers *sql.DB
 	idle    chan *sqliteConn // readers not in use
 	group   *groupWriter
+	closed  chan struct{}
+	closing func() error // end, once
 }
 
 func openSQLite(ctx context.Context, path string, o Options) (*sqliteDB, error) {
@@ -41,7 +44,8 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteDB, error) 
 	if err := makeFolder(path); err != nil {
 		return nil, err
 	}
-	s := &sqliteDB{path: path, idle: make(chan *sqliteConn, o.Readers)}
+	s := &sqliteDB{path: path, idle: make(chan *sqliteConn, o.Readers), closed: make(chan struct{})}
+	s.closing = sync.OnceValue(s.end)
 	var err error
 	if s.writers, err = sql.Open(sqliteDriver, sqliteDSN(path, o.BusyWait, writerCacheKiB, false)); err != nil {
 		return nil, err
@@ -77,6 +81,7 @@ func sqliteDSN(path string, busy time.Duration, cacheKiB int, readOnly bool) str
 		"journal_mode=WAL",
 		"synchronous=FULL",
 		"foreign_keys=ON",
+		"recursive_triggers=ON", // else REPLACE would take rows out past the triggers that keep them
 		"cache_size=-" + strconv.Itoa(cacheKiB),
 		"temp_store=MEMORY",
 	}
@@ -95,7 +100,9 @@ func (s *sqliteDB) read(ctx context.Context, offset time.Duration, fn func(*Tx) 
 	select {
 	case c = <-s.idle:
 	case <-ctx.Done():
-		return ctx.Err()
+		return unavailable(ctx.Err())
+	case <-s.closed:
+		return unavailable(errClosed)
 	}
 	defer func() { s.idle <- c }()
 
@@ -117,8 +124,11 @@ func (s *sqliteDB) read(ctx context.Context, offset time.Duration, fn func(*Tx) 
 	return tx.failed
 }
 
-func (s *sqliteDB) close() error {
+func (s *sqliteDB) close() error { return s.closing() }
+
+func (s *sqliteDB) end() error {
 	s.group.stop()
+	close(s.closed)
 	for range cap(s.idle) {
 		(<-s.idle).discard()
 	}
@@ -166,7 +176,7 @@ func (c *sqliteConn) prepared(ctx context.Context, query string) (*sql.Stmt, err
 	if s, ok := c.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := c.raw.PrepareContext(ctx, sqliteText(query)) //nolint:sqlclosecheck // kept until the connection is discarded
+	s, err := c.raw.PrepareContext(ctx, sqliteText(query))
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -208,7 +218,7 @@ func (c *sqliteConn) execMany(ctx context.Context, query string, argRows [][]any
 }
 
 func (c *sqliteConn) query(ctx context.Context, query string, args []any) (rows, error) {
-	s, err := c.prepared(ctx, query)
+	s, err := c.prepared(ctx, query) //nolint:sqlclosecheck // kept until the connection is discarded
 	if err != nil {
 		return nil, err
 	}

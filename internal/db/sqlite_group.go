@@ -61,11 +61,14 @@ func newGroupWriter(c *sqliteConn, ungrouped bool) *groupWriter {
 }
 
 func (g *groupWriter) write(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
+	if ctx.Err() != nil {
+		return unavailable(ctx.Err())
+	}
 	job := &writeJob{fn: fn, offset: offset, done: make(chan struct{})}
 	select {
 	case g.queue <- job:
 	case <-ctx.Done():
-		return ctx.Err()
+		return unavailable(ctx.Err())
 	case <-g.quit:
 		return unavailable(errClosed)
 	}
@@ -73,7 +76,7 @@ func (g *groupWriter) write(ctx context.Context, offset time.Duration, fn func(*
 	case <-job.done:
 	case <-ctx.Done():
 		if job.begun.CompareAndSwap(false, true) {
-			return ctx.Err()
+			return unavailable(ctx.Err())
 		}
 		<-job.done
 	case <-g.ended:
@@ -138,9 +141,10 @@ func (g *groupWriter) runGroup(first *writeJob) {
 		inGroup = append(inGroup, job)
 		if err := g.runOne(ctx, job, now); err != nil {
 			// The savepoint is gone, and with it the whole transaction: nothing
-			// of this group may be taken for done.
+			// of this group may be taken for done. The others get the cause as
+			// text: a refusal that was meant for its own caller is not theirs.
 			g.conn.discard()
-			finishAll(inGroup, fmt.Errorf("the transaction was rolled back: %w", err))
+			finishAll(inGroup, unavailable(errors.New("the transaction was rolled back: "+err.Error())))
 			return
 		}
 	}

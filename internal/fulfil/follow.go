@@ -2,6 +2,7 @@ package fulfil
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -28,11 +29,17 @@ type Follower struct {
 	guard     *outbound.Guard
 	timeout   time.Duration
 	log       *slog.Logger
+
+	mu    sync.Mutex
+	busy  map[string]bool // providers that are being asked
+	calls sync.WaitGroup
 }
 
 // NewFollower returns a follower that does nothing until its loop runs.
 func NewFollower(o Options) *Follower {
-	return &Follower{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log}
+	return &Follower{
+		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, busy: map[string]bool{},
+	}
 }
 
 // Run starts the loop in g.
@@ -40,50 +47,72 @@ func (f *Follower) Run(g *worker.Group) {
 	g.Go(worker.Loop{Name: "follow", Every: time.Second, Pass: f.Pass, Backlog: f.backlog})
 }
 
-// Pass asks every provider about up to 100 due orders, paused providers too:
-// what they have goes on there. A provider that does not answer delays no other.
-func (f *Follower) Pass(ctx context.Context) (found int, err error) {
+// Drain waits for the calls under way.
+func (f *Follower) Drain() { f.calls.Wait() }
+
+// Pass starts one call for up to 100 due orders of every provider that is not
+// being asked already, paused providers too: what they have goes on there. A
+// provider that does not answer delays no other.
+func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 	providers, err := f.providers.List(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list providers: %w", err)
 	}
-	counts, errs := make([]int, len(providers)), make([]error, len(providers))
-	var wg sync.WaitGroup
-	for i, p := range providers {
-		wg.Go(func() { counts[i], errs[i] = f.follow(ctx, p) })
-	}
-	wg.Wait()
-	for i, p := range providers {
-		found += counts[i]
-		if errs[i] != nil {
-			err = fmt.Errorf("follow %s: %w", p.Name, errs[i])
+	for _, p := range providers {
+		if !f.begin(p.ID) {
+			continue
 		}
+		checks, claimErr := f.claim(ctx, p.ID)
+		if claimErr != nil {
+			err = errors.Join(err, fmt.Errorf("follow %s: %w", p.Name, claimErr))
+		}
+		if len(checks) == 0 {
+			f.end(p.ID)
+			continue
+		}
+		claimed += len(checks)
+		f.calls.Go(func() {
+			defer f.end(p.ID)
+			f.follow(context.WithoutCancel(ctx), p, checks)
+		})
 	}
-	return found, err
+	return claimed, err
 }
 
-// follow makes one call of status for a provider's due orders.
-func (f *Follower) follow(ctx context.Context, p provider.Provider) (int, error) {
-	checks, err := f.claim(ctx, p.ID)
-	if err != nil || len(checks) == 0 {
-		return 0, err
-	}
-	client, err := f.providers.Client(p, f.guard, f.timeout)
-	if err != nil {
-		return 0, err
-	}
+// begin reports whether the provider is free, and takes it.
+func (f *Follower) begin(providerID string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	taken := f.busy[providerID]
+	f.busy[providerID] = true
+	return !taken
+}
+
+func (f *Follower) end(providerID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.busy, providerID)
+}
+
+// follow makes one call of status and applies what it says. When it fails, the
+// claim runs out and the orders are asked about again.
+func (f *Follower) follow(ctx context.Context, p provider.Provider, checks []*order.Order) {
 	ids := make([]string, len(checks))
 	for i, o := range checks {
 		ids[i] = o.UpstreamID
 	}
-	reports, err := client.Status(ctx, ids)
+	client, err := f.providers.Client(p, f.guard, f.timeout)
+	var reports map[string]provider.Report
+	if err == nil {
+		reports, err = client.Status(ctx, ids)
+	}
+	if err == nil {
+		err = f.apply(ctx, checks, reports)
+	}
 	if err != nil {
-		return 0, err // the claim runs out, and they are asked about again
+		f.log.LogAttrs(ctx, slog.LevelWarn, "status not learnt", slog.String("provider", p.Name),
+			slog.Int("orders", len(checks)), slog.Any("error", err))
 	}
-	if err := f.apply(ctx, checks, reports); err != nil {
-		return 0, err
-	}
-	return len(checks), nil
 }
 
 // claim takes the orders that are due for a check; their next check moves to the

@@ -11,6 +11,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
+	"github.com/notpanel/notpanel/internal/provider/providertest"
 )
 
 // follow asks the provider about all that is due.
@@ -19,6 +20,7 @@ func (k *desk) follow() {
 	f := fulfil.NewFollower(k.options)
 	_, err := f.Pass(context.Background())
 	ordertest.Must(k.T, err)
+	f.Drain()
 }
 
 // What the provider's last word means for money, word by word. The order is 1000
@@ -116,13 +118,46 @@ func TestFollowSurvivesBadAnswers(t *testing.T) {
 		k.forward()
 		k.upstream.Report("1", `broken`)
 		d.AdvanceClock(time.Minute)
-		if _, err := fulfil.NewFollower(k.options).Pass(context.Background()); err == nil {
-			t.Error("a broken answer is no error")
-		}
+		k.follow()
+		k.want(o, order.Processing, "0.00")
 		k.upstream.Report("1", `{"status":"Completed"}`)
 		d.AdvanceClock(2 * time.Minute)
 		k.follow()
 		k.want(o, order.Completed, "0.00")
+	})
+}
+
+// A provider that does not answer delays no other: its call goes on while the
+// others' orders are followed.
+func TestFollowSlowProviderDelaysNobody(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		o := k.Place("r", "https://example.com/a", 1000)
+		k.forward()
+		k.upstream.Report("1", `{"status":"Completed"}`)
+		release := make(chan struct{})
+		slow := providertest.New(t)
+		slow.HoldStatus(release)
+		other, err := k.Providers.Add(context.Background(), "Slow", slow.URL, "k", "test")
+		ordertest.Must(t, err)
+		stuck := k.Place("stuck", "https://example.com/b", 1000)
+		k.forward()
+		k.Write(func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE orders SET provider_id = $2 WHERE id = $1`, stuck.ID, other.ID)
+			return err
+		})
+		d.AdvanceClock(time.Minute)
+		f := fulfil.NewFollower(k.options)
+		_, err = f.Pass(context.Background())
+		ordertest.Must(t, err)
+		for deadline := time.Now().Add(timeout); k.Order(o.ID).State != order.Completed; {
+			if time.Now().After(deadline) {
+				t.Fatal("the order of the quick provider was not followed")
+			}
+		}
+		close(release)
+		f.Drain()
 	})
 }
 

@@ -2,6 +2,7 @@ package fulfil
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -103,13 +104,13 @@ func (f *Forwarder) Pass(ctx context.Context) (claimed int, err error) {
 		if p.State != provider.Active {
 			continue
 		}
-		n, err := f.forward(ctx, p)
-		if err != nil {
-			return claimed, fmt.Errorf("forward to %s: %w", p.Name, err)
+		n, providerErr := f.forward(ctx, p)
+		if providerErr != nil { // the other providers' orders go on
+			err = errors.Join(err, fmt.Errorf("forward to %s: %w", p.Name, providerErr))
 		}
 		claimed += n
 	}
-	return claimed, nil
+	return claimed, err
 }
 
 // claim is an order that is on record as being sent.

@@ -119,7 +119,9 @@ func TestForwardOutcomes(t *testing.T) {
 		"empty":                 {providertest.Write(``), order.Uncertain, "0.00", fulfil.Unknown, false},
 		"neither":               {providertest.Write(`{"ok":true}`), order.Uncertain, "0.00", fulfil.Unknown, false},
 		"cut":                   {providertest.Cut, order.Uncertain, "0.00", fulfil.Unknown, false},
-		"redirect":              {func(w http.ResponseWriter, r *http.Request, _ url.Values) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, order.Uncertain, "0.00", fulfil.Unknown, false},
+		"redirect": {func(w http.ResponseWriter, r *http.Request, _ url.Values) {
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		}, order.Uncertain, "0.00", fulfil.Unknown, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,9 @@ func GiveUp(ctx context.Context, d *db.DB) (canceled int, err error) {
 		due, err = db.All(tx, func(s db.Scanner) (orderID string, err error) {
 			err = s.Scan(&orderID)
 			return orderID, err
-		}, `SELECT id FROM orders WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2`, db.At(tx.Now), giveUpMost)
+		}, `
+			SELECT id FROM orders WHERE give_up_at <= $1 AND state IN ('pending', 'queued', 'held')
+			ORDER BY give_up_at LIMIT $2`, db.At(tx.Now), giveUpMost)
 		return err
 	})
 	if err != nil {
@@ -42,10 +44,8 @@ func GiveUp(ctx context.Context, d *db.DB) (canceled int, err error) {
 			case Pending, Queued, Held:
 				return Transition(tx, book, o, Change{To: Canceled, Actor: "panel", Reason: "waited too long"})
 			case Submitting, Uncertain, Processing, InProgress, Completed, Partial, Canceled, Failed, Refunded:
-				o.GiveUpAt = time.Time{} // it is under way or over: nothing to give up
-				return Save(tx, o, o.State)
 			}
-			return nil
+			return nil // it got on meanwhile
 		})
 		if err != nil {
 			return canceled, fmt.Errorf("give up %s: %w", orderID, err)

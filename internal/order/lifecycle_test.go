@@ -97,7 +97,9 @@ func TestTransitionRacesOnce(t *testing.T) {
 			errs := make([]error, 8)
 			var wg sync.WaitGroup
 			for i := range errs {
-				wg.Go(func() { errs[i] = transition(d, o.ID, order.Change{To: order.Canceled, Actor: "test", Reason: "race"}, nil) })
+				wg.Go(func() {
+					errs[i] = transition(d, o.ID, order.Change{To: order.Canceled, Actor: "test", Reason: "race"}, nil)
+				})
 			}
 			wg.Wait()
 			won := 0

@@ -48,7 +48,7 @@ type Request struct {
 func ParseRequest(get func(name string) string) (Request, error) {
 	r := Request{RequestID: get("request_id"), fields: map[string]string{}}
 	for _, name := range Fields {
-		if v := normal(get(name)); v != "" {
+		if v := normal(name, get(name)); v != "" {
 			r.fields[name] = v
 		}
 	}
@@ -58,11 +58,19 @@ func ParseRequest(get func(name string) string) (Request, error) {
 	return r, nil
 }
 
+// wholeFields hold whole numbers. A comment "007" is no number.
+//
+//nolint:gochecknoglobals // a table
+var wholeFields = map[string]bool{
+	"service": true, "quantity": true, "runs": true, "interval": true, "answer_number": true,
+	"min": true, "max": true, "delay": true, "posts": true, "old_posts": true, "device": true, "type_of_traffic": true,
+}
+
 // normal is the form in which two equal values are the same text: line ends are
 // LF, whole numbers have no leading zeros.
-func normal(v string) string {
+func normal(name, v string) string {
 	v = strings.ReplaceAll(strings.ReplaceAll(v, "\r\n", "\n"), "\r", "\n")
-	if v != "" && isDigits(v) {
+	if wholeFields[name] && v != "" && isDigits(v) {
 		if v = strings.TrimLeft(v, "0"); v == "" {
 			v = "0"
 		}
@@ -103,7 +111,7 @@ func (r *Request) parseMaxCharge() error {
 	}
 	limit, err := money.Parse(text)
 	if err != nil || limit < 0 {
-		return fault.New(fault.Invalid, "max_charge must be an amount such as 0.50")
+		return fault.Newf(fault.Invalid, "max_charge must be an amount between 0 and %d with at most 6 decimals, such as 0.50", money.Max/money.Unit)
 	}
 	r.MaxCharge = &limit
 	return nil
@@ -121,7 +129,7 @@ func whole(name, text string) (int64, error) {
 	}
 	const most = 15
 	if !isDigits(text) || len(text) > most {
-		return 0, fault.Newf(fault.Invalid, "%s must be a whole number", name)
+		return 0, fault.Newf(fault.Invalid, "%s must be a whole number of at most %d digits", name, most)
 	}
 	var n int64
 	for _, digit := range text {
@@ -217,13 +225,18 @@ func (r Request) checkFields(s *catalog.Service) error {
 	if !s.Takes(r.Quantity) {
 		return fault.Newf(fault.Invalid, "quantity must be %s", s.Limits())
 	}
-	for _, name := range []string{"runs", "interval"} {
-		if r.fields[name] != "" {
-			return fault.Newf(fault.Invalid, "%s is not available for this service", name)
+	for _, name := range Fields {
+		switch name {
+		case "service", "link", "quantity", "max_charge":
+			continue
 		}
-	}
-	if r.fields["coupon"] != "" {
-		return fault.New(fault.Invalid, "coupon is not valid")
+		if r.fields[name] == "" {
+			continue
+		}
+		if name == "coupon" {
+			return fault.New(fault.Invalid, "coupon is not valid")
+		}
+		return fault.Newf(fault.Invalid, "%s is not available for this service", name)
 	}
 	return nil
 }

@@ -1,18 +1,21 @@
 package outbound
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/notpanel/notpanel/internal/clock"
 )
@@ -73,14 +76,9 @@ func TestSubmissionIsSentOnceOverAConnectionOfItsOwn(t *testing.T) {
 		request.Header.Set("Idempotency-Key", "1")
 		request.Header.Set("X-Idempotency-Key", "1")
 		request.Header.Set("Expect", "100-continue")
-		response, err := g.SubmissionClient(s, patience).Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, _, err := ReadBody(response.Body, 100)
-		if err != nil || string(body) != `{"order":1}` || !s.Sent() {
-			t.Errorf("answer %q, %v, sent %v", body, err, s.Sent())
+		got, err := call(g.SubmissionClient(s, patience), request)
+		if err != nil || got.body != `{"order":1}` || !s.Sent() {
+			t.Errorf("answer %q, %v, sent %v", got.body, err, s.Sent())
 		}
 		if request.Header.Get("Idempotency-Key") == "" || request.GetBody == nil {
 			t.Error("the caller's request was changed")
@@ -90,14 +88,35 @@ func TestSubmissionIsSentOnceOverAConnectionOfItsOwn(t *testing.T) {
 
 func TestOneSubmissionIsOneCall(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
 	defer server.Close()
 	g, s := trusting(server), soon()
-	post(t, g.SubmissionClient(s, patience), server.URL)
-	_, err := g.SubmissionClient(s, patience).Do(form(t, server.URL)) //nolint:bodyclose // there is none
-	if !errors.Is(err, ErrSpent) || asked.Load() != 1 {
-		t.Errorf("second call: %v, %d requests", err, asked.Load())
+	if _, err := call(g.SubmissionClient(s, patience), form(t, server.URL)); err != nil {
+		t.Errorf("first call: %v", err)
+	}
+	_, err := call(g.SubmissionClient(s, patience), form(t, server.URL))
+	if !errors.Is(err, ErrSpent) || connections.Load() != 1 {
+		t.Errorf("second call: %v, %d connections", err, connections.Load())
+	}
+}
+
+func TestUnrepeatableLeavesNetHTTPNoWayToRepeat(t *testing.T) {
+	t.Parallel()
+	r := form(t, "http://provider.example")
+	r.Header.Set("Idempotency-Key", "1")
+	r.Header["X-Idempotency-Key"] = nil // net/http takes the empty header for one too
+	got := unrepeatable(r)
+	_, one := got.Header["Idempotency-Key"]
+	_, other := got.Header["X-Idempotency-Key"]
+	if got.GetBody != nil || one || other {
+		t.Errorf("GetBody %v, headers %v", got.GetBody != nil, got.Header)
 	}
 }
 
@@ -111,7 +130,7 @@ func TestARefusedConnectionIsNotSent(t *testing.T) {
 	_ = l.Close()
 	for _, scheme := range []string{"http://", "https://"} {
 		s := soon()
-		_, err := NewOperator(loopback()).SubmissionClient(s, patience).Do(form(t, scheme+address)) //nolint:bodyclose // there is none
+		_, err := call(NewOperator(loopback()).SubmissionClient(s, patience), form(t, scheme+address))
 		if Class(err) != classRefused || s.Sent() {
 			t.Errorf("%s: %v, sent %v", scheme, err, s.Sent())
 		}
@@ -123,7 +142,7 @@ func TestAForbiddenAddressIsNotSent(t *testing.T) {
 	d := newDoor(t)
 	for _, scheme := range []string{"http", "https"} {
 		s := soon()
-		_, err := NewOperator(nil).SubmissionClient(s, patience).Do(form(t, scheme+"://127.0.0.1:"+d.port)) //nolint:bodyclose // there is none
+		_, err := call(NewOperator(nil).SubmissionClient(s, patience), form(t, scheme+"://127.0.0.1:"+d.port))
 		if Class(err) != classNotAllowed || s.Sent() || d.knock.Load() != 0 {
 			t.Errorf("%s: %v, sent %v, %d connections", scheme, err, s.Sent(), d.knock.Load())
 		}
@@ -147,7 +166,7 @@ func TestAFailedHandshakeIsNotSent(t *testing.T) {
 		"server that only hangs up": "https://127.0.0.1:" + hangUp.port,
 	} {
 		s := soon()
-		_, err := NewOperator(loopback()).SubmissionClient(s, patience).Do(form(t, address)) //nolint:bodyclose // there is none
+		_, err := call(NewOperator(loopback()).SubmissionClient(s, patience), form(t, address))
 		if Class(err) != classTLS || s.Sent() {
 			t.Errorf("%s: %v, class %q, sent %v", name, err, Class(err), s.Sent())
 		}
@@ -187,6 +206,9 @@ func listen(t *testing.T, secure bool, serve func(net.Conn)) listener {
 			if err != nil {
 				return
 			}
+			if secured, ok := conn.(*tls.Conn); ok {
+				_ = secured.Handshake()
+			}
 			serve(conn)
 			_ = conn.Close()
 		}
@@ -224,7 +246,7 @@ func TestNothingLeavesLate(t *testing.T) {
 		read := make(chan string, 1)
 		l := listen(t, secure, everything(read))
 		s := late()
-		_, err := l.guard.SubmissionClient(s, patience).Do(form(t, l.url)) //nolint:bodyclose // there is none
+		_, err := call(l.guard.SubmissionClient(s, patience), form(t, l.url))
 		if !errors.Is(err, ErrTooLate) || Class(err) != classTooLate || s.Sent() {
 			t.Errorf("%v, class %q, sent %v", err, Class(err), s.Sent())
 		}
@@ -253,7 +275,7 @@ func TestNothingOfAFileLeavesLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.ContentLength = int64(len(content))
-	_, err = l.guard.SubmissionClient(late(), patience).Do(request) //nolint:bodyclose // there is none
+	_, err = call(l.guard.SubmissionClient(late(), patience), request)
 	if !errors.Is(err, ErrTooLate) {
 		t.Errorf("%v, want ErrTooLate", err)
 	}
@@ -262,45 +284,41 @@ func TestNothingOfAFileLeavesLate(t *testing.T) {
 	}
 }
 
-// slowBody says when it is read first, and has nothing until it is released.
-type slowBody struct {
-	begun, release chan struct{}
-}
-
-func (b *slowBody) Read([]byte) (int, error) {
-	close(b.begun)
-	<-b.release
-	return 0, io.ErrUnexpectedEOF
-}
-
-func (b *slowBody) Close() error { return nil }
-
-func slowForm(t *testing.T, address string) (*http.Request, *slowBody) {
+// stalled is a request that net/http has spelled and not yet handed to the
+// connection: begun is closed when it stands there, and it waits for release.
+func stalled(t *testing.T, address string) (request *http.Request, begun, release chan struct{}) {
 	t.Helper()
-	body := &slowBody{begun: make(chan struct{}), release: make(chan struct{})}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.ContentLength = 100
-	return request, body
+	begun, release = make(chan struct{}), make(chan struct{})
+	trace := &httptrace.ClientTrace{WroteHeaders: func() {
+		close(begun)
+		<-release
+	}}
+	request = form(t, address)
+	return request.WithContext(httptrace.WithClientTrace(request.Context(), trace)), begun, release
 }
 
-// What was not sent when the call ended is not sent after it.
-func TestNothingLeavesAfterTheTimeout(t *testing.T) {
+// The moment of the time-out is the moment of the first byte. Whichever wins,
+// what Sent says when the call returns is what the server sees, then and later.
+func TestSentIsRightWhenTheTimeoutMeetsTheFirstByte(t *testing.T) {
 	t.Parallel()
 	schemes(t, func(t *testing.T, secure bool) {
 		read := make(chan string, 1)
 		l := listen(t, secure, everything(read))
-		s := soon()
-		request, body := slowForm(t, l.url)
-		_, err := l.guard.SubmissionClient(s, 300*time.Millisecond).Do(request) //nolint:bodyclose // there is none
-		if Class(err) != classTimeout || s.Sent() {
-			t.Errorf("%v, sent %v", err, s.Sent())
-		}
-		close(body.release)
-		if got := <-read; got != "" || s.Sent() {
-			t.Errorf("after the call the server read %q, sent %v", got, s.Sent())
+		for range 50 {
+			s := soon()
+			request, begun, release := stalled(t, l.url)
+			ctx, cancel := context.WithCancel(request.Context())
+			go func() {
+				<-begun
+				go close(release)
+				cancel()
+			}()
+			_, err := call(l.guard.SubmissionClient(s, patience), request.WithContext(ctx))
+			sent := s.Sent()
+			if got := <-read; err == nil || (got != "" && !sent) || s.Sent() != sent {
+				t.Fatalf("%v, sent %v, then %v, and the server read %q", err, sent, s.Sent(), got)
+			}
+			isOver(t, s)
 		}
 	})
 }
@@ -372,25 +390,32 @@ func (s spy) Write(p []byte) (int, error) {
 func TestAServerThatSpeaksFirstIsNotAnswering(t *testing.T) {
 	t.Parallel()
 	schemes(t, func(t *testing.T, secure bool) {
-		var body *slowBody
 		read := make(chan string, 1)
+		ready := make(chan chan struct{}, 1)
 		l := listen(t, secure, func(conn net.Conn) {
-			<-body.begun
+			<-<-ready
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"order\":1}")
 			everything(read)(conn)
 		})
-		request, b := slowForm(t, l.url)
-		body = b
+		request, begun, release := stalled(t, l.url)
+		ready <- begun
 		s := soon()
-		_, err := l.guard.SubmissionClient(s, patience).Do(request) //nolint:bodyclose // there is none
-		close(body.release)
-		if err == nil || s.Sent() {
-			t.Errorf("%v, sent %v", err, s.Sent())
-		}
-		if got := <-read; got != "" {
-			t.Errorf("the server read %q", got)
+		_, err := call(l.guard.SubmissionClient(s, patience), request)
+		isOver(t, s)
+		close(release)
+		if got := <-read; err == nil || got != "" || s.Sent() {
+			t.Errorf("%v, sent %v, the server read %q", err, s.Sent(), got)
 		}
 	})
+}
+
+// isOver fails when a connection could still send for a call that has ended.
+func isOver(t *testing.T, s *Submission) {
+	t.Helper()
+	conn := &gatedConn{Conn: discard{}, submission: s}
+	if n, err := conn.Write([]byte("x")); n != 0 || err == nil {
+		t.Errorf("after the call: Write = %d, %v", n, err)
+	}
 }
 
 // The order may exist once the server has read it, whatever it does then; and
@@ -418,7 +443,7 @@ func TestAKilledConnectionIsSentOnceAndAnError(t *testing.T) {
 					kill(conn)
 				})
 				s := soon()
-				_, err := l.guard.SubmissionClient(s, patience).Do(form(t, l.url)) //nolint:bodyclose // there is none
+				_, err := call(l.guard.SubmissionClient(s, patience), form(t, l.url))
 				if err == nil || !s.Sent() {
 					t.Errorf("%v, sent %v", err, s.Sent())
 				}
@@ -450,7 +475,7 @@ func TestATimeoutAfterTheRequestIsSent(t *testing.T) {
 	defer server.Close()
 	defer close(release)
 	s := soon()
-	_, err := trusting(server).SubmissionClient(s, 300*time.Millisecond).Do(form(t, server.URL)) //nolint:bodyclose // there is none
+	_, err := call(trusting(server).SubmissionClient(s, 2*time.Second), form(t, server.URL))
 	if Class(err) != classTimeout || !s.Sent() {
 		t.Errorf("%v, sent %v", err, s.Sent())
 	}
@@ -478,18 +503,40 @@ func TestBothClocksDecideWhatIsLate(t *testing.T) {
 	}
 }
 
-func TestLateReadsTheWallClockWhereThereIsNoOther(t *testing.T) {
+// moved returns t with each of its two readings moved by itself, as a machine
+// that sleeps and a person who sets the clock move them.
+func moved(t *testing.T, from time.Time, monotonic, wall time.Duration) time.Time {
+	t.Helper()
+	to := from.Add(wall)
+	// A time.Time with both readings keeps the monotonic one, in nanoseconds, in
+	// its second word. No function of package time changes it alone.
+	layout := (*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&to))
+	layout.ext += int64(monotonic - wall)
+	if to.Sub(from) != monotonic || to.Round(0).Sub(from.Round(0)) != wall {
+		t.Fatal("time.Time is laid out in another way now")
+	}
+	return to
+}
+
+func TestLateReadsBothClocks(t *testing.T) {
 	t.Parallel()
 	start := clock.System()
 	for name, c := range map[string]struct {
 		now  time.Time
 		late bool
 	}{
-		"in time":           {start.Add(window), false},
-		"too late":          {start.Add(window + 1), true},
-		"wall in time":      {start.Round(0).Add(window), false},
-		"wall too late":     {start.Round(0).Add(window + time.Second), true},
-		"wall set far back": {start.Round(0).Add(-time.Hour), true},
+		"in time":                 {start.Add(window), false},
+		"too late":                {start.Add(window + 1), true},
+		"machine slept":           {moved(t, start, time.Second, time.Hour), true},
+		"stopped, clock set back": {moved(t, start, time.Hour, time.Second), true},
+		"clock set far back":      {moved(t, start, time.Second, -time.Hour), true},
+		"clock set back a little": {moved(t, start, time.Second, -time.Second), false},
+		"wall clock only":         {start.Round(0).Add(window - time.Second), false},
+		"wall clock only, late":   {start.Round(0).Add(window + time.Second), true},
 	} {
 		s := NewSubmission(func() time.Time { return c.now }, start, window)
 		if got := s.late(); got != c.late {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -122,7 +123,11 @@ func linkActive(text string) bool {
 // acceptance or a refusal is Unknown.
 func Classify(status int, body []byte) Answer {
 	a := classify(status, body)
-	a.Status = status
+	if a.Outcome == Refused && mentionsOrder(firstObject(body), mentionDepth) {
+		// An id that is given somewhere beside the refusal: the order may exist.
+		a = Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "an order id beside an error: " + a.Text}
+	}
+	a.Status, a.Text = status, storable(a.Text)
 	return a
 }
 
@@ -132,18 +137,18 @@ func classify(status int, body []byte) Answer {
 	}
 	object, err := readObject(body)
 	if err != nil {
-		if class, ok := bareStatus(status); ok && hint(body) == "" {
+		if class, ok := bareStatus(status); ok {
 			return Answer{Outcome: Refused, Class: class, Text: "status " + strconv.Itoa(status)}
 		}
 		return Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "an answer that can't be read: " + err.Error()}
 	}
 	orderID, odd := object.orderID()
-	refusal := object.refusal()
+	refusal, failed := object.refusal()
 	success := status >= 200 && status < 300
 	switch {
 	case odd:
 		return Answer{Outcome: Unknown, Text: "an answer with an odd order id"}
-	case orderID != "" && refusal == "" && success:
+	case orderID != "" && !failed && success:
 		return Answer{Outcome: Accepted, UpstreamID: orderID}
 	case orderID != "":
 		return Answer{Outcome: Unknown, UpstreamID: orderID, Text: "an order id beside an error"}
@@ -155,6 +160,12 @@ func classify(status int, body []byte) Answer {
 	}
 	return Answer{Outcome: Unknown, Text: "an answer with neither order nor error"}
 }
+
+// maxSaid bounds the provider's sentence, in characters.
+const maxSaid = 500
+
+// storable makes a provider's sentence one line that every database takes.
+func storable(text string) string { return cutLine(text, maxSaid) }
 
 // refused classifies a refusal by its text, and by the status where the text
 // says nothing known.
@@ -191,32 +202,47 @@ func readObject(body []byte) (object, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("not JSON")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, errors.New("not an object")
-	}
 	o := object{}
+	err := members(body, func(name string, value json.RawMessage) error {
+		if _, twice := o[name]; twice {
+			return errors.New("a member that comes twice")
+		}
+		o[name] = value
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// members calls each for the members of a JSON object in their order.
+func members(raw []byte, each func(name string, value json.RawMessage) error) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return errors.New("not an object")
+	}
 	for decoder.More() {
 		token, err := decoder.Token()
 		name, ok := token.(string)
 		if err != nil || !ok {
-			return nil, errors.New("not JSON")
-		}
-		if _, twice := o[name]; twice {
-			return nil, errors.New("a member that comes twice")
+			return errors.New("not JSON")
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return nil, errors.New("not JSON")
+			return errors.New("not JSON")
 		}
-		o[name] = value
+		if err := each(name, value); err != nil {
+			return err
+		}
 	}
-	return o, nil
+	return nil
 }
 
 // orderID returns the id that the answer gives, "" for none. odd is true where
 // there is something in its place that no provider means as an id.
 func (o object) orderID() (orderID string, odd bool) {
+	denied := false // an order member that says that there is none
 	for _, name := range []string{"order", "id"} {
 		raw, ok := o[name]
 		if !ok {
@@ -226,11 +252,10 @@ func (o object) orderID() (orderID string, odd bool) {
 		switch {
 		case !ok:
 			return "", true
-		case text == "" || text == "0":
+		case text == "" || strings.Trim(text, "0") == "":
+			denied = true
 			continue
-		case isNumber && strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }) >= 0:
-			return "", true // negative, a fraction or an exponent
-		case len(text) > maxUpstreamID || strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:
+		case denied || !plausibleID(text, isNumber):
 			return "", true
 		}
 		return text, false
@@ -240,6 +265,19 @@ func (o object) orderID() (orderID string, odd bool) {
 
 // maxUpstreamID bounds a provider's order id, in characters.
 const maxUpstreamID = 64
+
+// noIDs are words that careless servers write where there is no id.
+var noIDs = map[string]bool{"null": true, "nil": true, "none": true, "undefined": true, "nan": true, "false": true, "true": true, "array": true}
+
+// plausibleID knows what can't be an id: a number that is negative, a fraction or
+// has an exponent, a word for nothing, and what is not printable or too long.
+func plausibleID(text string, isNumber bool) bool {
+	if isNumber && strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
+		return false
+	}
+	return len(text) <= maxUpstreamID && text[0] != '-' && !noIDs[strings.ToLower(text)] &&
+		strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
 
 // scalar returns a string, a number's digits, or "" for null and false. ok is
 // false for lists, objects and true.
@@ -258,25 +296,21 @@ func scalar(raw json.RawMessage) (text string, isNumber, ok bool) {
 	return "", false, false
 }
 
-// refusal returns the text of the answer's error, "" where it has none.
-func (o object) refusal() string {
+// refusal reports whether the answer says that it failed, and with which text;
+// the text is "" where it gives no reason.
+func (o object) refusal() (text string, failed bool) {
 	if raw, ok := o["error"]; ok {
 		if text, truthy := errorText(raw); truthy {
-			return text
+			return text, true
 		}
 	}
-	for _, name := range []string{"success", "status"} {
-		raw, ok := o[name]
-		if !ok {
-			continue
-		}
-		value := strings.ToLower(strings.Trim(string(raw), `"`))
-		if value == "false" || (name == "status" && (value == "fail" || value == "failed" || value == "error")) {
+	for name, words := range map[string][]string{"success": {"false", "0"}, "status": {"false", "fail", "failed", "error"}} {
+		if raw, ok := o[name]; ok && slices.Contains(words, strings.ToLower(strings.Trim(string(raw), `"`))) {
 			text, _, _ := scalar(o.first("message", "msg"))
-			return text
+			return text, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // first returns the first of the members that is there, or null.
@@ -297,22 +331,65 @@ func errorText(raw json.RawMessage) (text string, truthy bool) {
 		return "", false
 	}
 	if text, _, ok := scalar(raw); ok {
-		return text, text != ""
+		return text, true
 	}
 	return string(raw), true
+}
+
+// firstObject returns the JSON object that begins first in a body, whatever is
+// around it, or nil.
+func firstObject(body []byte) json.RawMessage {
+	start := bytes.IndexByte(body, '{')
+	if start < 0 {
+		return nil
+	}
+	var first json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(body[start:])).Decode(&first); err != nil {
+		return nil
+	}
+	return first
 }
 
 // hint finds an order id in an answer that decides nothing, for people to look
 // at. It is never acted on.
 func hint(body []byte) string {
-	start := bytes.IndexByte(body, '{')
-	if start < 0 {
-		return ""
-	}
-	o, err := readObject(body[start:])
+	o, err := readObject(firstObject(body))
 	if err != nil {
 		return ""
 	}
 	orderID, _ := o.orderID()
 	return orderID
+}
+
+// mentionDepth is how deep an order id is looked for beside an error.
+const mentionDepth = 4
+
+// mentionsOrder reports that something in a JSON value may be an order's id.
+func mentionsOrder(raw json.RawMessage, depth int) (found bool) {
+	if len(raw) == 0 || depth == 0 {
+		return false
+	}
+	if raw[0] == '[' {
+		var items []json.RawMessage
+		if json.Unmarshal(raw, &items) != nil {
+			return false
+		}
+		return slices.ContainsFunc(items, func(item json.RawMessage) bool { return mentionsOrder(item, depth-1) })
+	}
+	if raw[0] != '{' {
+		return false
+	}
+	_ = members(raw, func(name string, value json.RawMessage) error {
+		switch strings.ToLower(name) {
+		case "order", "order_id", "orderid":
+			text, isNumber, ok := scalar(value)
+			found = found || ok && strings.Trim(text, "0") != "" && plausibleID(text, isNumber)
+		case "id":
+			text, isNumber, ok := scalar(value)
+			found = found || depth == mentionDepth && ok && strings.Trim(text, "0") != "" && plausibleID(text, isNumber)
+		}
+		found = found || mentionsOrder(value, depth-1)
+		return nil
+	})
+	return found
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +66,7 @@ func (c *Client) Add(ctx context.Context, watch *outbound.Submission, r AddReque
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, truncated, err := outbound.ReadBody(response.Body, maxAnswer)
+	body = c.withoutKey(body)
 	answer := Classify(response.StatusCode, body)
 	answer.Kept = kept(body)
 	if err != nil || truncated {
@@ -88,7 +90,7 @@ func kept(body []byte) string {
 	return strings.ReplaceAll(text, "\x00", "\uFFFD")
 }
 
-// request makes a form post. Without GetBody net/http can't send it twice.
+// request makes a form post.
 func (c *Client) request(ctx context.Context, action string, form url.Values) (*http.Request, error) {
 	form.Set("key", c.key)
 	form.Set("action", action)
@@ -96,7 +98,6 @@ func (c *Client) request(ctx context.Context, action string, form url.Values) (*
 	if err != nil {
 		return nil, errors.New("the provider's address is malformed")
 	}
-	request.GetBody = nil
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", userAgent)
@@ -113,20 +114,34 @@ func (c *Client) ask(ctx context.Context, action string, form url.Values, limit 
 		return nil, err
 	}
 	response, err := c.guard.Client(timeout).Do(request)
+	if errors.Is(err, outbound.ErrNotAllowed) {
+		return nil, fmt.Errorf("%s: %w: a provider outside the public internet, or without https, needs its network in NOTPANEL_OUTBOUND_ALLOW",
+			action, outbound.Strip(err))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s", action, outbound.Class(err))
+		return nil, fmt.Errorf("%s: %w", action, outbound.Strip(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, truncated, err := outbound.ReadBody(response.Body, limit)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %s", action, outbound.Class(err))
+		return nil, fmt.Errorf("%s: %w", action, outbound.Strip(err))
 	case truncated:
 		return nil, fmt.Errorf("%s: the answer is larger than %d bytes", action, limit)
 	case response.StatusCode >= http.StatusInternalServerError:
 		return nil, fmt.Errorf("%s: the provider answered with status %d", action, response.StatusCode)
 	}
-	return body, nil
+	return c.withoutKey(body), nil
+}
+
+// withoutKey takes our key out of an answer that repeats it: answers are stored
+// and logged. A shorter key might be met in a number by chance.
+func (c *Client) withoutKey(body []byte) []byte {
+	const shortest = 16
+	if len(c.key) < shortest {
+		return body
+	}
+	return bytes.ReplaceAll(body, []byte(c.key), []byte("[key]"))
 }
 
 // Balance returns what our account at the provider holds, as the provider

@@ -70,6 +70,11 @@ func (im Importer) Import(ctx context.Context, idOrName string, markup money.Per
 	}
 	offers, left := offersOf(listings, markup)
 	report.LeftOut = left
+	if len(offers) == 0 {
+		// A list of nothing that can be sold is more likely a provider's fault than
+		// its wish, and would pause everything that is sold.
+		return report, fault.Newf(fault.Conflict, "%s lists nothing that can be sold here: nothing was changed", p.Name)
+	}
 	report.Imported, err = im.Catalog.Import(ctx, p.ID, offers, actor)
 	return report, err
 }
@@ -87,11 +92,11 @@ func offersOf(listings []Listing, markup money.Percent) (offers []catalog.Offer,
 			l.Problem = "its price is out of range"
 		}
 		if l.Problem != "" {
-			left = append(left, LeftOut{Service: cutName(l.ID), Name: cutName(l.Name), Reason: l.Problem})
+			left = append(left, LeftOut{Service: cutName(l.ID), Name: l.Name, Reason: l.Problem})
 			continue
 		}
 		offers = append(offers, catalog.Offer{
-			ProviderService: l.ID, Category: cutName(l.Category), Name: cutName(l.Name), Type: catalog.Default, Description: cutText(l.Description, maxDescription),
+			ProviderService: l.ID, Category: l.Category, Name: l.Name, Type: catalog.Default, Description: cutText(l.Description, maxDescription),
 			Cost: l.Cost, Rate: rate, Min: l.Min, Max: l.Max, Cancel: l.Cancel,
 		})
 	}
@@ -104,9 +109,12 @@ const (
 	maxDescription = 10_000
 )
 
-// cutName keeps one line of a provider's text.
-func cutName(s string) string {
-	return cutText(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' }), " "), maxName)
+// cutName makes a provider's name storable.
+func cutName(s string) string { return cutLine(s, maxName) }
+
+// cutLine keeps one line of a provider's text.
+func cutLine(s string, most int) string {
+	return cutText(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' }), " "), most)
 }
 
 // cutText makes a provider's text storable: valid, without NUL, not too long.

@@ -114,10 +114,11 @@ func flag(v any) bool {
 	return t == "1" || t == "true"
 }
 
-// count reads a whole number that is not negative.
+// count reads a whole number that is not negative; some servers write it as 157.0.
 func count(v any) (int64, bool) {
-	n, err := strconv.ParseInt(text(v), 10, 64)
-	return n, err == nil && n >= 0
+	whole, fraction, _ := strings.Cut(text(v), ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	return n, err == nil && n >= 0 && strings.Trim(fraction, "0") == ""
 }
 
 // failure returns the error that a whole answer is.
@@ -132,25 +133,21 @@ func failure(v any) error {
 	return nil
 }
 
-// errorOf returns an answer's or an item's error as text.
+// errorOf returns an answer's or an item's error as text, "" for the values that
+// languages take for false.
 func errorOf(o map[string]any) string {
-	switch e := o["error"].(type) {
-	case nil:
+	flat, err := json.Marshal(o["error"])
+	if err != nil {
 		return ""
-	case string, json.Number:
-		return text(e)
-	case bool:
-		if !e {
-			return ""
-		}
-		return "error"
-	default:
-		flat, err := json.Marshal(e)
-		if err != nil {
-			return "error"
-		}
-		return string(flat)
 	}
+	said, truthy := errorText(flat)
+	if !truthy {
+		return ""
+	}
+	if said = storable(said); said == "" {
+		return "error"
+	}
+	return said
 }
 
 func parseBalance(body []byte) (Balance, error) {
@@ -185,6 +182,10 @@ func parseServices(body []byte) ([]Listing, error) {
 		if v = o["services"]; v == nil {
 			v = o["data"]
 		}
+		list, _ := v.([]any)
+		if total, ok := count(o["count"]); ok && total > int64(len(list)) {
+			return nil, fmt.Errorf("the provider's list is not whole: %d of %d services", len(list), total)
+		}
 	}
 	list, ok := v.([]any)
 	if !ok {
@@ -203,7 +204,7 @@ func parseServices(body []byte) ([]Listing, error) {
 // service impossible to sell.
 func parseListing(o map[string]any) Listing {
 	l := Listing{
-		ID: text(o["service"]), Name: text(o["name"]), Category: text(o["category"]), Type: text(o["type"]),
+		ID: text(o["service"]), Name: cutName(text(o["name"])), Category: cutName(text(o["category"])), Type: text(o["type"]),
 		Description: text(o["desc"]), Cancel: flag(o["cancel"]),
 	}
 	if l.ID == "" {
@@ -221,7 +222,7 @@ func parseListing(o map[string]any) Listing {
 	l.Min, okMin = count(o["min"])
 	l.Max, okMax = count(o["max"])
 	switch {
-	case l.ID == "" || len(l.ID) > maxUpstreamID:
+	case l.ID == "" || !plausibleID(l.ID, false):
 		l.Problem = "it has no number"
 	case l.Name == "":
 		l.Problem = "it has no name"
@@ -264,7 +265,7 @@ func parseStatus(body []byte, ids []string) (map[string]Report, error) {
 			case map[string]any:
 				reports[orderID] = parseReport(item)
 			case string:
-				reports[orderID] = Report{Err: item}
+				reports[orderID] = Report{Err: storable(item)}
 			}
 		}
 	}
@@ -275,7 +276,7 @@ func parseReport(o map[string]any) Report {
 	if said := errorOf(o); said != "" {
 		return Report{Err: said}
 	}
-	r := Report{Said: text(o["status"])}
+	r := Report{Said: storable(text(o["status"]))}
 	r.Word = WordOf(r.Said)
 	if n, ok := count(o["start_count"]); ok && n > 0 {
 		r.StartCount = &n

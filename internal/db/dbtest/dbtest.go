@@ -19,7 +19,6 @@ import (
 // templateName is the migrated database that each test's own is copied from.
 const templateName = "template_panel"
 
-//nolint:gochecknoglobals // what the tests of one binary share
 var (
 	server   *pgtest.Server
 	startPG  = sync.OnceValue(startPostgres)
@@ -28,9 +27,13 @@ var (
 	counter  atomic.Int64
 )
 
-// Main runs the package's tests and stops the PostgreSQL server that they used.
-func Main(m *testing.M) {
-	code := m.Run()
+// Main runs the package's tests and ends the program.
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for packages with something of their own to clean up: it runs the
+// tests, stops the PostgreSQL server that they used and returns the exit code.
+func Run(m *testing.M) (code int) {
+	code = m.Run()
 	if server != nil {
 		if err := server.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop PostgreSQL:", err)
@@ -43,7 +46,7 @@ func Main(m *testing.M) {
 	if !pgtest.Available() {
 		fmt.Fprintln(os.Stderr, "NOTE: no PostgreSQL server on this machine: these tests ran on SQLite alone (make setup installs it)")
 	}
-	os.Exit(code)
+	return code
 }
 
 // Each runs test on an empty, migrated database of each engine. Without a

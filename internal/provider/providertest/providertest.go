@@ -24,6 +24,7 @@ type Server struct {
 	adds   []url.Values
 	add    Answer
 	status map[string]string // by id: the JSON of its report
+	hold   <-chan struct{}   // status waits for it; nil: not at all
 	next   int
 }
 
@@ -51,6 +52,13 @@ func (s *Server) Report(upstreamID, report string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status[upstreamID] = report
+}
+
+// HoldStatus lets status wait until release is closed.
+func (s *Server) HoldStatus(release <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hold = release
 }
 
 // Adds returns the orders that it was sent.
@@ -97,6 +105,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		answer(w, r, r.PostForm)
 	case "status":
+		s.mu.Lock()
+		hold := s.hold
+		s.mu.Unlock()
+		if hold != nil {
+			<-hold
+		}
 		Write(s.reports(r.PostForm.Get("orders")))(w, r, nil)
 	case "balance":
 		Write(`{"balance":"100.00","currency":"USD"}`)(w, r, nil)

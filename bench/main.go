@@ -1,0 +1,97 @@
+// Command bench measures the panel's hot paths and prints one table. Each row
+// stands beside a reference floor measured in the same run, so the ratios can be
+// compared between machines; the absolute figures can't.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+)
+
+// row is a line of the table.
+type row struct {
+	Name      string  `json:"name"`
+	PerSecond float64 `json:"per_second"`
+	Reference string  `json:"reference"`
+	Floor     float64 `json:"reference_per_second"`
+	Ratio     float64 `json:"ratio"`
+}
+
+// table collects rows.
+type table struct {
+	rows   []row
+	floors map[string]float64
+}
+
+// floor notes a reference.
+func (t *table) floor(name string, perSecond float64) { t.floors[name] = perSecond }
+
+// add notes a measurement beside its reference.
+func (t *table) add(name string, perSecond float64, reference string) {
+	r := row{Name: name, PerSecond: perSecond, Reference: reference, Floor: t.floors[reference]}
+	if r.Floor > 0 {
+		r.Ratio = perSecond / r.Floor
+	}
+	t.rows = append(t.rows, r)
+	t.floors[name] = perSecond // a later row may stand beside this one
+}
+
+func (t *table) print(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "what\tper second\tratio\tto the reference\tper second\t")
+	for _, r := range t.rows {
+		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%s\t%.0f\t\n", r.Name, r.PerSecond, r.Ratio, r.Reference, r.Floor)
+	}
+	if err := tw.Flush(); err != nil {
+		return fmt.Errorf("print the table: %w", err)
+	}
+	return nil
+}
+
+func main() {
+	length := flag.Duration("for", 3*time.Second, "how long each row is measured")
+	asJSON := flag.Bool("json", false, "print JSON, for comparing runs")
+	flag.Parse()
+	if err := run(context.Background(), *length, *asJSON); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, length time.Duration, asJSON bool) error {
+	dir, err := os.MkdirTemp("", "notpanel-bench-*")
+	if err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	b := &bench{table: table{floors: map[string]float64{}}, dir: dir, length: length}
+	if err := b.all(ctx); err != nil {
+		return err
+	}
+	if asJSON {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(b.rows); err != nil {
+			return fmt.Errorf("print JSON: %w", err)
+		}
+		return nil
+	}
+	return b.print(os.Stdout)
+}
+
+// bench is one run.
+type bench struct {
+	table
+
+	dir    string
+	length time.Duration
+}
+
+// say tells what is measured now, so that nobody waits in the dark.
+func (b *bench) say(what string) { fmt.Fprintln(os.Stderr, "measuring", what, "…") }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
+)
+
+// wealth lets no account run dry during a run.
+const wealth = 100_000_000 * money.Unit
+
+// seed makes a service of a paused provider, so that orders stay where they are
+// placed, and accounts with money and a key each.
+func seed(ctx context.Context, server *app.Server, accounts int) (buyers []order.Buyer, keys []string, err error) {
+	core := server.Core
+	p, err := core.Providers.Add(ctx, "Nobody", "https://provider.example/api/v2", "key", "bench")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := core.Providers.SetState(ctx, p.ID, provider.Paused, "bench", "bench"); err != nil {
+		return nil, nil, err
+	}
+	_, err = core.Catalog.Import(ctx, p.ID, []catalog.Offer{{
+		ProviderService: "1", Category: "Adverts", Name: "Banner impressions", Type: catalog.Default,
+		Cost: money.Unit / 3, Rate: money.Unit / 2, Min: 10, Max: 1_000_000,
+	}}, "bench")
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range accounts {
+		buyer, err := addBuyer(ctx, core.DB, i)
+		if err != nil {
+			return nil, nil, fmt.Errorf("add account %d: %w", i, err)
+		}
+		key, _, err := core.Keys.Issue(ctx, apikey.NewKey{
+			AccountID: buyer.AccountID, Name: "bench", Dialect: apikey.Native, Mode: apikey.Live,
+		}, "bench")
+		if err != nil {
+			return nil, nil, err
+		}
+		buyers, keys = append(buyers, buyer), append(keys, key)
+	}
+	return buyers, keys, nil
+}
+
+// addBuyer writes the account's row itself: a thousand passwords take long to hash.
+func addBuyer(ctx context.Context, d *db.DB, i int) (b order.Buyer, err error) {
+	accountID := id.New(id.Account)
+	err = d.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`
+			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at)
+			VALUES ($1, $2, 'none', $3, $4, $5, $6)`,
+			accountID, fmt.Sprintf("bench-%d@example.com", i), string(account.Active), string(account.Standard), string(account.Customer), db.At(tx.Now))
+		if err != nil {
+			return err
+		}
+		if err := ledger.CreateWallets(tx, accountID); err != nil {
+			return err
+		}
+		walletID, err := ledger.WalletID(tx, accountID, ledger.Live)
+		b = order.Buyer{Scope: order.Scope{AccountID: accountID, Mode: ledger.Live}, WalletID: walletID, KeyID: "key_bench"}
+		return err
+	})
+	if err != nil {
+		return b, err
+	}
+	_, err = account.NewStore(d).Credit(ctx, accountID, wealth, "bench", "bench")
+	return b, err
+}

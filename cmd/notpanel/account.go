@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// accountCommands are the commands about accounts.
+type accountCommands struct {
+	Create  accountCreate  `cmd:"" help:"Make an account. Its password is the first line of standard input."`
+	Credit  accountCredit  `cmd:"" help:"Add money to an account, or take some away."`
+	Tier    accountTier    `cmd:"" help:"Move an account to a tier."`
+	List    accountList    `cmd:"" help:"List all accounts."`
+	Suspend accountSuspend `cmd:"" help:"Stop an account: its keys are refused until it is resumed."`
+	Resume  accountResume  `cmd:"" help:"Let a suspended account act again."`
+}
+
+// accountView is an account in JSON.
+type accountView struct {
+	ID        string  `json:"id"`
+	Email     string  `json:"email"`
+	Role      string  `json:"role"`
+	Tier      string  `json:"tier"`
+	State     string  `json:"state"`
+	Balance   string  `json:"balance"`
+	Currency  string  `json:"currency"`
+	CreatedAt *string `json:"created_at"`
+}
+
+func viewAccount(l account.Listed, currency string) accountView {
+	return accountView{
+		ID: l.ID, Email: l.Email, Role: string(l.Role), Tier: string(l.Tier), State: string(l.State),
+		Balance: l.Balance.String(), Currency: currency, CreatedAt: when(l.CreatedAt),
+	}
+}
+
+// accountCreate makes an account.
+type accountCreate struct {
+	storage
+	output
+
+	Email string `required:"" help:"Its e-mail address."`
+	Role  string `enum:"customer,owner" default:"customer" help:"What it may do: customer or owner."`
+}
+
+// Run reads the password, makes the account and prints its id.
+func (c *accountCreate) Run(ctx context.Context, t terminal) error {
+	password, err := t.secret(ctx, "Password")
+	if err != nil {
+		return err
+	}
+	return c.use(ctx, func(core *app.Core) error {
+		a, err := core.Accounts.Create(ctx, c.Email, password, account.Role(c.Role), actor)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return t.json(viewAccount(account.Listed{Account: a}, core.Currency))
+		}
+		fmt.Fprintf(t.out, "%s is %s, %s.\n`notpanel key create --account %s` makes an API key for it.\n", a.Email, a.ID, a.Role, a.Email)
+		return nil
+	})
+}
+
+// accountCredit adds money by the operator's decision.
+type accountCredit struct {
+	storage
+	output
+
+	Account string `arg:"" help:"E-mail address or id."`
+	Amount  amount `arg:"" help:"How much, such as 100.00. To take money away, put it last: -- -5.00."`
+	Reason  string `required:"" help:"Why; the account's statement shows it."`
+}
+
+// Run books the amount and prints the new balance.
+func (c *accountCredit) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		balance, err := core.Accounts.Credit(ctx, c.Account, money.Amount(c.Amount), c.Reason, actor)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return t.json(struct {
+				Account  string `json:"account"`
+				Balance  string `json:"balance"`
+				Currency string `json:"currency"`
+			}{c.Account, balance.String(), core.Currency})
+		}
+		fmt.Fprintf(t.out, "Balance: %s %s\n", balance, core.Currency)
+		return nil
+	})
+}
+
+// accountTier moves an account to a tier.
+type accountTier struct {
+	storage
+
+	Account string `arg:"" help:"E-mail address or id."`
+	Tier    string `arg:"" enum:"standard,reseller,agency" help:"standard, reseller or agency."`
+}
+
+// Run sets the tier.
+func (c *accountTier) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		a, err := core.Accounts.SetTier(ctx, c.Account, account.Tier(c.Tier), actor)
+		if err == nil {
+			fmt.Fprintf(t.out, "%s has the tier %s.\n", a.Email, a.Tier)
+		}
+		return err
+	})
+}
+
+// accountList lists accounts.
+type accountList struct {
+	storage
+	output
+}
+
+// Run prints every account, oldest first.
+func (c *accountList) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		var all []accountView
+		for after := ""; ; {
+			some, err := core.Accounts.List(ctx, after, page)
+			if err != nil {
+				return err
+			}
+			for _, one := range some {
+				all = append(all, viewAccount(one, core.Currency))
+				after = one.ID
+			}
+			if len(some) < page {
+				break
+			}
+		}
+		return list(t, c.JSON, all, table[accountView]{
+			none: "There are no accounts yet: `notpanel account create --email E --role owner` makes the first.",
+			head: []string{"ID", "EMAIL", "ROLE", "TIER", "STATE", "BALANCE", "CREATED"},
+			row: func(a accountView) []string {
+				return []string{a.ID, a.Email, a.Role, a.Tier, a.State, a.Balance + " " + a.Currency, orEmpty(a.CreatedAt)}
+			},
+		})
+	})
+}
+
+// accountSuspend stops an account.
+type accountSuspend struct {
+	storage
+
+	Account string `arg:"" help:"E-mail address or id."`
+}
+
+// Run suspends the account.
+func (c *accountSuspend) Run(ctx context.Context, t terminal) error {
+	return c.setState(ctx, t, c.Account, account.Suspended)
+}
+
+// accountResume lets an account act again.
+type accountResume struct {
+	storage
+
+	Account string `arg:"" help:"E-mail address or id."`
+}
+
+// Run resumes the account.
+func (c *accountResume) Run(ctx context.Context, t terminal) error {
+	return c.setState(ctx, t, c.Account, account.Active)
+}
+
+func (s *storage) setState(ctx context.Context, t terminal, idOrEmail string, to account.State) error {
+	return s.use(ctx, func(core *app.Core) error {
+		a, err := core.Accounts.SetState(ctx, idOrEmail, to, actor)
+		if err == nil {
+			fmt.Fprintf(t.out, "%s is %s.\n", a.Email, a.State)
+		}
+		return err
+	})
+}

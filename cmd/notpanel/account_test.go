@@ -1,0 +1,73 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The owner's first minutes: an account, money on it, a key, and all of it listed.
+func TestStoryFromAccountToKey(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	r := p.run("correct horse\nnot read\n", "account", "create", "--email", "Owner@Example.com", "--role", "owner", "--json")
+	made := read[accountView](t, r.out)
+	if made.Email != "owner@example.com" || made.Role != "owner" || made.Balance != "0.00" {
+		t.Errorf("made %+v", made)
+	}
+	core := p.core()
+	if right, err := core.Accounts.CheckPassword(t.Context(), made.ID, "correct horse"); !right || err != nil {
+		t.Errorf("the first line is not the password (%v)", err)
+	}
+
+	contains(t, p.ok("account", "credit", "owner@example.com", "100.00", "--reason", "bank transfer"), "100.00 USD")
+	contains(t, p.ok("account", "credit", made.ID, "--reason", "typo", "--", "-0.5"), "99.50 USD")
+	p.ok("account", "tier", "owner@example.com", "reseller")
+	keyID, value := p.key("--account", "owner@example.com", "--name", "shop")
+	if !strings.HasPrefix(value, "np_live_") {
+		t.Errorf("key %q", value)
+	}
+
+	accounts := read[[]accountView](t, p.ok("account", "list", "--json"))
+	if len(accounts) != 1 || accounts[0].Balance != "99.50" || accounts[0].Tier != "reseller" || accounts[0].State != "active" {
+		t.Errorf("accounts %+v", accounts)
+	}
+	contains(t, p.ok("account", "list"), "EMAIL", "owner@example.com", "99.50 USD")
+	keys := read[[]keyView](t, p.ok("key", "list", "--account", made.ID, "--json"))
+	if len(keys) != 1 || keys[0].ID != keyID || keys[0].Key != "" || keys[0].Name != "shop" || keys[0].Account != "owner@example.com" {
+		t.Errorf("keys %+v", keys)
+	}
+	contains(t, p.ok("audit"), "2 wallets, 0 orders, 5 audit rows: all agree")
+}
+
+// The wallet is not taken below zero.
+func TestCreditTakesNoMoreThanThereIs(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.account("a@example.com")
+	p.fails(exitFailed, "account", "credit", "a@example.com", "--reason", "x", "--", "-1")
+	p.fails(exitFailed, "account", "credit", "a@example.com", "0", "--reason", "x")
+	p.ok("account", "credit", "a@example.com", "2", "--reason", "x")
+	contains(t, p.ok("account", "credit", "a@example.com", "0.000001", "--reason", "x", "--json"), `"2.000001"`, `"USD"`)
+}
+
+func TestSuspendAndResume(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.account("a@example.com")
+	p.account("b@example.com")
+	states := func() (all []string) {
+		for _, a := range read[[]accountView](t, p.ok("account", "list", "--json")) {
+			all = append(all, a.State)
+		}
+		return all
+	}
+	p.ok("account", "suspend", "a@example.com")
+	if got := states(); !slices.Equal(got, []string{"suspended", "active"}) {
+		t.Errorf("after suspend: %v", got)
+	}
+	p.ok("account", "resume", "a@example.com")
+	if got := states(); !slices.Equal(got, []string{"active", "active"}) {
+		t.Errorf("after resume: %v", got)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/order"
+)
+
+// auditCommand proves the books.
+type auditCommand struct {
+	storage
+	output
+}
+
+// errDiffer says that the audit found something.
+var errDiffer = errors.New("the books do not agree: keep a copy of the database as it is, and look into what is named here before money moves")
+
+// auditReport is what an audit found.
+type auditReport struct {
+	OK          bool     `json:"ok"`
+	Wallets     int      `json:"wallets"`
+	Orders      int      `json:"orders"`
+	AuditRows   int64    `json:"audit_rows"`
+	Differences []string `json:"differences"`
+}
+
+// Run proves wallets, orders and the audit log, and fails where something
+// differs. It may run beside a serving panel.
+func (c *auditCommand) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		report, err := prove(ctx, t, core)
+		if printErr := c.print(t, report, err == nil); printErr != nil {
+			return printErr
+		}
+		if err == nil && !report.OK {
+			return errDiffer
+		}
+		return err
+	})
+}
+
+// prove runs the three proofs. What they found before an error is in the report.
+func prove(ctx context.Context, t terminal, core *app.Core) (r auditReport, err error) {
+	r.Differences = []string{}
+	differs := func(text string) { r.Differences = append(r.Differences, text) }
+	next, done := t.progress()
+	defer done()
+	next("proving wallets")
+	if r.Wallets, err = ledger.Audit(ctx, core.DB, differs); err != nil {
+		return r, err
+	}
+	next("proving orders")
+	if r.Orders, err = order.Audit(ctx, core.DB, differs); err != nil {
+		return r, err
+	}
+	next("proving the audit log")
+	if r.AuditRows, err = account.VerifyLog(ctx, core.DB, differs); err != nil {
+		return r, err
+	}
+	r.OK = len(r.Differences) == 0
+	return r, nil
+}
+
+// print prints the differences; the summary belongs to a whole audit only.
+func (c *auditCommand) print(t terminal, r auditReport, whole bool) error {
+	if c.JSON && whole {
+		return t.json(r)
+	}
+	for _, text := range r.Differences {
+		fmt.Fprintln(t.out, printable(text))
+	}
+	if !whole {
+		return nil
+	}
+	verdict := "all agree"
+	if !r.OK {
+		verdict = count(len(r.Differences), "difference")
+	}
+	_, err := fmt.Fprintf(t.out, "%s, %s, %s: %s.\n",
+		count(r.Wallets, "wallet"), count(r.Orders, "order"), count(r.AuditRows, "audit row"), verdict)
+	if err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+const (
+	// actor is who acts, as the audit log and timelines name it.
+	actor = "command line"
+	// busyWait is how long a write waits for a serving panel's.
+	busyWait = 60 * time.Second
+	// page is how many rows a command reads at once.
+	page = 500
+	// maxSecret bounds a line that is read as a secret, in bytes. No store takes
+	// one this long.
+	maxSecret = 4096
+)
+
+// storage is what each operator's command has: where the panel's data is.
+type storage struct {
+	config.Storage `embed:""`
+}
+
+// use opens the panel, brings its schema up to date and closes it after do. It
+// works beside a serving panel.
+func (s *storage) use(ctx context.Context, do func(*app.Core) error) (err error) {
+	core, err := app.OpenCore(ctx, s.Storage, app.CoreOptions{Migrate: true, Database: db.Options{BusyWait: busyWait}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, core.Close()) }()
+	return do(core)
+}
+
+// output is the choice between text and JSON.
+type output struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// json prints v for programs.
+func (t terminal) json(v any) error {
+	encoder := json.NewEncoder(t.out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// table says how a list of T is printed for people.
+type table[T any] struct {
+	none string // said where the list is empty
+	head []string
+	row  func(T) []string
+}
+
+// list prints all: an array with asJSON, else a table.
+func list[T any](t terminal, asJSON bool, all []T, as table[T]) error {
+	if asJSON {
+		if all == nil {
+			all = []T{}
+		}
+		return t.json(all)
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(t.out, as.none)
+		return nil
+	}
+	rows := [][]string{as.head}
+	for _, one := range all {
+		rows = append(rows, as.row(one))
+	}
+	return t.aligned(rows)
+}
+
+// aligned prints rows in columns; an empty cell becomes a hyphen.
+func (t terminal) aligned(rows [][]string) error {
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			if cells[i] = printable(cell); cells[i] == "" {
+				cells[i] = "-"
+			}
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // Flush returns the error
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// printable keeps one line of a text and nothing that a terminal obeys:
+// providers and customers write some of what is shown.
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s))
+}
+
+// short cuts a text for a column.
+func short(s string) string {
+	const most = 48
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return s
+}
+
+// when is a time in JSON: RFC 3339 in UTC; nil, which is null, for none.
+func when(at time.Time) *string {
+	if at.IsZero() {
+		return nil
+	}
+	text := at.UTC().Format(time.RFC3339)
+	return &text
+}
+
+// count is a number of things: 1 wallet, 2 wallets.
+func count[N int | int64](n N, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprint(n, " ", thing)
+}
+
+// orEmpty is a value that may be missing as a cell.
+func orEmpty[T any](v *T) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(*v)
+}
+
+// secret reads the first line of the input. At a terminal it asks for what on
+// the error stream and shows nothing of what is typed.
+func (t terminal) secret(ctx context.Context, what string) (string, error) {
+	if t.in == nil {
+		return "", missing(what)
+	}
+	read := t.readLine
+	if file, ok := asTerminal(t.in); ok {
+		fmt.Fprint(t.err, what+": ")
+		defer fmt.Fprintln(t.err)
+		before, err := term.GetState(int(file.Fd()))
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", what, err)
+		}
+		defer func() { _ = term.Restore(int(file.Fd()), before) }() // Ctrl-C leaves the reader waiting
+		read = func() (string, error) {
+			typed, err := term.ReadPassword(int(file.Fd()))
+			return string(typed), err
+		}
+	}
+	line, err := interruptible(ctx, read)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", what, err)
+	}
+	if line == "" {
+		return "", missing(what)
+	}
+	return line, nil
+}
+
+func missing(what string) error {
+	return &usageError{what + " is missing: write it to standard input, as its first line"}
+}
+
+// readLine reads the first line of the input, without its end.
+func (t terminal) readLine() (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(t.in, maxSecret)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err //nolint:wrapcheck // wrapped by secret
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// interruptible waits for read or for the end of ctx, whichever is first.
+func interruptible(ctx context.Context, read func() (string, error)) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		line, err := read()
+		done <- result{line, err}
+	}()
+	select {
+	case r := <-done:
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", errors.New("interrupted")
+	}
+}
+
+// asTerminal returns the file behind a stream that a person sits at.
+func asTerminal(stream any) (file *os.File, ok bool) {
+	file, ok = stream.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd()))
+}
+
+// progress shows on the error stream, where that is a terminal, that work is
+// under way. next names what is done now; done takes the line away.
+func (t terminal) progress() (next func(what string), done func()) {
+	if _, ok := asTerminal(t.err); !ok {
+		return func(string) {}, func() {}
+	}
+	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(t.err), progressbar.OptionClearOnFinish())
+	return bar.Describe, func() { _ = bar.Finish() }
+}
+
+// amount is a sum of money on the command line.
+type amount money.Amount
+
+// UnmarshalText reads a plain decimal.
+func (a *amount) UnmarshalText(text []byte) error {
+	parsed, err := money.Parse(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no amount such as 12.50: %w", text, err)
+	}
+	*a = amount(parsed)
+	return nil
+}
+
+// percent is a share on the command line.
+type percent money.Percent
+
+// UnmarshalText reads 20, 20% or 12.5%.
+func (p *percent) UnmarshalText(text []byte) error {
+	parsed, err := money.ParsePercent(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no percentage such as 20%%: %w", text, err)
+	}
+	*p = percent(parsed)
+	return nil
+}
+
+// emails knows the addresses of accounts and looks each up once.
+type emails struct {
+	core  *app.Core
+	known map[string]string
+}
+
+func newEmails(core *app.Core) *emails { return &emails{core, map[string]string{}} }
+
+// of returns the e-mail address of an account.
+func (e *emails) of(ctx context.Context, accountID string) (string, error) {
+	if known, ok := e.known[accountID]; ok {
+		return known, nil
+	}
+	a, err := e.core.Accounts.Find(ctx, accountID)
+	if err != nil {
+		return "", err
+	}
+	e.known[accountID] = a.Email
+	return a.Email, nil
+}
+
+// providerNames returns the names of all providers by their ids.
+func providerNames(ctx context.Context, core *app.Core) (map[string]string, error) {
+	all, err := core.Providers.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(all))
+	for _, p := range all {
+		names[p.ID] = p.Name
+	}
+	return names, nil
+}
