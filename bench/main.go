@@ -12,6 +12,8 @@ import (
 	"os"
 	"text/tabwriter"
 	"time"
+
+	"github.com/notpanel/notpanel/internal/secret"
 )
 
 // row is a line of the table.
@@ -70,6 +72,10 @@ func run(ctx context.Context, length time.Duration, asJSON bool) error {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	// A key of its own keeps the run from leaving a key file behind.
+	if err := os.Setenv("NOTPANEL_SECRET_KEY", secret.Generate().Reveal()); err != nil {
+		return fmt.Errorf("set a key: %w", err)
+	}
 	b := &bench{table: table{floors: map[string]float64{}}, dir: dir, length: length}
 	if err := b.all(ctx); err != nil {
 		return err
