@@ -221,10 +221,10 @@ func (s *Store) change(ctx context.Context, idOrEmail, action, actor string, upd
 		if err := update(tx, &a); err != nil {
 			return fmt.Errorf("%s: %w", action, err)
 		}
-		if err := Record(tx, actor, action, a.ID, a.Email); err != nil {
+		if err := epoch.MoveAuth(tx); err != nil {
 			return err
 		}
-		return epoch.MoveAuth(tx)
+		return Record(tx, actor, action, a.ID, a.Email)
 	})
 	return a, err
 }

@@ -15,7 +15,8 @@ import (
 
 // Record adds an act of staff or of the command line to the audit log, in the
 // transaction of the act. Each row's hash covers the row before it, so that a
-// row can't be changed or taken out unnoticed.
+// row can't be changed or taken out unnoticed. It locks the log's head: call it
+// last, after the epoch was moved, so that no two transactions wait for each other.
 func Record(tx *db.Tx, actor, action, target, detail string) error {
 	var seq int64
 	var before string

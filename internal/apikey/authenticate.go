@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,7 +139,7 @@ func (a *Authenticator) noteUse(keyID string, now time.Time) {
 }
 
 // WriteUses stores when keys were last used. It moves no epoch: nobody's rights
-// depend on it.
+// depend on it. What could not be written is kept for the next time.
 func (a *Authenticator) WriteUses(ctx context.Context) error {
 	a.mu.Lock()
 	used := a.used
@@ -147,12 +149,28 @@ func (a *Authenticator) WriteUses(ctx context.Context) error {
 		return nil
 	}
 	rows := make([][]any, 0, len(used))
-	for keyID, at := range used {
-		rows = append(rows, []any{keyID, db.At(at)})
+	for _, keyID := range slices.Sorted(maps.Keys(used)) { // one lock order on all nodes
+		rows = append(rows, []any{keyID, db.At(used[keyID])})
 	}
-	return a.db.Write(ctx, func(tx *db.Tx) error {
-		return tx.ExecMany(`UPDATE api_keys SET last_used_at = $2 WHERE id = $1`, rows)
+	err := a.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.ExecMany(`
+			UPDATE api_keys SET last_used_at = $2
+			WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`, rows)
 	})
+	if err != nil {
+		a.keepUses(used)
+	}
+	return err
+}
+
+func (a *Authenticator) keepUses(used map[string]time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for keyID, at := range used {
+		if a.used[keyID].Before(at) {
+			a.used[keyID] = at
+		}
+	}
 }
 
 // NoteInURL marks that a key's value was sent in a URL, where it may stand in

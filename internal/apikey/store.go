@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
@@ -72,7 +73,7 @@ type NewKey struct {
 
 func (n NewKey) check() error {
 	switch {
-	case len(n.Name) > maxName || strings.ContainsFunc(n.Name, func(r rune) bool { return r < ' ' }):
+	case len(n.Name) > maxName || strings.ContainsFunc(n.Name, func(r rune) bool { return r < ' ' || r == utf8.RuneError }):
 		return fault.Newf(fault.Invalid, "name must have at most %d printable characters", maxName)
 	case n.Dialect != Native && n.Dialect != Classic:
 		return fault.Newf(fault.Invalid, "dialect must be %s or %s", Native, Classic)
@@ -153,10 +154,10 @@ func (s *Store) Rotate(ctx context.Context, keyID, actor string) (value string, 
 		if err != nil {
 			return fmt.Errorf("rotate key: %w", err)
 		}
-		if err := account.Record(tx, actor, "key.rotate", k.ID, k.Prefix); err != nil {
+		if err := epoch.MoveAuth(tx); err != nil {
 			return err
 		}
-		return epoch.MoveAuth(tx)
+		return account.Record(tx, actor, "key.rotate", k.ID, k.Prefix)
 	})
 	if err != nil {
 		return "", Key{}, err
@@ -174,10 +175,10 @@ func (s *Store) Revoke(ctx context.Context, keyID, actor string) (k Key, err err
 		if _, err := tx.Exec(`UPDATE api_keys SET revoked_at = $2 WHERE id = $1`, k.ID, db.At(tx.Now)); err != nil {
 			return fmt.Errorf("revoke key: %w", err)
 		}
-		if err := account.Record(tx, actor, "key.revoke", k.ID, k.Prefix); err != nil {
+		if err := epoch.MoveAuth(tx); err != nil {
 			return err
 		}
-		return epoch.MoveAuth(tx)
+		return account.Record(tx, actor, "key.revoke", k.ID, k.Prefix)
 	})
 	return k, err
 }

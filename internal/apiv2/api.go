@@ -7,8 +7,10 @@ package apiv2
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -85,11 +87,18 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve returns the action's name, for metrics, and the answer.
 func (a *API) serve(r *http.Request, requestID string) (action string, out answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			a.report(r.Context(), requestID, action, err)
+			out = refuse(fault.From(err))
+		}
+	}()
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return "none", refuse(errMethod)
 	}
 	in, err := read(r, &a.large)
-	defer func() { a.large.give(in.reserved) }()
+	defer a.large.give(in.reserved)
 	if err != nil {
 		return "none", beforeKey(in, fault.From(err))
 	}

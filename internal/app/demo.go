@@ -121,11 +121,12 @@ func (d *Demo) start(ctx context.Context, o DemoOptions) error {
 	if d.Server, err = NewServer(ctx, settings, o.Log); err != nil {
 		return err
 	}
-	d.Start()
-	o.Progress("the panel listens at " + d.URL())
+	// Before the panel begins to ask about orders at the simulator's old port.
 	if err := d.connect(ctx); err != nil {
 		return err
 	}
+	d.Start()
+	o.Progress("the panel listens at " + d.URL())
 	if fresh {
 		o.Progress("a customer gets " + demoBalance.String() + " and places one order for every outcome")
 		if err := d.seed(ctx, o.Dir); err != nil {
@@ -252,8 +253,8 @@ func (d *Demo) placeSeeds(ctx context.Context, accountID string) error {
 }
 
 // rest waits until the seeded orders have come to where they stay.
-func (d *Demo) rest(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, demoReady)
+func (d *Demo) rest(whole context.Context) error {
+	ctx, cancel := context.WithTimeout(whole, demoReady)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -265,6 +266,9 @@ func (d *Demo) rest(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			if whole.Err() != nil {
+				return errors.New("the demo was stopped before it was ready")
+			}
 			return errors.Join(errors.New("the demo's orders did not come to rest in time"), err)
 		}
 	}

@@ -67,10 +67,21 @@ func (f *front) isHTTPS(r *http.Request) bool {
 	}
 	for _, p := range f.proxies {
 		if p.Contains(peer.Addr().Unmap()) {
-			return strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+			return saysHTTPS(r.Header.Values("X-Forwarded-Proto"))
 		}
 	}
 	return false
+}
+
+// saysHTTPS reports that nothing in a proxy's header contradicts https: one that
+// adds its line behind the client's must not let the client's stand alone.
+func saysHTTPS(lines []string) bool {
+	for _, line := range lines {
+		if !strings.EqualFold(strings.TrimSpace(line), "https") {
+			return false
+		}
+	}
+	return len(lines) > 0
 }
 
 // hostname takes the port off a Host header.

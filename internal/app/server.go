@@ -52,6 +52,7 @@ type Server struct {
 	forwarder *fulfil.Forwarder
 	follower  *fulfil.Follower
 	workers   *worker.Group
+	wake      func() // the forwarder: orders were placed
 	metrics   *telemetry.Metrics
 	draining  atomic.Bool
 
@@ -61,7 +62,7 @@ type Server struct {
 	failed      chan error
 }
 
-// NewServer opens everything and listens; Run serves.
+// NewServer opens everything and listens; Start serves.
 func NewServer(ctx context.Context, s config.Serve, log *slog.Logger) (*Server, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -94,18 +95,17 @@ func (s *Server) open(ctx context.Context) (err error) {
 		DB: d, Providers: s.Core.Providers, Guard: s.guard, Timeout: s.settings.ProviderTimeout,
 		Log: s.log, Now: clock.System, Observe: s.metrics.Submission,
 	}
-	s.forwarder = fulfil.NewForwarder(options)
-	wake := s.startWorkers(options)
-	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: wake, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
+	s.forwarder, s.follower = fulfil.NewForwarder(options), fulfil.NewFollower(options)
+	s.wake = func() {} // nothing to wake before Start
+	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
+	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d)
 	return s.listen(ctx)
 }
 
-// startWorkers starts the loops and returns what wakes the forwarder.
-func (s *Server) startWorkers(o fulfil.Options) (wake func()) {
-	s.keys = apikey.NewAuthenticator(s.Core.DB, s.Core.Ring, clock.System)
-	wake = s.forwarder.Run(s.workers)
-	s.follower = fulfil.NewFollower(o)
+// startWorkers starts the loops.
+func (s *Server) startWorkers() {
+	s.wake = s.forwarder.Run(s.workers)
 	s.follower.Run(s.workers)
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	s.workers.Go(worker.Loop{
@@ -116,7 +116,6 @@ func (s *Server) startWorkers(o fulfil.Options) (wake func()) {
 		Name: "key-uses", Every: time.Minute,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
 	})
-	return wake
 }
 
 func (s *Server) listen(ctx context.Context) (err error) {
@@ -185,8 +184,10 @@ func (s *Server) OpsURL() string {
 // Guard is what the panel reaches providers through.
 func (s *Server) Guard() *outbound.Guard { return s.guard }
 
-// Start serves until Stop.
+// Start works and serves until Stop. Nothing is sent to a provider before: a
+// start that fails, at an address in use perhaps, must leave no call behind.
 func (s *Server) Start() {
+	s.startWorkers()
 	go s.serve(s.api, s.apiListener, s.settings.TLSCert, s.settings.TLSKey)
 	if s.ops != nil {
 		go s.serve(s.ops, s.opsListener, "", "")

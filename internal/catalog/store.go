@@ -46,6 +46,11 @@ type Change struct {
 // new terms from its next request on.
 func (s *Store) Set(ctx context.Context, serviceID int64, c Change, actor string) (changed *Service, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		// Moving the epoch first lets changes take turns, also with an import:
+		// what is read below stays so until it is written.
+		if err := epoch.MoveCatalog(tx); err != nil {
+			return err
+		}
 		snapshot, err := LoadSome(tx, []int64{serviceID})
 		if err != nil {
 			return err
@@ -66,10 +71,7 @@ func (s *Store) Set(ctx context.Context, serviceID int64, c Change, actor string
 		if err != nil {
 			return fmt.Errorf("set service: %w", err)
 		}
-		if err := account.Record(tx, actor, "service.set", strconv.FormatInt(serviceID, 10), detail); err != nil {
-			return err
-		}
-		return epoch.MoveCatalog(tx)
+		return account.Record(tx, actor, "service.set", strconv.FormatInt(serviceID, 10), detail)
 	})
 	return changed, err
 }

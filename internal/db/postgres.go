@@ -108,10 +108,10 @@ func (p *postgresDB) writeOnce(ctx context.Context, offset time.Duration, fn fun
 	}()
 	tx := newTx(bg, postgresConn{c.Conn()}, now, offset)
 	if err := fn(tx); err != nil {
-		return err
+		return lost(c, err)
 	}
 	if tx.failed != nil {
-		return tx.failed
+		return lost(c, tx.failed)
 	}
 	committed = true
 	return commit(bg, c)
@@ -130,9 +130,18 @@ func (p *postgresDB) read(ctx context.Context, offset time.Duration, fn func(*Tx
 	defer rollback(context.WithoutCancel(ctx), c)
 	tx := newTx(ctx, postgresConn{c.Conn()}, now, offset)
 	if err := fn(tx); err != nil {
-		return err
+		return lost(c, err)
 	}
-	return tx.failed
+	return lost(c, tx.failed)
+}
+
+// lost tells an error of a statement from the end of its connection: then the
+// database is away, and nothing was done, for COMMIT was not sent.
+func lost(c *pgxpool.Conn, err error) error {
+	if err != nil && c.Conn().IsClosed() {
+		return unavailable(err)
+	}
+	return err
 }
 
 func (p *postgresDB) close() error {

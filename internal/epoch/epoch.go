@@ -52,7 +52,7 @@ func Load(tx *db.Tx) (e Epochs, err error) {
 // waits. Nobody joins a read that is already running, for it may have begun
 // before the change that the request must see.
 type Reader struct {
-	db *db.DB
+	load func() (Epochs, error) // one read, on a context of its own
 
 	mu      sync.Mutex
 	running bool
@@ -66,7 +66,9 @@ type read struct {
 }
 
 // NewReader returns a Reader on d.
-func NewReader(d *db.DB) *Reader { return &Reader{db: d} }
+func NewReader(d *db.DB) *Reader {
+	return &Reader{load: func() (Epochs, error) { return load(d) }}
+}
 
 // Current returns the counters from a read that began after the call. Its error
 // is Unavailable when the database did not answer in time.
@@ -79,7 +81,7 @@ func (r *Reader) Current(ctx context.Context) (Epochs, error) {
 	if !r.running {
 		r.running = true
 		r.waiting = nil
-		go r.run(mine) //nolint:contextcheck // it serves whoever waits, not this caller alone
+		go r.run(mine)
 	}
 	r.mu.Unlock()
 	select {
@@ -103,10 +105,10 @@ func (r *Reader) run(one *read) {
 }
 
 // load reads on a context of its own: the callers' may end before others' do.
-func (r *Reader) load() (e Epochs, err error) {
+func load(d *db.DB) (e Epochs, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	err = r.db.Read(ctx, func(tx *db.Tx) error {
+	err = d.Read(ctx, func(tx *db.Tx) error {
 		e, err = Load(tx)
 		return err
 	})

@@ -267,6 +267,8 @@ func (o object) orderID() (orderID string, odd bool) {
 const maxUpstreamID = 64
 
 // noIDs are words that careless servers write where there is no id.
+//
+//nolint:gochecknoglobals // a table
 var noIDs = map[string]bool{"null": true, "nil": true, "none": true, "undefined": true, "nan": true, "false": true, "true": true, "array": true}
 
 // plausibleID knows what can't be an id: a number that is negative, a fraction or
@@ -382,14 +384,19 @@ func mentionsOrder(raw json.RawMessage, depth int) (found bool) {
 	_ = members(raw, func(name string, value json.RawMessage) error {
 		switch strings.ToLower(name) {
 		case "order", "order_id", "orderid":
-			text, isNumber, ok := scalar(value)
-			found = found || ok && strings.Trim(text, "0") != "" && plausibleID(text, isNumber)
+			found = found || mayBeID(value, depth == mentionDepth)
 		case "id":
-			text, isNumber, ok := scalar(value)
-			found = found || depth == mentionDepth && ok && strings.Trim(text, "0") != "" && plausibleID(text, isNumber)
+			found = found || depth == mentionDepth && mayBeID(value, true)
 		}
 		found = found || mentionsOrder(value, depth-1)
 		return nil
 	})
 	return found
+}
+
+// mayBeID reports any number but zero, and a text that may be an id; in the place
+// of the order's own id that is any text.
+func mayBeID(raw json.RawMessage, own bool) bool {
+	text, isNumber, ok := scalar(raw)
+	return ok && strings.Trim(text, "0") != "" && (own || isNumber || plausibleID(text, false))
 }

@@ -276,8 +276,8 @@ func parseReport(o map[string]any) Report {
 	if said := errorOf(o); said != "" {
 		return Report{Err: said}
 	}
-	r := Report{Said: storable(text(o["status"]))}
-	r.Word = WordOf(r.Said)
+	said := text(o["status"])
+	r := Report{Said: storable(said), Word: WordOf(said)}
 	if n, ok := count(o["start_count"]); ok && n > 0 {
 		r.StartCount = &n
 	}

@@ -1,0 +1,143 @@
+package apiv2_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/notpanel/notpanel/internal/db"
+)
+
+// sample is a command of docs/api-v2.md and the answer below it.
+type sample struct{ command, answer string }
+
+// samples extracts the curl commands and their answers.
+func samples(t *testing.T) (all []sample) {
+	t.Helper()
+	content, err := os.ReadFile(contract)
+	must(t, err)
+	for _, found := range regexp.MustCompile("(?s)```sh\n(curl [^`]*)```\n\n```json\n([^`]*)```").FindAllStringSubmatch(string(content), -1) {
+		all = append(all, sample{found[1], found[2]})
+	}
+	if told := strings.Count(string(content), "\ncurl "); told != len(all) {
+		t.Fatalf("%d of %d commands have an answer below them", len(all), told)
+	}
+	return all
+}
+
+// words splits a command line as a shell does, as far as the samples need it.
+func words(line string) (all []string) {
+	line = strings.ReplaceAll(line, "\\\n", " ")
+	for _, found := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
+		all = append(all, found[1]+found[2])
+	}
+	return all
+}
+
+// form makes of a curl command the body that curl sends.
+func form(t *testing.T, command string) string {
+	t.Helper()
+	var pairs []string
+	arguments := words(command)[1:]
+	for i := 0; i < len(arguments); i++ {
+		switch arguments[i] {
+		case "-s", "$PANEL/api/v2":
+		case "-d":
+			i++
+			pairs = append(pairs, arguments[i])
+		case "--data-urlencode":
+			i++
+			name, value, _ := strings.Cut(arguments[i], "=")
+			pairs = append(pairs, name+"="+url.QueryEscape(value))
+		default:
+			t.Fatalf("the samples' reader does not know %q", arguments[i])
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+var anyMoment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
+// reading runs the samples of the page in their order.
+type reading struct {
+	*panel
+
+	t    *testing.T
+	real map[string]string // the page's order id → the one that was given
+}
+
+// answer sends a command with real ids in place of the page's, and returns the
+// answer with the page's ids in place of the real ones.
+func (r *reading) answer(s sample) string {
+	r.Helper()
+	body := orderID.ReplaceAllStringFunc(form(r.t, s.command), func(told string) string {
+		known, ok := r.real[told]
+		if !ok {
+			r.Fatalf("the page asks about %s before it was placed", told)
+		}
+		return known
+	})
+	body = strings.ReplaceAll(body, "$KEY", "<live>")
+	request := httptest.NewRequest(http.MethodPost, "/api/v2", strings.NewReader(r.fill(body)))
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	r.api.ServeHTTP(w, request)
+	got := w.Body.String()
+	told, given := orderID.FindString(s.answer), orderID.FindString(got)
+	if _, known := r.real[told]; told != "" && given != "" && !known {
+		r.real[told] = given
+	}
+	for told, given := range r.real {
+		got = strings.ReplaceAll(got, given, told)
+	}
+	return got
+}
+
+// Whoever follows docs/api-v2.md sees what it shows.
+func TestDocumentedSamples(t *testing.T) {
+	t.Parallel()
+	r := &reading{panel: newPanel(t, db.SQLite), t: t, real: map[string]string{}}
+	all := samples(t)
+	if len(all) < len(actions) {
+		t.Fatalf("only %d samples", len(all))
+	}
+	for _, s := range all {
+		want, got := decoded(t, s.answer), decoded(t, r.answer(s))
+		if list, ok := got.([]any); ok && strings.Contains(s.command, "action=services") {
+			got = list[:1] // the page shows the first service alone
+		}
+		if !reflect.DeepEqual(want, got) {
+			t.Errorf("%s\nthe page shows\n%v\nthe answer is\n%v", s.command, want, got)
+		}
+	}
+	for _, action := range actions {
+		if !strings.Contains(strings.Join(commands(all), "\n"), "action="+action) {
+			t.Errorf("no sample shows %s", action)
+		}
+	}
+	r.audit()
+}
+
+func commands(all []sample) (lines []string) {
+	for _, s := range all {
+		lines = append(lines, s.command)
+	}
+	return lines
+}
+
+// decoded reads JSON with the same time everywhere.
+func decoded(t *testing.T, text string) (v any) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(anyMoment.ReplaceAllString(text, "2026-01-01T00:00:00Z")))
+	decoder.UseNumber()
+	if err := decoder.Decode(&v); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return v
+}

@@ -1,0 +1,291 @@
+package apiv2_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/apiv2"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/epoch"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/secret"
+)
+
+// The fixture is a panel with three services that are sold and one that is
+// paused, and these keys: live and test of one account that has money, other of
+// another account, suspended of an account that is, revoked and expired. The
+// account has one order in every state, named by it, each with a request id such
+// as seed-pending; test-mode and other's are orders that its live key must not see.
+
+// seeds are what the golden files name: keys by name, orders by state.
+type seeds struct {
+	keys   map[string]string
+	orders map[string]string
+}
+
+// ring is the panel's secret key in these tests, so that copies of one seeded
+// file know the keys.
+func ring(t testing.TB) *secret.Ring {
+	t.Helper()
+	r, err := secret.NewRing(secret.FromBytes([secret.Size]byte{1, 2, 3}), nil)
+	must(t, err)
+	return r
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// planting seeds an empty database.
+type planting struct {
+	testing.TB
+
+	d      *db.DB
+	keys   *apikey.Store
+	placer *order.Placer
+	seeds  seeds
+}
+
+func plant(t testing.TB, d *db.DB) seeds {
+	t.Helper()
+	p := &planting{
+		TB: t, d: d, keys: apikey.NewStore(d, ring(t)), placer: order.NewPlacer(d, order.PlacerOptions{}),
+		seeds: seeds{keys: map[string]string{}, orders: map[string]string{}},
+	}
+	defer p.placer.Close()
+	p.services()
+	reseller := p.account("reseller@example.com", 100*money.Unit)
+	other := p.account("other@example.com", 5*money.Unit)
+	suspended := p.account("suspended@example.com", 0)
+	p.key("live", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Live})
+	p.key("test", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Test})
+	p.key("other", apikey.NewKey{AccountID: other.ID, Mode: apikey.Live})
+	p.key("suspended", apikey.NewKey{AccountID: suspended.ID, Mode: apikey.Live})
+	p.key("expired", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Live, ExpiresAt: clock.System().Add(-time.Hour)})
+	revoked := p.key("revoked", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Live})
+	_, err := p.keys.Revoke(context.Background(), revoked.ID, "test")
+	must(t, err)
+	_, err = account.NewStore(d).SetState(context.Background(), suspended.ID, account.Suspended, "test")
+	must(t, err)
+	p.orders(reseller)
+	p.place(reseller, ledger.Test, "test-mode")
+	p.place(other, ledger.Live, "other's")
+	return p.seeds
+}
+
+func (p *planting) services() {
+	ctx := context.Background()
+	upstream, err := provider.NewStore(p.d, ring(p)).Add(ctx, "Upstream", "https://provider.example/api/v2", "upstream-key", "test")
+	must(p, err)
+	store := catalog.NewStore(p.d)
+	_, err = store.Import(ctx, upstream.ID, []catalog.Offer{
+		{ProviderService: "11", Category: "Adverts", Name: "Banner impressions", Type: catalog.Default, Cost: money.Unit, Rate: 2 * money.Unit, Min: 10, Max: 100_000, Cancel: true},
+		{ProviderService: "12", Category: "Video", Name: `Views "HD" <30 s>`, Type: catalog.Default, Description: "Starts within the hour & ends – usually – the same day", Cost: 200_000, Rate: 278_190, Min: 50, Max: 10_000},
+		{ProviderService: "13", Category: "Adverts", Name: "Newsletter mentions", Type: catalog.Default, Cost: 10 * money.Unit, Rate: 12_500_000, Min: 100, Max: 1_000_000},
+		{ProviderService: "14", Category: "Adverts", Name: "Paused for now", Type: catalog.Default, Cost: money.Unit, Rate: 2 * money.Unit, Min: 10, Max: 100},
+	}, "test")
+	must(p, err)
+	step, paused := int64(100), catalog.Paused
+	_, err = store.Set(ctx, 3, catalog.Change{Increment: &step}, "test")
+	must(p, err)
+	_, err = store.Set(ctx, 4, catalog.Change{State: &paused}, "test")
+	must(p, err)
+}
+
+func (p *planting) account(email string, balance money.Amount) account.Account {
+	ctx := context.Background()
+	store := account.NewStore(p.d)
+	a, err := store.Create(ctx, email, "a long password", account.Customer, "test")
+	must(p, err)
+	if balance > 0 {
+		_, err = store.Credit(ctx, a.ID, balance, "seed", "test")
+		must(p, err)
+	}
+	return a
+}
+
+func (p *planting) key(name string, k apikey.NewKey) apikey.Key {
+	k.Name, k.Dialect = name, apikey.Native
+	value, issued, err := p.keys.Issue(context.Background(), k, "test")
+	must(p, err)
+	p.seeds.keys[name] = value
+	return issued
+}
+
+// place places 100 banner impressions for 0.20 under a request id of that name.
+func (p *planting) place(a account.Account, mode ledger.Mode, name string) string {
+	ctx := context.Background()
+	var snapshot *catalog.Snapshot
+	buyer := order.Buyer{Scope: order.Scope{AccountID: a.ID, Mode: mode}, KeyID: "key_seed"}
+	must(p, p.d.Read(ctx, func(tx *db.Tx) (err error) {
+		if snapshot, err = catalog.Load(tx); err == nil {
+			buyer.WalletID, err = ledger.WalletID(tx, a.ID, mode)
+		}
+		return err
+	}))
+	fields := map[string]string{"service": "1", "quantity": "100", "request_id": "seed-" + name, "link": "https://example.com/" + name + "?from=ad#top"}
+	request, err := order.ParseRequest(func(name string) string { return fields[name] })
+	must(p, err)
+	placed, err := p.placer.Place(ctx, buyer, request, snapshot)
+	must(p, err)
+	p.seeds.orders[name] = placed.OrderID
+	return placed.OrderID
+}
+
+// orders makes one order in every state, each by the way that leads there.
+func (p *planting) orders(a account.Account) {
+	sent := []order.State{order.Submitting, order.Processing}
+	running := []order.State{order.Submitting, order.Processing, order.InProgress}
+	for _, o := range []struct {
+		name    string
+		path    []order.State
+		remains int64
+	}{
+		{"pending", nil, 0},
+		{"queued", []order.State{order.Queued}, 0},
+		{"held", []order.State{order.Held}, 0},
+		{"submitting", []order.State{order.Submitting}, 0},
+		{"uncertain", []order.State{order.Submitting, order.Uncertain}, 0},
+		{"processing", sent, 0},
+		{"in_progress", running, 65},
+		{"completed", append(running, order.Completed), 0},
+		{"partial", append(running, order.Partial), 33},
+		{"canceled", []order.State{order.Canceled}, 100},
+		{"failed", []order.State{order.Submitting, order.Failed}, 0},
+		{"refunded", append(running, order.Completed, order.Refunded), 0},
+	} {
+		orderID := p.place(a, ledger.Live, o.name)
+		for _, to := range o.path {
+			p.move(orderID, to, o.remains)
+		}
+	}
+}
+
+func (p *planting) move(orderID string, to order.State, remains int64) {
+	must(p, p.d.Write(context.Background(), func(tx *db.Tx) error {
+		o, book, err := order.Lock(tx, orderID)
+		if err != nil {
+			return err
+		}
+		switch to {
+		case order.Processing:
+			o.UpstreamID = "up-" + orderID
+		case order.InProgress, order.Completed, order.Partial:
+			count := int64(1234)
+			o.StartCount, o.Remains = &count, &remains
+		default:
+		}
+		return order.Transition(tx, book, o, order.Change{To: to, Actor: "panel", Reason: "the provider says something that only staff may read"})
+	}))
+}
+
+// planted is a seeded SQLite file that every test gets a copy of.
+var planted struct {
+	sync.Once
+
+	seeds   seeds
+	content []byte
+}
+
+// panel is the API over a database of its own.
+type panel struct {
+	testing.TB
+
+	d     *db.DB
+	api   *apiv2.API
+	auth  *apikey.Authenticator
+	ring  *secret.Ring
+	log   *bytes.Buffer
+	seeds seeds
+	made  []string // orders that appeared in answers, in that order
+}
+
+// newPanel returns a seeded panel on an engine.
+func newPanel(t testing.TB, engine db.Engine) *panel {
+	t.Helper()
+	if engine == db.Postgres {
+		d := dbtest.Open(t, engine)
+		return serving(t, d, plant(t, d))
+	}
+	planted.Do(func() {
+		url := dbtest.NewURL(t, db.SQLite)
+		d, err := db.Open(context.Background(), url, db.Options{})
+		must(t, err)
+		planted.seeds = plant(t, d)
+		must(t, d.Close())
+		path := strings.TrimPrefix(url, "sqlite:")
+		if left, err := os.Stat(path + "-wal"); err == nil && left.Size() > 0 {
+			t.Fatal("the seeded file is not whole without its log")
+		}
+		planted.content, err = os.ReadFile(path)
+		must(t, err)
+	})
+	if len(planted.content) == 0 {
+		t.Fatal("the fixture could not be seeded")
+	}
+	path := filepath.Join(t.TempDir(), "panel.db")
+	must(t, os.WriteFile(path, planted.content, 0o600))
+	return serving(t, dbtest.Connect(t, "sqlite:"+path), planted.seeds)
+}
+
+// serving wires the API as package app does.
+func serving(t testing.TB, d *db.DB, s seeds) *panel {
+	t.Helper()
+	p := &panel{TB: t, d: d, ring: ring(t), log: &bytes.Buffer{}, seeds: seeds{keys: s.keys, orders: maps.Clone(s.orders)}}
+	p.auth = apikey.NewAuthenticator(d, p.ring, clock.System)
+	placer := order.NewPlacer(d, order.PlacerOptions{})
+	t.Cleanup(placer.Close)
+	p.api = apiv2.New(apiv2.Deps{
+		Keys: p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Placer: placer, Orders: order.NewStore(d),
+		Cancel: order.NewCanceller(d), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
+		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
+			err = d.Read(ctx, func(tx *db.Tx) error {
+				balance, err = ledger.Balance(tx, walletID)
+				return err
+			})
+			return balance, err
+		},
+	})
+	return p
+}
+
+// post sends a form and returns the answer.
+func (p *panel) post(form string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/api/v2", strings.NewReader(p.fill(form)))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	p.api.ServeHTTP(w, r)
+	return w
+}
+
+// audit proves that every wallet and order adds up.
+func (p *panel) audit() {
+	p.Helper()
+	ctx := context.Background()
+	differs := func(text string) { p.Errorf("audit: %s", text) }
+	_, err := ledger.Audit(ctx, p.d, differs)
+	must(p, err)
+	_, err = order.Audit(ctx, p.d, differs)
+	must(p, err)
+}

@@ -1,0 +1,263 @@
+package apiv2_test
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/id"
+)
+
+// A golden file is a conversation with a panel that is fresh from the fixture:
+//
+//	# what it shows
+//	>>>
+//	a request
+//	<<<
+//	its answer
+//
+// and again from >>>. A line "# given: the database is closed" sets the scene. A
+// request is written as it goes over the wire, but
+//
+//   - its lines end in LF, Content-Length is added, and in a form-encoded body
+//     each field may have a line of its own;
+//   - <live> is the value of a fixture's key, ord_<pending> the id of its order in
+//     that state and ord_<1> that of the first order made in the conversation;
+//   - <1001 x> stands for 1001 times x.
+//
+// The answer has every header but X-Request-Id, whose form the driver checks, and
+// the bytes of the body, with the same names in place of ids and <time> for times.
+// go test -run Golden -update writes the answers anew: read the difference.
+var update = flag.Bool("update", false, "write the golden files' answers anew")
+
+const (
+	golden  = "testdata/native"
+	asks    = ">>>\n"
+	answers = "<<<\n"
+	scene   = "# given: "
+)
+
+// goldenFiles lists the files below a folder, by their path in testdata/native.
+func goldenFiles(t testing.TB) []string {
+	t.Helper()
+	var all []string
+	must(t, filepath.WalkDir(golden, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			name, _ := filepath.Rel(golden, path)
+			all = append(all, filepath.ToSlash(name))
+		}
+		return err
+	}))
+	if len(all) == 0 {
+		t.Fatal("there are no golden files")
+	}
+	return all
+}
+
+// Every answer has the bytes that its golden file has, and money adds up after it.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for _, name := range goldenFiles(t) {
+		t.Run(strings.TrimSuffix(name, ".golden"), func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(golden, name)
+			want, err := os.ReadFile(path)
+			must(t, err)
+			got := newPanel(t, db.SQLite).converse(string(want))
+			if *update {
+				must(t, os.WriteFile(path, []byte(got), 0o644))
+				return
+			}
+			if got != string(want) {
+				t.Errorf("answers differ; want\n%s\ngot\n%s", want, got)
+			}
+		})
+	}
+}
+
+// PostgreSQL gives the same answers as SQLite.
+func TestGoldenOnPostgres(t *testing.T) {
+	t.Parallel()
+	files := slices.DeleteFunc(goldenFiles(t), func(name string) bool { return !strings.HasPrefix(filepath.Base(name), "ok") })
+	if len(files) < len(actions) {
+		t.Fatalf("only %d files show success", len(files))
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(name, ".golden"), func(t *testing.T) {
+			t.Parallel()
+			want, err := os.ReadFile(filepath.Join(golden, name))
+			must(t, err)
+			if got := newPanel(t, db.Postgres).converse(string(want)); got != string(want) {
+				t.Errorf("answers differ; want\n%s\ngot\n%s", want, got)
+			}
+		})
+	}
+}
+
+// exchange is a request of a golden file and its answer.
+type exchange struct{ request, answer string }
+
+// conversation splits a golden file.
+func conversation(file string) (head string, all []exchange) {
+	head, rest, _ := strings.Cut(file, asks)
+	for part := range strings.SplitSeq(rest, asks) {
+		request, answer, _ := strings.Cut(part, answers)
+		all = append(all, exchange{request, answer})
+	}
+	return head, all
+}
+
+// converse sends a golden file's requests and returns the file with the answers
+// that came.
+func (p *panel) converse(file string) string {
+	p.Helper()
+	head, all := conversation(file)
+	closed := false
+	for line := range strings.Lines(head) {
+		if given, ok := strings.CutPrefix(strings.TrimSpace(line), scene); ok {
+			if given != "the database is closed" {
+				p.Fatalf("unknown scene %q", given)
+			}
+			must(p, p.d.Close())
+			closed = true
+		}
+	}
+	var out strings.Builder
+	out.WriteString(head)
+	for _, e := range all {
+		begun := clock.System()
+		w := httptest.NewRecorder()
+		p.api.ServeHTTP(w, p.request(e.request))
+		out.WriteString(asks + e.request + answers + p.written(w, begun))
+	}
+	if !closed {
+		p.audit()
+	}
+	return out.String()
+}
+
+var (
+	named    = regexp.MustCompile(`ord_<([^<>]+)>`)
+	keyNamed = regexp.MustCompile(`<(live|test|other|suspended|expired|revoked)>`)
+	repeated = regexp.MustCompile(`<(\d+) ([^<>]+)>`)
+)
+
+// fill puts values in the place of names.
+func (p *panel) fill(text string) string {
+	text = named.ReplaceAllStringFunc(text, func(s string) string {
+		name := named.FindStringSubmatch(s)[1]
+		if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= len(p.made) {
+			return p.made[n-1]
+		}
+		orderID, ok := p.seeds.orders[name]
+		if !ok {
+			p.Fatalf("no order %s", s)
+		}
+		return orderID
+	})
+	text = keyNamed.ReplaceAllStringFunc(text, func(s string) string { return p.seeds.keys[strings.Trim(s, "<>")] })
+	return repeated.ReplaceAllStringFunc(text, func(s string) string {
+		parts := repeated.FindStringSubmatch(s)
+		n, err := strconv.Atoi(parts[1])
+		must(p, err)
+		return strings.Repeat(parts[2], n)
+	})
+}
+
+// request makes the request that a golden file shows.
+func (p *panel) request(text string) *http.Request {
+	p.Helper()
+	head, body, _ := strings.Cut(p.fill(text), "\n\n")
+	body = strings.TrimSuffix(body, "\n")
+	switch {
+	case strings.Contains(head, "multipart/"):
+		body = strings.ReplaceAll(body, "\n", "\r\n")
+	case !strings.Contains(head, "json"):
+		body = strings.ReplaceAll(body, "\n", "")
+	}
+	if body != "" {
+		head = strings.TrimSuffix(head, "\n") + "\nContent-Length: " + strconv.Itoa(len(body))
+	}
+	raw := strings.ReplaceAll(strings.TrimSuffix(head, "\n"), "\n", "\r\n") + "\r\n\r\n" + body
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
+	must(p, err)
+	return r.WithContext(p.Context())
+}
+
+var (
+	orderID = regexp.MustCompile(`ord_[0-9A-Z]{26}`)
+	moment  = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
+	// headers in the order in which they are shown.
+	headers = []string{"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options", "Allow", "Retry-After"}
+)
+
+// written shows an answer as golden files do.
+func (p *panel) written(w *httptest.ResponseRecorder, begun time.Time) string {
+	p.Helper()
+	body := w.Body.Bytes()
+	if requestID := w.Header().Get("X-Request-Id"); !id.Valid(id.Request, requestID) {
+		p.Errorf("X-Request-Id is %q", requestID)
+	}
+	if length := w.Header().Get("Content-Length"); length != strconv.Itoa(len(body)) {
+		p.Errorf("Content-Length is %s for %d bytes", length, len(body))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "HTTP/1.1 %d %s\n", w.Code, http.StatusText(w.Code))
+	for _, name := range headers {
+		if value := w.Header().Get(name); value != "" {
+			fmt.Fprintf(&out, "%s: %s\n", name, value)
+		}
+	}
+	for name := range w.Header() {
+		if !slices.Contains(headers, name) && name != "X-Request-Id" {
+			p.Errorf("header %s is not in the golden files", name)
+		}
+	}
+	return out.String() + "\n" + p.normal(body, begun) + "\n"
+}
+
+// normal puts names in the place of ids and times.
+func (p *panel) normal(body []byte, begun time.Time) string {
+	p.Helper()
+	if bytes.Contains(body, []byte("np_live_")) || bytes.Contains(body, []byte("np_test_")) {
+		p.Error("the answer repeats a key")
+	}
+	body = orderID.ReplaceAllFunc(body, func(b []byte) []byte { return []byte("ord_<" + p.nameOf(string(b)) + ">") })
+	body = moment.ReplaceAllFunc(body, func(b []byte) []byte {
+		// Copies of the seeded file are younger than an hour.
+		at, err := time.Parse(`"`+time.RFC3339+`"`, string(b))
+		if err != nil || at.Before(begun.Add(-time.Hour)) || at.After(clock.System()) {
+			p.Errorf("time %s is not of this test", b)
+		}
+		return []byte(`"<time>"`)
+	})
+	return string(body)
+}
+
+func (p *panel) nameOf(orderID string) string {
+	for name, known := range p.seeds.orders {
+		if known == orderID {
+			return name
+		}
+	}
+	i := slices.Index(p.made, orderID)
+	if i < 0 {
+		p.made = append(p.made, orderID)
+		i = len(p.made) - 1
+	}
+	return strconv.Itoa(i + 1)
+}
