@@ -87,39 +87,45 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve returns the action's name, for metrics, and the answer.
 func (a *API) serve(r *http.Request, requestID string) (action string, out answer) {
-	defer func() {
-		if p := recover(); p != nil {
-			err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			a.report(r.Context(), requestID, action, err)
-			out = refuse(fault.From(err))
-		}
-	}()
+	action = "none"
+	defer a.recovered(r.Context(), requestID, &action, &out)
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
-		return "none", refuse(errMethod)
+		return action, refuse(errMethod)
 	}
 	in, err := read(r, &a.large)
 	defer a.large.give(in.reserved)
 	if err != nil {
-		return "none", beforeKey(in, fault.From(err))
+		return action, beforeKey(in, fault.From(err))
 	}
 	c, err := a.authenticate(r.Context(), in)
 	if err != nil {
-		a.report(r.Context(), requestID, "none", err)
-		return "none", beforeKey(in, fault.From(err))
+		a.report(r.Context(), requestID, action, err)
+		return action, beforeKey(in, fault.From(err))
 	}
 	if err := a.native(c); err != nil {
-		return "none", refuse(fault.From(err))
+		return action, refuse(fault.From(err))
 	}
 	handle, known := a.actions()[in.get("action")]
 	if !known {
 		return "unknown", refuse(unknownAction(in.get("action")))
 	}
+	action = in.get("action")
 	v, err := handle(c)
 	if err == nil {
-		return in.get("action"), ok(v)
+		return action, ok(v)
 	}
-	a.report(r.Context(), requestID, in.get("action"), err)
-	return in.get("action"), refuse(fault.From(err))
+	a.report(r.Context(), requestID, action, err)
+	return action, refuse(fault.From(err))
+}
+
+// recovered makes of a panic what any fault of ours is, so that its request too
+// has an answer and a line in the log.
+func (a *API) recovered(ctx context.Context, requestID string, action *string, out *answer) {
+	if p := recover(); p != nil {
+		err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		a.report(ctx, requestID, *action, err)
+		*out = refuse(fault.From(err))
+	}
 }
 
 // report logs a failure of ours; a refusal is the caller's.

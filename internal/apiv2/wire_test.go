@@ -3,10 +3,12 @@ package apiv2_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +18,6 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/money"
-	"github.com/notpanel/notpanel/internal/order"
 )
 
 // Whatever is wrong with a value, refusing it costs one HMAC and one look-up, so
@@ -151,38 +152,39 @@ func TestCatalogueChangeIsSeenAtOnce(t *testing.T) {
 }
 
 // What went wrong with us stands in the log with the request's id, and nowhere in
-// the answer; the key is in neither.
+// the answer; the key is in neither. A panic is no exception.
 func TestInternalErrorIsLoggedNotAnswered(t *testing.T) {
 	t.Parallel()
-	p := newPanel(t, db.SQLite)
-	var observed []int
-	api := apiv2.New(apiv2.Deps{
-		Keys: p.auth, Epochs: epoch.NewReader(p.d), Catalog: catalog.NewCache(p.d), Orders: order.NewStore(p.d),
-		Cancel: order.NewCanceller(p.d), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
-		Balance: func(context.Context, string) (money.Amount, error) { return 0, errors.New("the cable is loose") },
-		Observe: func(action string, status int) {
-			if action != "balance" {
-				t.Errorf("observed action %q", action)
+	for name, balance := range map[string]func(context.Context, string) (money.Amount, error){
+		"error": func(context.Context, string) (money.Amount, error) { return 0, errors.New("the cable is loose") },
+		"panic": func(context.Context, string) (money.Amount, error) { panic("the cable is loose") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPanel(t, db.SQLite)
+			var observed []string
+			api := apiv2.New(apiv2.Deps{
+				Keys: p.auth, Epochs: epoch.NewReader(p.d), Log: slog.New(slog.NewTextHandler(p.log, nil)), Balance: balance,
+				Observe: func(action string, status int) { observed = append(observed, fmt.Sprint(action, " ", status)) },
+			})
+			r := httptest.NewRequest(http.MethodPost, "/api/v2", strings.NewReader(p.fill("key=<live>&action=balance")))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			api.ServeHTTP(w, r)
+			if w.Code != 500 || w.Body.String() != `{"error":"Internal error"}` {
+				t.Errorf("%d %s", w.Code, w.Body)
 			}
-			observed = append(observed, status)
-		},
-	})
-	r := httptest.NewRequest(http.MethodPost, "/api/v2", strings.NewReader(p.fill("key=<live>&action=balance")))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	w := httptest.NewRecorder()
-	api.ServeHTTP(w, r)
-	if w.Code != 500 || w.Body.String() != `{"error":"Internal error"}` {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	log := p.log.String()
-	if !strings.Contains(log, "the cable is loose") || !strings.Contains(log, w.Header().Get("X-Request-Id")) {
-		t.Errorf("the log lacks cause or request: %s", log)
-	}
-	if strings.Contains(log, p.seeds.keys["live"]) {
-		t.Error("the log holds the key")
-	}
-	if len(observed) != 1 || observed[0] != 500 {
-		t.Errorf("observed %v", observed)
+			log := p.log.String()
+			if !strings.Contains(log, "the cable is loose") || !strings.Contains(log, w.Header().Get("X-Request-Id")) {
+				t.Errorf("the log lacks cause or request: %s", log)
+			}
+			if strings.Contains(log, p.seeds.keys["live"]) {
+				t.Error("the log holds the key")
+			}
+			if !slices.Equal(observed, []string{"balance 500"}) {
+				t.Errorf("observed %q", observed)
+			}
+		})
 	}
 }
 

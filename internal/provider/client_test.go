@@ -261,8 +261,6 @@ func TestAddNotSent(t *testing.T) {
 	t.Cleanup(unknownTLS.Close)
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	ended, end := context.WithCancel(t.Context())
-	end()
 	late := outbound.NewSubmission(clock.System, clock.System().Add(-time.Minute), 5*time.Second)
 	spent := watch()
 	client(t, closed.URL, patient).Add(t.Context(), spent, ordered)
@@ -289,12 +287,14 @@ func TestAddNotSent(t *testing.T) {
 			if c.guard != nil {
 				client.guard = c.guard
 			}
-			ctx, w := t.Context(), watch()
-			if c.ended {
-				ctx = ended
-			}
+			w := watch()
 			if c.watch != nil {
 				w = c.watch
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.ended {
+				cancel()
 			}
 			got := client.Add(ctx, w, ordered)
 			if got.Outcome != NotSent || (c.text != "" && got.Text != c.text) || got.Text == "" {
