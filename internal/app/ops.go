@@ -105,6 +105,12 @@ func (s *Server) gauges() []telemetry.Gauge {
 			loop("oldest_due_seconds", "Age of the oldest work that is due.", age(h.Backlog, now)),
 		)
 	}
+	for providerID, n := range s.follower.Failures() {
+		all = append(all, telemetry.Gauge{
+			Name: "notpanel_provider_status_failures", Help: "Calls of status in a row from which nothing was learnt.",
+			Label: "provider", LabelValue: providerID, Value: float64(n),
+		})
+	}
 	waiting, err := s.Core.Orders.Waiting(ctx)
 	if err != nil {
 		return all // the database is away; the loops' figures say so

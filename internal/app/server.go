@@ -96,10 +96,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Log: s.log, Now: clock.System, Observe: s.metrics.Submission,
 	}
 	s.forwarder, s.follower = fulfil.NewForwarder(options), fulfil.NewFollower(options)
-	s.wake = func() {} // nothing to wake before Start
+	s.wake = func() {}                                                                                               // nothing to wake before Start
 	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
-	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d)
+	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
 	return s.listen(ctx)
 }
 

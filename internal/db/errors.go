@@ -8,8 +8,18 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// pgUniqueViolation is PostgreSQL's code for a second row with a unique key.
-const pgUniqueViolation = "23505"
+// ErrLocked says that a row stayed locked by somebody else. Nothing was done.
+var ErrLocked = errors.New("a row is locked by another transaction")
+
+// PostgreSQL's codes of errors that we tell apart.
+const (
+	pgUniqueViolation   = "23505"
+	pgLockNotAvailable  = "55P03"
+	pgQueryCanceled     = "57014" // statement_timeout, or an operator's pg_cancel_backend
+	pgIdleInTransaction = "25P03"
+	pgShutdownClass     = "57P" // the server goes down, or is not up yet
+	pgConnectionClass   = "08"
+)
 
 // IsUnique reports whether err says that a unique key is taken.
 func IsUnique(err error) bool {

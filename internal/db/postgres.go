@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,9 +19,13 @@ import (
 const (
 	defaultPool      = 16
 	minServerVersion = 150000
-	statementTimeout = 30 * time.Second
-	connectTimeout   = 5 * time.Second
-	txAttempts       = 10
+	statementTimeout = 10 * time.Second
+	lockTimeout      = 2 * time.Second
+	// idleTimeout ends a transaction that asks nothing for so long. Ours never
+	// pause, so its process is frozen, and others wait for the rows it has locked.
+	idleTimeout    = 10 * time.Second
+	connectTimeout = 5 * time.Second
+	txAttempts     = 10
 )
 
 // beginWrite and beginRead fetch the server's clock in the same round trip.
@@ -43,7 +48,9 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, erro
 	config.MaxConns = int32(max(o.Readers, defaultPool)) //nolint:gosec // a setting of the program, some tens
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
-	config.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
+	for name, value := range sessionSettings() {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
 	config.ConnConfig.OnNotice = keepWarning
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -66,6 +73,21 @@ func checkServer(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("PostgreSQL 15 or newer is needed; the server has version number %d", version)
 	}
 	return nil
+}
+
+// sessionSettings bound how long a connection may hold up others: a node that was
+// stopped or cut off in the middle of a transaction must not keep its locks.
+func sessionSettings() map[string]string {
+	milliseconds := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	return map[string]string{
+		"statement_timeout":                   milliseconds(statementTimeout),
+		"lock_timeout":                        milliseconds(lockTimeout),
+		"idle_in_transaction_session_timeout": milliseconds(idleTimeout),
+		"tcp_user_timeout":                    milliseconds(2 * idleTimeout),
+		"tcp_keepalives_idle":                 "10",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "2",
+	}
 }
 
 // warningKey marks, in a connection's own data, that the server sent a warning.
@@ -135,10 +157,23 @@ func (p *postgresDB) read(ctx context.Context, offset time.Duration, fn func(*Tx
 	return lost(c, tx.failed)
 }
 
-// lost tells an error of a statement from the end of its connection: then the
-// database is away, and nothing was done, for COMMIT was not sent.
+// lost tells an error of a statement from the end of its connection or of the
+// server's patience: then nothing was done, for COMMIT was not sent, and the same
+// may be tried again.
 func lost(c *pgxpool.Conn, err error) error {
-	if err != nil && c.Conn().IsClosed() {
+	if err == nil {
+		return nil
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case pg.Code == pgLockNotAvailable:
+			return unavailable(errors.Join(ErrLocked, err))
+		case pg.Code == pgQueryCanceled, pg.Code == pgIdleInTransaction,
+			strings.HasPrefix(pg.Code, pgShutdownClass), strings.HasPrefix(pg.Code, pgConnectionClass):
+			return unavailable(err)
+		}
+	}
+	if c.Conn().IsClosed() {
 		return unavailable(err)
 	}
 	return err

@@ -20,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/db/pgtest"
+	"github.com/notpanel/notpanel/internal/fault"
 )
 
 // Two writes that lock two rows in opposite order: PostgreSQL ends one of them,
@@ -200,6 +201,33 @@ func TestEndedWaitForAStandbyIsAnUnknownOutcome(t *testing.T) {
 	}
 }
 
+// A row that somebody else keeps locked is waited for, but not for ever: then
+// nothing was done, and the error says so.
+func TestLockedRowIsUnavailable(t *testing.T) {
+	t.Parallel()
+	d := openThings(t, db.Postgres)
+	write(t, d, insert(1))
+	write(t, d, func(tx *db.Tx) error {
+		if _, err := tx.Exec(`UPDATE things SET at = 1 WHERE id = 1`); err != nil {
+			return err
+		}
+		err := d.Write(t.Context(), func(tx *db.Tx) error { // from another connection
+			if err := insertThings(tx, 2); err != nil {
+				return err
+			}
+			_, err := tx.Exec(`UPDATE things SET at = 2 WHERE id = 1`)
+			return err
+		})
+		if !fault.Is(err, fault.Unavailable) || !errors.Is(err, db.ErrLocked) {
+			t.Errorf("Write = %v, want Unavailable because of the lock", err)
+		}
+		return nil
+	})
+	if got := stored(t, d); !slices.Equal(got, []int64{1}) {
+		t.Errorf("stored %v", got)
+	}
+}
+
 // The connection breaks after COMMIT was sent: whether it arrived or not, Write
 // says that it does not know, and the next write has a fresh connection.
 func TestBrokenConnectionAtCommitIsAnUnknownOutcome(t *testing.T) {
@@ -253,8 +281,8 @@ func TestBrokenConnectionBeforeCommitLeavesNothing(t *testing.T) {
 		}
 		return insertThings(tx, 2)
 	})
-	if err == nil || errors.Is(err, db.ErrOutcomeUnknown) {
-		t.Errorf("Write = %v, want an error that leaves nothing open", err)
+	if !fault.Is(err, fault.Unavailable) || errors.Is(err, db.ErrOutcomeUnknown) {
+		t.Errorf("Write = %v, want Unavailable, which leaves nothing open", err)
 	}
 	write(t, d, insert(3))
 	if got := stored(t, direct); !slices.Equal(got, []int64{3}) {

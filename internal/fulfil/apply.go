@@ -83,7 +83,20 @@ func Apply(tx *db.Tx, orderID string, r provider.Report) error {
 		o.Attention = ""
 	}
 	a.takeCounts()
-	return a.move()
+	if err := a.move(); err != nil {
+		return err
+	}
+	return a.overcharged()
+}
+
+// raiseReported asks for a person because of what a provider does not say.
+func raiseReported(tx *db.Tx, orderID, attention string) error {
+	o, book, err := order.Lock(tx, orderID)
+	if err != nil {
+		return err
+	}
+	a := &applying{tx: tx, book: book, order: o, before: o.Attention}
+	return a.raise(attention)
 }
 
 // attentionOf says why a report needs a person.
@@ -118,10 +131,15 @@ type applying struct {
 	before string // the attention it had
 }
 
-// raise asks for a person, once for the same reason.
+// raise asks for a person, once for the same reason. What another alarm says,
+// that the order may exist twice perhaps, stays until a person has dealt with it.
 func (a *applying) raise(attention string) error {
-	a.order.Attention = a.before
-	return order.Raise(a.tx, a.order, "provider", attention)
+	o := a.order
+	o.Attention = a.before
+	if o.Attention != "" && !strings.HasPrefix(o.Attention, reported) {
+		return order.Save(a.tx, o, o.State)
+	}
+	return order.Raise(a.tx, o, "provider", attention)
 }
 
 // takeCounts notes start count, remains and the provider's charge. Remains of an
@@ -164,16 +182,13 @@ func (a *applying) move() error {
 func (a *applying) completed() error {
 	o := a.order
 	if o.State == order.Completed || o.State == order.Partial {
-		return a.overcharged()
+		return order.Save(a.tx, o, o.State)
 	}
 	if o.Remains == nil {
 		none := int64(0)
 		o.Remains = &none
 	}
-	if err := a.to(order.Completed, false); err != nil {
-		return err
-	}
-	return a.overcharged()
+	return a.to(order.Completed, false)
 }
 
 // overcharged raises the alarm when the provider took more than 1 % above the
@@ -181,9 +196,10 @@ func (a *applying) completed() error {
 func (a *applying) overcharged() error {
 	o := a.order
 	if cost, ok := a.fullCost(); ok && o.ProviderCharge != nil && *o.ProviderCharge > cost+cost/100 {
-		return a.raise(fmt.Sprintf("the provider charged %s, the cost was %s", *o.ProviderCharge, cost))
+		a.before = o.Attention
+		return a.raise(reported + fmt.Sprintf("it charged %s, the cost was %s", *o.ProviderCharge, cost))
 	}
-	return order.Save(a.tx, o, o.State)
+	return nil
 }
 
 // partial refunds the share of what remains, if that is a share.

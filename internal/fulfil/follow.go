@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,6 +19,11 @@ import (
 const (
 	// statusMost is how many orders one call of status asks about.
 	statusMost = 100
+	// statusCalls is how many calls one batch may become when it is halved.
+	statusCalls = 32
+	// missesMost is how often in a row nothing may be said of an order before a
+	// person is asked.
+	missesMost = 5
 	// statusLease is how long a claimed check belongs to its node.
 	statusLease = time.Minute
 )
@@ -30,15 +36,18 @@ type Follower struct {
 	timeout   time.Duration
 	log       *slog.Logger
 
-	mu    sync.Mutex
-	busy  map[string]bool // providers that are being asked
-	calls sync.WaitGroup
+	mu       sync.Mutex
+	busy     map[string]bool  // providers that are being asked
+	failures map[string]int64 // by provider, in a row
+	missed   map[string]int   // by order, how often nothing was said of it
+	calls    sync.WaitGroup
 }
 
 // NewFollower returns a follower that does nothing until its loop runs.
 func NewFollower(o Options) *Follower {
 	return &Follower{
-		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, busy: map[string]bool{},
+		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log,
+		busy: map[string]bool{}, failures: map[string]int64{}, missed: map[string]int{},
 	}
 }
 
@@ -94,25 +103,81 @@ func (f *Follower) end(providerID string) {
 	delete(f.busy, providerID)
 }
 
-// follow makes one call of status and applies what it says. When it fails, the
-// claim runs out and the orders are asked about again.
+// follow asks about the claimed orders and applies what is said. When that fails,
+// the claim runs out and the orders are asked about again.
 func (f *Follower) follow(ctx context.Context, p provider.Provider, checks []*order.Order) {
-	ids := make([]string, len(checks))
-	for i, o := range checks {
-		ids[i] = o.UpstreamID
-	}
 	client, err := f.providers.Client(p, f.guard, f.timeout)
-	var reports map[string]provider.Report
 	if err == nil {
-		reports, err = client.Status(ctx, ids)
+		calls := statusCalls
+		err = f.ask(ctx, client, checks, &calls)
 	}
+	f.mu.Lock()
+	f.failures[p.ID]++
 	if err == nil {
-		err = f.apply(ctx, checks, reports)
+		f.failures[p.ID] = 0
 	}
+	f.mu.Unlock()
 	if err != nil {
 		f.log.LogAttrs(ctx, slog.LevelWarn, "status not learnt", slog.String("provider", p.Name),
 			slog.Int("orders", len(checks)), slog.Any("error", err))
 	}
+}
+
+// Failures counts, by provider, the calls in a row from which nothing was learnt.
+func (f *Follower) Failures() map[string]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.failures)
+}
+
+// ask makes a call of status. An answer that is useless as a whole is asked for
+// again in halves: one id that the provider chokes on must not hold up the others.
+func (f *Follower) ask(ctx context.Context, client *provider.Client, checks []*order.Order, calls *int) error {
+	if *calls == 0 {
+		return nil // those left over are asked about when their claim has run out
+	}
+	*calls--
+	ids := make([]string, len(checks))
+	for i, o := range checks {
+		ids[i] = o.UpstreamID
+	}
+	reports, err := client.Status(ctx, ids)
+	switch half := len(checks) / 2; {
+	case err == nil:
+		return f.apply(ctx, checks, reports)
+	case !errors.Is(err, provider.ErrAnswer):
+		return err
+	case half > 0:
+		return errors.Join(f.ask(ctx, client, checks[:half], calls), f.ask(ctx, client, checks[half:], calls))
+	}
+	f.miss(ctx, checks[0], "it answers nothing of use: "+cut(err.Error()))
+	return f.db.Write(ctx, func(tx *db.Tx) error { return order.Reschedule(tx, checks, NextCheck) })
+}
+
+// miss counts that nothing was said of an order, and asks for a person when that
+// happens again and again.
+func (f *Follower) miss(ctx context.Context, o *order.Order, why string) {
+	f.mu.Lock()
+	f.missed[o.ID]++
+	often := f.missed[o.ID] >= missesMost
+	if often {
+		delete(f.missed, o.ID)
+	}
+	f.mu.Unlock()
+	if !often {
+		return
+	}
+	err := f.db.Write(ctx, func(tx *db.Tx) error { return raiseReported(tx, o.ID, reported+why) })
+	if err != nil {
+		f.log.LogAttrs(ctx, slog.LevelError, "attention not stored", slog.String("order", o.ID), slog.Any("error", err))
+	}
+}
+
+// heard forgets the misses of an order.
+func (f *Follower) heard(o *order.Order) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.missed, o.ID)
 }
 
 // claim takes the orders that are due for a check; their next check moves to the
@@ -142,6 +207,11 @@ func (f *Follower) apply(ctx context.Context, checks []*order.Order, reports map
 	gate := make(chan struct{}, 16) // writes at once: SQLite groups them, PostgreSQL has that many connections
 	for i, o := range checks {
 		report, answered := reports[o.UpstreamID]
+		if !answered {
+			f.miss(ctx, o, "its answers leave the order out")
+		} else {
+			f.heard(o)
+		}
 		if !answered || !news(o, report) {
 			unchanged = append(unchanged, o)
 			continue

@@ -39,6 +39,8 @@ func TestFollowWords(t *testing.T) {
 		"completed":                         {[]string{`{"status":"Completed","remains":"0","charge":"1.00"}`}, order.Completed, "0.00", ""},
 		"completed with remains":            {[]string{`{"status":"completed","remains":"300"}`}, order.Completed, "0.00", ""},
 		"completed, overcharged":            {[]string{`{"status":"Completed","charge":"1.02"}`}, order.Completed, "0.00", "charged 1.02"},
+		"in progress, overcharged":          {[]string{`{"status":"In progress","charge":"99"}`}, order.InProgress, "0.00", "charged 99.00"},
+		"partial, overcharged":              {[]string{`{"status":"Partial","remains":"500","charge":"50.0"}`}, order.Partial, "1.00", "charged 50.00"},
 		"partial":                           {[]string{`{"status":"Partial","remains":"157"}`}, order.Partial, "0.314", ""},
 		"partial of all":                    {[]string{`{"status":"Partial","remains":1000}`}, order.Partial, "2.00", ""},
 		"partial of nothing":                {[]string{`{"status":"Partial","remains":"0"}`}, order.Processing, "0.00", "partial"},

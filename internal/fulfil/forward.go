@@ -233,7 +233,7 @@ func (f *Forwarder) store(ctx context.Context, c claim, answer provider.Answer, 
 			break
 		}
 		f.log.LogAttrs(ctx, slog.LevelError, "outcome not stored", slog.String("order", c.order.ID),
-			slog.String("outcome", answer.Outcome.String()), slog.Any("error", err))
+			slog.String("outcome", answer.Outcome.String()), slog.String("upstream_id", answer.UpstreamID), slog.Any("error", err))
 		if f.now().After(deadline) {
 			return
 		}

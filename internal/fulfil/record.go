@@ -161,6 +161,13 @@ func (r *recording) unknown(reason string) error {
 // late stores what came in after the submission was settled. An acceptance then
 // means that the order may exist twice.
 func (r *recording) late() error {
+	if r.answer.Outcome == provider.Refused && r.submission.Outcome == Accepted {
+		if err := r.submission.save(r.tx); err != nil {
+			return err
+		}
+		return order.Raise(r.tx, r.order, "panel",
+			fmt.Sprintf("settled as accepted, but %s refused it after all: %s", r.providerName, r.answer.Text))
+	}
 	if r.answer.Outcome != provider.Accepted {
 		return r.submission.save(r.tx)
 	}

@@ -42,13 +42,14 @@ func (r *Recoverer) Pass(ctx context.Context) (recovered int, err error) {
 		return 0, fmt.Errorf("find orphaned submissions: %w", err)
 	}
 	for _, u := range orphans {
-		if err := r.db.Write(ctx, func(tx *db.Tx) error { return orphaned(tx, u) }); err != nil {
-			return recovered, fmt.Errorf("recover %s: %w", u.OrderID, err)
+		if writeErr := r.db.Write(ctx, func(tx *db.Tx) error { return orphaned(tx, u) }); writeErr != nil {
+			err = errors.Join(err, fmt.Errorf("recover %s: %w", u.OrderID, writeErr))
+			continue // one that can't be moved holds back no other
 		}
 		r.log.LogAttrs(ctx, slog.LevelWarn, "order uncertain: its sending was never finished", slog.String("order", u.OrderID))
 		recovered++
 	}
-	return recovered, nil
+	return recovered, err
 }
 
 // orphaned makes one order uncertain, if its submission still waits.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
 )
 
 // Settlement is what a person found out about an order that waits for one.
@@ -64,6 +66,14 @@ func (s *Settler) Settle(ctx context.Context, orderID string, how Settlement) (o
 	return o, err
 }
 
+// clearReported takes back what a provider's report had raised: the person who
+// settles has seen it. That an order may exist twice stays on it.
+func clearReported(o *order.Order) {
+	if strings.HasPrefix(o.Attention, reported) {
+		o.Attention = ""
+	}
+}
+
 func settleUncertain(tx *db.Tx, book *ledger.Book, o *order.Order, how Settlement) error {
 	u, open, err := openSubmission(tx, o.ID)
 	if err != nil {
@@ -82,18 +92,18 @@ func settleUncertain(tx *db.Tx, book *ledger.Book, o *order.Order, how Settlemen
 			return err
 		}
 	}
-	o.Attention = ""
+	clearReported(o)
 	if how.How == CancelIt {
 		return order.Transition(tx, book, o, order.Change{To: order.Canceled, Actor: how.Actor, Reason: "settled: canceled and refunded"})
 	}
-	o.DueAt, o.Tries = tx.Now, 0
+	o.DueAt, o.Tries, o.GiveUpAt = tx.Now, 0, time.Time{}
 	return order.Transition(tx, book, o, order.Change{To: order.Pending, Actor: how.Actor, Reason: "settled: the provider did not accept it"})
 }
 
 func settleAccepted(tx *db.Tx, book *ledger.Book, o *order.Order, u *Submission, how Settlement) error {
 	upstreamID := strings.TrimSpace(how.UpstreamID)
-	if upstreamID == "" || len(upstreamID) > 64 {
-		return fault.New(fault.Invalid, "the provider's id must have 1 to 64 characters")
+	if !provider.PlausibleID(upstreamID) {
+		return fault.New(fault.Invalid, "the provider's id must be as the provider shows it: 1 to 64 printable ASCII characters, no spaces or commas, not 0")
 	}
 	holder, held, err := order.HolderOf(tx, o.ProviderID, upstreamID)
 	if err != nil {
@@ -108,17 +118,17 @@ func settleAccepted(tx *db.Tx, book *ledger.Book, o *order.Order, u *Submission,
 			return err
 		}
 	}
-	o.Attention = ""
+	clearReported(o)
 	return accept(tx, book, o, upstreamID, how.Actor, "settled: the provider accepted it as "+upstreamID)
 }
 
 func settleHeld(tx *db.Tx, book *ledger.Book, o *order.Order, how Settlement) error {
-	o.Attention = ""
+	clearReported(o)
 	switch how.How {
 	case CancelIt:
 		return order.Transition(tx, book, o, order.Change{To: order.Canceled, Actor: how.Actor, Reason: "settled: canceled and refunded"})
 	case WasNotAccepted:
-		o.DueAt, o.Tries = tx.Now, 0
+		o.DueAt, o.Tries, o.GiveUpAt = tx.Now, 0, time.Time{}
 		return order.Transition(tx, book, o, order.Change{To: order.Pending, Actor: how.Actor, Reason: "settled: to be sent again"})
 	case AcceptedAs:
 		return fault.Newf(fault.Conflict, "order %s is held: its provider refused it, so it has no id there", o.ID)

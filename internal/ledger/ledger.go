@@ -92,6 +92,25 @@ type Book struct {
 // Open locks wallets for the rest of the transaction, in the order of their ids.
 // It comes before any other row lock (see docs/money.md).
 func Open(tx *db.Tx, walletIDs ...string) (*Book, error) {
+	b, err := lock(tx, walletIDs, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, want := range walletIDs {
+		if b.wallets[want] == nil {
+			return nil, fault.New(fault.NotFound, "Wallet not found")
+		}
+	}
+	return b, nil
+}
+
+// TryOpen is Open without waiting: wallets that others have locked, and those
+// that do not exist, are missing in the book.
+func TryOpen(tx *db.Tx, walletIDs ...string) (*Book, error) {
+	return lock(tx, walletIDs, " SKIP LOCKED")
+}
+
+func lock(tx *db.Tx, walletIDs []string, wait string) (*Book, error) {
 	b := &Book{tx: tx, wallets: make(map[string]*Wallet, len(walletIDs)), changed: map[string]bool{}}
 	err := tx.Each(func(s db.Scanner) error {
 		w := &Wallet{}
@@ -100,14 +119,9 @@ func Open(tx *db.Tx, walletIDs ...string) (*Book, error) {
 		return err
 	}, `
 		SELECT id, account_id, mode, balance, overdraft, seq, last_number
-		FROM wallets WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, walletIDs)
+		FROM wallets WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`+wait, walletIDs)
 	if err != nil {
 		return nil, fmt.Errorf("lock wallets: %w", err)
-	}
-	for _, want := range walletIDs {
-		if b.wallets[want] == nil {
-			return nil, fault.New(fault.NotFound, "Wallet not found")
-		}
 	}
 	return b, nil
 }

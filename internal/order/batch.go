@@ -16,12 +16,12 @@ import (
 // placeAll is the transaction: lock the wallets, look for the request ids, then
 // decide each request in turn. Refusals answer their caller alone and are given
 // only here, after the look-up.
-func placeAll(tx *db.Tx, all []*placing) error {
+func placeAll(tx *db.Tx, all []*placing, open openWallets) error {
 	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}}
 	var err error
 	// The wallets' locks come first, in a statement of their own: a look-up before
 	// them or beside them would miss what another node commits meanwhile.
-	if b.book, err = ledger.Open(tx, b.wallets()...); err != nil {
+	if b.book, err = open(tx, b.wallets()...); err != nil {
 		return err
 	}
 	if err := b.lookUp(); err != nil {
@@ -38,6 +38,12 @@ func placeAll(tx *db.Tx, all []*placing) error {
 	}
 	return b.write()
 }
+
+// openWallets is ledger.Open or ledger.TryOpen.
+type openWallets func(tx *db.Tx, walletIDs ...string) (*ledger.Book, error)
+
+// errLocked answers a request whose wallet somebody else holds.
+var errLocked = fault.Wrap(fault.Unavailable, "Temporarily unavailable", db.ErrLocked)
 
 // requestKey is what makes a request unique.
 type requestKey struct {
@@ -120,6 +126,9 @@ func (b *batch) refresh() error {
 
 // decide answers one request.
 func (b *batch) decide(one *placing) (Placed, error) {
+	if b.book.Wallet(one.buyer.WalletID) == nil {
+		return Placed{}, errLocked
+	}
 	// A repeat of a request that went through is answered, not charged.
 	if e, found := b.earlier[keyOf(one)]; found {
 		if e.hash != one.hash {

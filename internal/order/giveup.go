@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,15 +25,16 @@ func GiveUp(ctx context.Context, d *db.DB) (canceled int, err error) {
 			err = s.Scan(&orderID)
 			return orderID, err
 		}, `
-			SELECT id FROM orders WHERE give_up_at <= $1 AND state IN ('pending', 'queued', 'held')
-			ORDER BY give_up_at LIMIT $2`, db.At(tx.Now), giveUpMost)
+			SELECT o.id FROM orders o JOIN providers p ON p.id = o.provider_id
+			WHERE o.give_up_at <= $1 AND (o.state IN ('queued', 'held') OR o.state = 'pending' AND p.state = 'active')
+			ORDER BY o.give_up_at LIMIT $2`, db.At(tx.Now), giveUpMost)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("find orders to give up: %w", err)
 	}
 	for _, orderID := range due {
-		err := d.Write(ctx, func(tx *db.Tx) error {
+		writeErr := d.Write(ctx, func(tx *db.Tx) error {
 			o, book, err := Lock(tx, orderID)
 			if err != nil {
 				return err
@@ -47,10 +49,11 @@ func GiveUp(ctx context.Context, d *db.DB) (canceled int, err error) {
 			}
 			return nil // it got on meanwhile
 		})
-		if err != nil {
-			return canceled, fmt.Errorf("give up %s: %w", orderID, err)
+		if writeErr != nil {
+			err = errors.Join(err, fmt.Errorf("give up %s: %w", orderID, writeErr))
+			continue // one that can't be moved holds back no other
 		}
 		canceled++
 	}
-	return canceled, nil
+	return canceled, err
 }

@@ -100,8 +100,8 @@ type Ref string
 func find(tx *db.Tx, in Scope, ref Ref) (*Order, error) {
 	text := `SELECT ` + columns + ` FROM orders WHERE account_id = $1 AND mode = $2 AND `
 	var arg any = string(ref)
-	switch number, err := strconv.ParseInt(string(ref), 10, 32); {
-	case err == nil:
+	switch number, isNumber := numberOf(ref); {
+	case isNumber:
 		text, arg = text+`number = $3`, number
 	case id.Valid(id.Order, string(ref)):
 		text += `id = $3`
@@ -113,6 +113,12 @@ func find(tx *db.Tx, in Scope, ref Ref) (*Order, error) {
 		return nil, ErrNotFound
 	}
 	return o, err
+}
+
+// numberOf reads a reference that is an order's number, in its one spelling.
+func numberOf(ref Ref) (int64, bool) {
+	number, err := strconv.ParseInt(string(ref), 10, 32)
+	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == string(ref)
 }
 
 // Get returns any order by its id, for staff and workers.

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 )
 
@@ -22,6 +24,8 @@ const (
 	batchWait = 10 * time.Second
 	// resolveWait bounds the search for orders whose commit has an unknown outcome.
 	resolveWait = 2 * time.Second
+	// stuckFor is how long a wallet that was found locked is not waited for.
+	stuckFor = 5 * time.Second
 )
 
 // errBusy answers when more waits than can be placed soon.
@@ -56,7 +60,8 @@ type Placer struct {
 	quit   chan struct{}
 	ended  chan struct{}
 	ending sync.Once
-	placed func() // called after orders were committed
+	placed func()               // called after orders were committed
+	stuck  map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
 }
 
 // placing is a request on its way through the placer.
@@ -86,7 +91,7 @@ type PlacerOptions struct {
 func NewPlacer(d *db.DB, o PlacerOptions) *Placer {
 	p := &Placer{
 		db: d, most: batchMost, queue: make(chan *placing, queueMost),
-		quit: make(chan struct{}), ended: make(chan struct{}), placed: o.Placed,
+		quit: make(chan struct{}), ended: make(chan struct{}), placed: o.Placed, stuck: map[string]time.Time{},
 	}
 	if o.Ungrouped {
 		p.most = 1
@@ -184,32 +189,55 @@ func (p *Placer) batch(first *placing) []*placing {
 	return all
 }
 
-// run places a batch and answers its callers.
+// run places a batch, without waiting for wallets that were found locked a moment
+// ago: whoever holds one of them must not hold up all other accounts.
 func (p *Placer) run(all []*placing) {
-	p.place(all)
+	now := clock.System()
 	for _, one := range all {
-		close(one.done)
+		if p.stuck[one.buyer.WalletID].After(now) {
+			p.place(all, ledger.TryOpen)
+			return
+		}
 	}
-	p.placed()
+	clear(p.stuck)
+	p.place(all, ledger.Open)
 }
 
-// place commits a batch in one transaction. One that fails for its data is
-// halved, so that a poisoned request hurts nobody else.
-func (p *Placer) place(all []*placing) {
+// place commits a batch in one transaction and answers its callers. One that
+// fails for its data is halved, so that a poisoned request hurts nobody else.
+func (p *Placer) place(all []*placing, open openWallets) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchWait)
 	defer cancel()
-	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all) })
+	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, open) })
 	switch {
 	case err == nil:
+		p.noteStuck(all)
+		p.placed()
 	case errors.Is(err, db.ErrOutcomeUnknown):
 		p.resolve(all, err)
+	case errors.Is(err, db.ErrLocked) && len(all) > 1:
+		p.place(all, ledger.TryOpen)
+		return
 	case db.IsDown(err), errors.Is(err, context.DeadlineExceeded):
 		answerAll(all, fault.Wrap(fault.Unavailable, "Temporarily unavailable", err))
 	case len(all) == 1:
 		answerAll(all, err)
 	default:
-		p.place(all[:len(all)/2])
-		p.place(all[len(all)/2:])
+		p.place(all[:len(all)/2], open)
+		p.place(all[len(all)/2:], open)
+		return
+	}
+	for _, one := range all {
+		close(one.done)
+	}
+}
+
+// noteStuck remembers the wallets that a batch could not lock.
+func (p *Placer) noteStuck(all []*placing) {
+	for _, one := range all {
+		if errors.Is(one.err, db.ErrLocked) {
+			p.stuck[one.buyer.WalletID] = clock.System().Add(stuckFor)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,6 +88,8 @@ var textRules = []struct {
 	{0, []string{
 		"internal", "server error", "timeout", "timed out", "exception", "sqlstate", "gateway",
 		"already used with different parameters",
+		"was placed", "been placed", "was created", "been created", "was accepted", "been accepted",
+		"order placed", "order created", "order accepted",
 	}},
 	{TryLater, []string{"active order with this link", "wait until order", "link_duplicate", "rate limit", "too many requests", "maintenance", "temporarily"}},
 	{SourcePaused, []string{"not enough funds", "not_enough_funds", "balance", "invalid api key", "account suspended"}},
@@ -137,7 +140,7 @@ func classify(status int, body []byte) Answer {
 	}
 	object, err := readObject(body)
 	if err != nil {
-		if class, ok := bareStatus(status); ok {
+		if class, ok := bareStatus(status); ok && !speaksOfOrder(body) {
 			return Answer{Outcome: Refused, Class: class, Text: "status " + strconv.Itoa(status)}
 		}
 		return Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "an answer that can't be read: " + err.Error()}
@@ -159,6 +162,20 @@ func classify(status int, body []byte) Answer {
 		return Answer{Outcome: Refused, Class: class, Text: "status " + strconv.Itoa(status)}
 	}
 	return Answer{Outcome: Unknown, Text: "an answer with neither order nor error"}
+}
+
+// namesOrder finds an order with a number behind it, as in "order":12 or "Order
+// #12", in a body that is no readable JSON.
+//
+//nolint:gochecknoglobals // compiled once
+var namesOrder = regexp.MustCompile(`(?i)\border(?:[ _-]?id)?\W{0,12}\d`)
+
+// speaksOfOrder reports a body that can't be read but may hold an order id: it
+// is broken JSON, or it names an order. No status refuses for certain then.
+func speaksOfOrder(body []byte) bool {
+	trimmed := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf")))
+	begun := bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))
+	return begun && !json.Valid(trimmed) || namesOrder.Match(body)
 }
 
 // maxSaid bounds the provider's sentence, in characters.
@@ -271,6 +288,12 @@ const maxUpstreamID = 64
 //nolint:gochecknoglobals // a table
 var noIDs = map[string]bool{"null": true, "nil": true, "none": true, "undefined": true, "nan": true, "false": true, "true": true, "array": true}
 
+// PlausibleID reports whether text can be a provider's order id. One with a comma
+// can't: ids are asked about in lists.
+func PlausibleID(text string) bool {
+	return strings.Trim(text, "0") != "" && plausibleID(text, false)
+}
+
 // plausibleID knows what can't be an id: a number that is negative, a fraction or
 // has an exponent, a word for nothing, and what is not printable or too long.
 func plausibleID(text string, isNumber bool) bool {
@@ -278,7 +301,7 @@ func plausibleID(text string, isNumber bool) bool {
 		return false
 	}
 	return len(text) <= maxUpstreamID && text[0] != '-' && !noIDs[strings.ToLower(text)] &&
-		strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+		strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) < 0
 }
 
 // scalar returns a string, a number's digits, or "" for null and false. ok is

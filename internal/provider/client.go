@@ -25,6 +25,10 @@ const (
 	userAgent = "Mozilla/5.0 (compatible; NotPanel)"
 )
 
+// ErrAnswer says that the provider was reached and answered, but not with what
+// was asked for.
+var ErrAnswer = errors.New("the provider's answer is of no use")
+
 // Client speaks the classic dialect of the v2 API to one provider.
 type Client struct {
 	url     string
@@ -129,7 +133,7 @@ func (c *Client) ask(ctx context.Context, action string, form url.Values, limit 
 	case truncated:
 		return nil, fmt.Errorf("%s: the answer is larger than %d bytes", action, limit)
 	case response.StatusCode >= http.StatusInternalServerError:
-		return nil, fmt.Errorf("%s: the provider answered with status %d", action, response.StatusCode)
+		return nil, fmt.Errorf("%s: the provider answered with status %d: %w", action, response.StatusCode, ErrAnswer)
 	}
 	return c.withoutKey(body), nil
 }
@@ -170,5 +174,9 @@ func (c *Client) Status(ctx context.Context, upstreamIDs []string) (map[string]R
 	if err != nil {
 		return nil, err
 	}
-	return parseStatus(body, upstreamIDs)
+	reports, err := parseStatus(body, upstreamIDs)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
+	}
+	return reports, nil
 }

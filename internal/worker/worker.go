@@ -50,7 +50,7 @@ type Heartbeat struct {
 
 // Late reports whether the loop has not succeeded for much longer than its rhythm.
 func (h Heartbeat) Late(now time.Time) bool {
-	return now.Sub(h.LastSuccess) > max(10*h.Every, time.Minute)
+	return now.Sub(h.LastSuccess) > max(10*h.Every, 15*time.Second)
 }
 
 // Group runs loops until it is stopped.
@@ -121,10 +121,14 @@ func (g *Group) run(r *running) {
 		if pause == 0 {
 			continue
 		}
+		wake := r.wake
+		if err != nil {
+			wake = nil // new work does not mend what failed
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
-		case <-r.wake:
+		case <-wake:
 		case <-g.ctx.Done():
 		}
 		timer.Stop()

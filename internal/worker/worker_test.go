@@ -86,34 +86,53 @@ func TestLoopBacksOffWhileItFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, _, _ := run(t, func(n int) (int, error) {
-			if n <= 5 || n == 7 {
+			switch {
+			case n <= 5, n == 7, n == 9:
 				return 1, errors.New("no luck")
+			case n == 6:
+				return 1, nil
 			}
 			return 0, nil
 		})
-		after(2*time.Minute + 30*time.Second)
-		// 10, 20, 30, 30, 30 seconds; then a success, a failure, a success.
+		after(150 * time.Second)
+		// 10, 20, 30, 30, 30 seconds; then a success that found something, a
+		// failure, a success that found nothing, a failure.
 		wantPasses(t, p, 0, 10*time.Second, 30*time.Second, 60*time.Second, 90*time.Second, 120*time.Second,
-			130*time.Second, 140*time.Second, 150*time.Second)
+			120*time.Second, 130*time.Second, 140*time.Second, 150*time.Second)
 	})
 }
 
-// Waking runs a pass at once, also after a failure; afterwards the rhythm is as before.
+// Waking runs a pass at once; afterwards the rhythm is as before.
 func TestWakeRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, _, wake := run(t, func(n int) (int, error) {
-			if n == 2 {
-				return 0, errors.New("no luck")
-			}
-			return 0, nil
-		})
+		p, _, wake := run(t, nothing)
 		for range 2 {
 			after(time.Second)
 			wake()
 		}
 		after(every)
 		wantPasses(t, p, 0, time.Second, 2*time.Second, 2*time.Second+every)
+	})
+}
+
+// New work does not mend what failed: the pause after a failure is kept, and the
+// wake is not forgotten either.
+func TestWakeDoesNotShortenTheBackoff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, _, wake := run(t, func(n int) (int, error) {
+			if n <= 2 {
+				return 0, errors.New("no luck")
+			}
+			return 0, nil
+		})
+		for range 29 {
+			after(time.Second)
+			wake()
+		}
+		after(time.Second)
+		wantPasses(t, p, 0, every, 3*every, 3*every)
 	})
 }
 
@@ -250,7 +269,7 @@ func wantBeat(t *testing.T, g *worker.Group, want worker.Heartbeat) {
 	}
 }
 
-// A loop is late when it has not succeeded for ten rounds, or a minute where its
+// A loop is late when it has not succeeded for ten rounds, or 15 seconds where its
 // rounds are shorter; one that has just been started is not.
 func TestLate(t *testing.T) {
 	t.Parallel()
@@ -259,8 +278,8 @@ func TestLate(t *testing.T) {
 		every, since time.Duration
 		late         bool
 	}{
-		{time.Second, time.Minute, false},
-		{time.Second, time.Minute + 1, true},
+		{time.Second, 15 * time.Second, false},
+		{time.Second, 15*time.Second + 1, true},
 		{time.Minute, 10 * time.Minute, false},
 		{time.Minute, 10*time.Minute + 1, true},
 	} {

@@ -25,6 +25,7 @@ type Server struct {
 	add    Answer
 	status map[string]string // by id: the JSON of its report
 	hold   <-chan struct{}   // status waits for it; nil: not at all
+	spoilt string            // an id that turns the whole answer into an error
 	next   int
 }
 
@@ -52,6 +53,13 @@ func (s *Server) Report(upstreamID, report string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status[upstreamID] = report
+}
+
+// Spoil lets every question that names the id be answered with an error alone.
+func (s *Server) Spoil(upstreamID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoilt = upstreamID
 }
 
 // HoldStatus lets status wait until release is closed.
@@ -124,6 +132,9 @@ func (s *Server) reports(ids string) string {
 	defer s.mu.Unlock()
 	var rows []string
 	for upstreamID := range strings.SplitSeq(ids, ",") {
+		if upstreamID == s.spoilt {
+			return `{"error":"Incorrect order ID"}`
+		}
 		report, known := s.status[upstreamID]
 		if !known {
 			report = `{"status":"Pending","start_count":"0","remains":"","charge":"0","currency":"USD"}`

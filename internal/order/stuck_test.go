@@ -1,0 +1,117 @@
+package order_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/order/ordertest"
+)
+
+// A wallet that somebody else holds locked delays its own requests alone: they
+// are told to come again, and other accounts' orders are placed.
+func TestPlaceBesideALockedWallet(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.Postgres) // SQLite has one lock for all
+	f := ordertest.New(t, d, provider, 100*money.Unit)
+	other := f.NewBuyer(100 * money.Unit)
+	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- d.Write(context.Background(), func(tx *db.Tx) error {
+			_, err := ledger.Open(tx, f.Buyer.WalletID)
+			close(locked)
+			<-release
+			return err
+		})
+	}()
+	<-locked
+	p, snapshot := newPlacer(t, d), f.Snapshot()
+	began := time.Now()
+	const n = 20
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		buyer := other
+		if i%4 == 0 {
+			buyer = f.Buyer
+		}
+		request := f.Request(fmt.Sprint("r", i), "https://example.com/a", 100)
+		wg.Go(func() { _, errs[i] = p.Place(context.Background(), buyer, request, snapshot) })
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if held := i%4 == 0; held != fault.Is(err, fault.Unavailable) || !held && err != nil {
+			t.Errorf("request %d: %v", i, err)
+		}
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("placing beside a locked wallet took %s", took)
+	}
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	// Set free, the same request is placed.
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		_, err := p.Place(context.Background(), f.Buyer, f.Request("r0", "https://example.com/a", 100), snapshot)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	f.Audit()
+}
+
+// Orders of a paused source do not age: put off for a day and paused meanwhile,
+// an order is still there when the source is back.
+func TestGiveUpSparesOrdersOfAPausedSource(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := ordertest.New(t, d, provider, 100*money.Unit)
+		o := f.Place("r", "https://example.com/a", 1000)
+		ordertest.Must(t, transition(d, o.ID, order.Change{To: order.Submitting, Actor: "test", Reason: "sent"}, nil))
+		ordertest.Must(t, transition(d, o.ID, order.Change{To: order.Pending, Actor: "test", Reason: "try later"}, func(o *order.Order) {
+			o.GiveUpAt = o.CreatedAt.Add(order.Patience)
+		}))
+		ordertest.Must(t, f.Providers.SetState(context.Background(), f.Provider.ID, "paused", "test", "test"))
+		d.AdvanceClock(order.Patience + time.Hour)
+		if n, err := order.GiveUp(context.Background(), d); n != 0 || err != nil {
+			t.Fatalf("gave up %d, %v", n, err)
+		}
+		ordertest.Must(t, f.Providers.SetState(context.Background(), f.Provider.ID, "active", "", "test"))
+		_, err := order.GiveUp(context.Background(), d)
+		ordertest.Must(t, err)
+		if s := f.Order(o.ID).State; s != order.Canceled {
+			t.Errorf("order is %s", s)
+		}
+	})
+}
+
+// A number has one spelling.
+func TestNumbersHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := ordertest.New(t, d, provider, 100*money.Unit)
+		f.Place("r", "https://example.com/a", 1000)
+		refs := []order.Ref{"1", "+1", "01", " 1", "1 ", "0x1", "1.0", "-1", "0"}
+		found, err := order.NewStore(d).Status(context.Background(), f.Buyer.Scope, refs)
+		ordertest.Must(t, err)
+		for i, one := range found {
+			if (i == 0) != (one.Err == nil) || i > 0 && !errors.Is(one.Err, order.ErrNotFound) {
+				t.Errorf("%q: %v", refs[i], one.Err)
+			}
+		}
+	})
+}
