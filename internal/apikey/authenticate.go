@@ -176,6 +176,14 @@ func (a *Authenticator) keepUses(used map[string]time.Time) {
 // NoteInURL marks that a key's value was sent in a URL, where it may stand in
 // logs: its owner sees the warning beside the key.
 func (a *Authenticator) NoteInURL(ctx context.Context, keyID string) error {
+	noted := false
+	err := a.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM api_keys WHERE id = $1 AND seen_in_url_at >= $2)`,
+			keyID, db.At(tx.Now.Add(-time.Hour))).Scan(&noted)
+	})
+	if err != nil || noted {
+		return err // within the hour a look is enough
+	}
 	return a.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(`
 			UPDATE api_keys SET seen_in_url_at = $2

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/plain"
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
@@ -73,14 +72,14 @@ type NewKey struct {
 
 func (n NewKey) check() error {
 	switch {
-	case len(n.Name) > maxName || strings.ContainsFunc(n.Name, func(r rune) bool { return r < ' ' || r == utf8.RuneError }):
-		return fault.Newf(fault.Invalid, "name must have at most %d printable characters", maxName)
+	case len(n.Name) > maxName:
+		return fault.Newf(fault.Invalid, "name must have at most %d bytes", maxName)
 	case n.Dialect != Native && n.Dialect != Classic:
 		return fault.Newf(fault.Invalid, "dialect must be %s or %s", Native, Classic)
 	case n.Mode != Live && n.Mode != Test:
 		return fault.Newf(fault.Invalid, "mode must be %s or %s", Live, Test)
 	}
-	return nil
+	return plain.Line("name", n.Name)
 }
 
 // Issue makes a key and returns its value, which is nowhere kept and can't be

@@ -255,6 +255,10 @@ func TestEleventhActiveKeyIsRefusedAlsoWhenRaced(t *testing.T) {
 		}
 		var made atomic.Int64
 		var all sync.WaitGroup
+		for _, n := range nodes {
+			connect(t, n.d, 6)
+		}
+		release := pileUp(t, nodes[0].d, 10)
 		for i := range 10 {
 			all.Go(func() {
 				_, _, err := nodes[i%2].Issue(t.Context(), live(accountID), staff)
@@ -265,12 +269,72 @@ func TestEleventhActiveKeyIsRefusedAlsoWhenRaced(t *testing.T) {
 				}
 			})
 		}
+		release()
 		all.Wait()
 		keys, err := nodes[1].List(t.Context(), accountID, "", 100)
 		if err != nil || made.Load() != 1 || len(keys) != apikey.MaxActive {
 			t.Errorf("%d were made, %d keys are stored (%v)", made.Load(), len(keys), err)
 		}
 	})
+}
+
+// connect opens connections, so that those who come next need not wait for one.
+func connect(t *testing.T, d *db.DB, connections int) {
+	t.Helper()
+	if connections == 0 || d.Engine() == db.SQLite {
+		return
+	}
+	err := d.Read(t.Context(), func(*db.Tx) error {
+		connect(t, d, connections-1)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// pileUp holds the audit log, in which every act ends. release waits until so many
+// wait for a lock, and lets them go: all have looked before any has committed.
+func pileUp(t *testing.T, d *db.DB, waiting int) (release func()) {
+	t.Helper()
+	if d.Engine() == db.SQLite {
+		return func() {} // one after the other by itself
+	}
+	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`SELECT 1 FROM audit_head FOR NO KEY UPDATE`)
+			close(held)
+			<-free
+			return err
+		})
+	}()
+	<-held
+	return func() {
+		deadline := time.After(time.Minute)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for now := 0; now < waiting; {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Errorf("%d of %d wait", now, waiting)
+				waiting = 0
+			}
+			err := d.Read(t.Context(), func(tx *db.Tx) error {
+				return tx.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity
+					WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&now)
+			})
+			if err != nil {
+				t.Error(err)
+				break
+			}
+		}
+		close(free)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // A key can be revoked once and then not rotated; rotating revives no key that

@@ -12,10 +12,12 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
@@ -44,6 +46,7 @@ type API struct {
 
 	services servicesAnswer
 	large    room
+	saidDown atomic.Int64 // the second in which a failure to serve was last logged
 }
 
 // New returns the API.
@@ -128,12 +131,21 @@ func (a *API) recovered(ctx context.Context, requestID string, action *string, o
 	}
 }
 
-// report logs a failure of ours; a refusal is the caller's.
+// report logs a failure of ours; a refusal is the caller's. Of a database that is
+// away it logs once a second, not once a request.
 func (a *API) report(ctx context.Context, requestID, action string, err error) {
-	if code := fault.From(err).Code; code == fault.Internal || code == fault.Unavailable {
-		a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", requestID),
-			slog.String("action", action), slog.Any("error", err))
+	switch fault.From(err).Code {
+	case fault.Internal:
+	case fault.Unavailable:
+		now := clock.System().Unix()
+		if a.saidDown.Swap(now) == now {
+			return
+		}
+	default:
+		return
 	}
+	a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", requestID),
+		slog.String("action", action), slog.Any("error", err))
 }
 
 // authenticate finds out who calls. The epoch is learnt after the body has
