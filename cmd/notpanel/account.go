@@ -2,11 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/plain"
 )
 
 // accountCommands are the commands about accounts.
@@ -53,7 +59,7 @@ func (c *accountCreate) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return c.use(ctx, func(core *app.Core) error {
+	return c.useOrMake(ctx, func(core *app.Core) error {
 		a, err := core.Accounts.Create(ctx, c.Email, password, account.Role(c.Role), actor)
 		if err != nil {
 			return err
@@ -76,10 +82,24 @@ type accountCredit struct {
 	Reason  string `required:"" help:"Why; the account's statement shows it."`
 }
 
+// Validate refuses what needs no look at the panel.
+func (c *accountCredit) Validate() error {
+	switch {
+	case c.Amount == 0:
+		return errors.New("the amount must not be zero")
+	case strings.TrimSpace(c.Reason) == "":
+		return errors.New("--reason must not be empty")
+	}
+	return plain.Line("--reason", c.Reason)
+}
+
 // Run books the amount and prints the new balance.
 func (c *accountCredit) Run(ctx context.Context, t terminal) error {
 	return c.use(ctx, func(core *app.Core) error {
 		balance, err := core.Accounts.Credit(ctx, c.Account, money.Amount(c.Amount), c.Reason, actor)
+		if fault.Is(err, fault.InsufficientFunds) {
+			return c.tooLittle(ctx, core)
+		}
 		if err != nil {
 			return err
 		}
@@ -93,6 +113,27 @@ func (c *accountCredit) Run(ctx context.Context, t terminal) error {
 		fmt.Fprintf(t.out, "Balance: %s %s\n", balance, core.Currency)
 		return nil
 	})
+}
+
+// tooLittle says how much there is to take.
+func (c *accountCredit) tooLittle(ctx context.Context, core *app.Core) error {
+	a, err := core.Accounts.Find(ctx, c.Account)
+	if err != nil {
+		return err
+	}
+	var balance money.Amount
+	err = core.DB.Read(ctx, func(tx *db.Tx) error {
+		walletID, err := ledger.WalletID(tx, a.ID, ledger.Live)
+		if err != nil {
+			return err
+		}
+		balance, err = ledger.Balance(tx, walletID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return fault.Newf(fault.InsufficientFunds, "Insufficient balance: %s has %s %s, and no more can be taken away", a.Email, balance, core.Currency)
 }
 
 // accountTier moves an account to a tier.

@@ -46,8 +46,8 @@ func TestCreditTakesNoMoreThanThereIs(t *testing.T) {
 	p := newPanel(t)
 	p.account("a@example.com")
 	p.fails(exitFailed, "account", "credit", "a@example.com", "--reason", "x", "--", "-1")
-	p.fails(exitFailed, "account", "credit", "a@example.com", "0", "--reason", "x")
 	p.ok("account", "credit", "a@example.com", "2", "--reason", "x")
+	contains(t, p.fails(exitFailed, "account", "credit", "a@example.com", "--reason", "x", "--", "-2.5"), "a@example.com has 2.00 USD")
 	contains(t, p.ok("account", "credit", "a@example.com", "0.000001", "--reason", "x", "--json"), `"2.000001"`, `"USD"`)
 }
 

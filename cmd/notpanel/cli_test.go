@@ -3,14 +3,21 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/db/dbtest"
 )
 
 // panel is a database of a test's own, and the command line on it.
@@ -22,8 +29,29 @@ type panel struct {
 
 func newPanel(t *testing.T) *panel {
 	t.Helper()
+	p := noPanel(t)
+	p.ok("migrate", "up")
+	return p
+}
+
+// noPanel is the command line on a database that is not there.
+func noPanel(t *testing.T) *panel {
+	t.Helper()
 	dir := t.TempDir()
 	return &panel{t, dir, "sqlite:" + filepath.Join(dir, "panel.db")}
+}
+
+// files are the names of what is in the panel's folder.
+func (p *panel) files() (names []string) {
+	p.t.Helper()
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // ran is what a command left behind.
@@ -41,9 +69,9 @@ func (p *panel) run(input string, args ...string) ran {
 
 func runCommand(t *testing.T, input string, args ...string) ran {
 	t.Helper()
-	var out, errors bytes.Buffer
-	code := run(t.Context(), args, terminal{in: strings.NewReader(input), out: &out, err: &errors})
-	return ran{out.String(), errors.String(), code}
+	var out, said bytes.Buffer
+	code := run(t.Context(), args, terminal{in: strings.NewReader(input), out: &out, err: &said})
+	return ran{out.String(), said.String(), code}
 }
 
 // ok runs a command that must succeed and returns what it printed.
@@ -128,7 +156,7 @@ func contains(t *testing.T, text string, parts ...string) {
 // Who uses a command wrongly gets exit code 2 and nothing is done.
 func TestWrongUsageExitsWithTwo(t *testing.T) {
 	t.Parallel()
-	p := newPanel(t)
+	p := noPanel(t)
 	for _, args := range [][]string{
 		{"account"},
 		{"account", "create"},
@@ -137,6 +165,11 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		{"account", "credit", "a@example.com", "100.00"},
 		{"account", "credit", "a@example.com", "ten", "--reason", "x"},
 		{"account", "credit", "a@example.com", "0.0000001", "--reason", "x"},
+		{"account", "credit", "a@example.com", "0", "--reason", "x"},
+		{"account", "credit", "a@example.com", "1", "--reason", ""},
+		{"account", "credit", "a@example.com", "1", "--reason", "\u202etxt"},
+		{"account", "credit", "a@example.com", "-5", "--reason", "x"},
+		{"provider", "pause", "N", "--reason", "\x1b[2J"},
 		{"account", "tier", "a@example.com", "gold"},
 		{"account", "suspend"},
 		{"key", "create"},
@@ -162,8 +195,226 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 	} {
 		p.fails(exitUsage, args...)
 	}
-	if made, err := filepath.Glob(filepath.Join(p.dir, "*")); err != nil || len(made) > 0 {
-		t.Errorf("wrong usage made %v (%v)", made, err)
+	for _, args := range [][]string{
+		{"serve", "--listen", "foo"},
+		{"serve", "--listen", "127.0.0.1:http"},
+		{"serve", "--listen", "127.0.0.1:70000"},
+		{"serve", "--listen", "0.0.0.0:0"},
+		{"serve", "--listen", "0.0.0.0:0", "--dev"},
+		{"serve", "--ops-listen", "foo"},
+		{"serve", "--public-url", "panel.example"},
+		{"serve", "--public-url", "http://panel.example"},
+		{"serve", "--trusted-proxies", "x"},
+		{"serve", "--outbound-allow", "x"},
+		{"serve", "--provider-timeout", "0s"},
+		{"serve", "--provider-timeout", "soon"},
+		{"serve", "--tls-cert", "cert.pem"},
+		{"serve", "--database-url", "mysql://127.0.0.1/panel"},
+		{"demo", "--listen", "foo"},
+		{"demo", "--listen", "0.0.0.0:0"},
+		{"demo", "--listen", "0.0.0.0:0", "--public"},
+		{"demo", "--ops-listen", "foo"},
+		{"simulator", "--listen", "foo"},
+		{"simulator", "--listen", "0.0.0.0:0"},
+		{"simulator", "--key", ""},
+		{"audit", "--database-url", "sqlite:"},
+		{"audit", "--database-url", "panel.db"},
+		{"provider", "pause", "N", "--database-url", "panel.db"},
+		{"migrate", "up", "--database-url", "sqlite::memory:"},
+		{"provider", "balance", "N", "--outbound-allow", "x"},
+	} {
+		if r := runCommand(t, "", args...); r.code != exitUsage || r.err == "" {
+			t.Errorf("%v: exit %d, want %d: %s%s", args, r.code, exitUsage, r.out, r.err)
+		}
+	}
+	if made := p.files(); len(made) > 0 {
+		t.Errorf("wrong usage made %v", made)
+	}
+}
+
+// What a store refuses as malformed is wrong usage as well.
+func TestRefusedFieldExitsWithTwo(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.account("a@example.com")
+	for says, args := range map[string][]string{
+		"name must have":        {"key", "create", "--account", "a@example.com", "--name", strings.Repeat("x", 65)},
+		"name must be one line": {"key", "create", "--account", "a@example.com", "--name", "a\u009b31m"},
+		"name must have 1":      {"provider", "add", "--name", " ", "--url", "https://p.example", "--key", "k"},
+		"name must be":          {"provider", "add", "--name", "a\u202eb", "--url", "https://p.example", "--key", "k"},
+		"url must be":           {"provider", "add", "--name", "N", "--url", "https://p.example/\u2066", "--key", "k"},
+		"url must be the full":  {"provider", "add", "--name", "N", "--url", "p.example", "--key", "k"},
+		"--reason must be one":  {"account", "credit", "a@example.com", "1", "--reason", "two\nlines"},
+	} {
+		contains(t, p.fails(exitUsage, args...), says)
+	}
+	if r := p.run("short\n", "account", "create", "--email", "b@example.com"); r.code != exitUsage {
+		t.Errorf("a short password: exit %d: %s", r.code, r.err)
+	}
+}
+
+// The commands of an operator, with enough arguments to be parsed.
+func operatorCommands() [][]string {
+	return [][]string{
+		{"account", "credit", "a@example.com", "1", "--reason", "x"},
+		{"account", "tier", "a@example.com", "agency"},
+		{"account", "list"},
+		{"account", "suspend", "a@example.com"},
+		{"account", "resume", "a@example.com"},
+		{"key", "create", "--account", "a@example.com"},
+		{"key", "rotate", "key_1"},
+		{"key", "revoke", "key_1"},
+		{"key", "list"},
+		{"provider", "add", "--name", "N", "--url", "https://p.example", "--key", "k"},
+		{"provider", "import", "N", "--markup", "20"},
+		{"provider", "list"},
+		{"provider", "balance", "N"},
+		{"provider", "pause", "N"},
+		{"provider", "resume", "N"},
+		{"service", "list"},
+		{"service", "set", "1", "--rate", "1"},
+		{"order", "list"},
+		{"order", "show", "ord_1"},
+		{"order", "settle", "ord_1", "--cancel"},
+		{"audit"},
+		{"migrate", "status"},
+	}
+}
+
+// A command on a mistyped address makes no panel there.
+func TestMissingDatabaseIsNotMade(t *testing.T) {
+	t.Parallel()
+	p := noPanel(t)
+	for _, args := range operatorCommands() {
+		contains(t, p.fails(exitFailed, args...),
+			filepath.Join(p.dir, "panel.db"), "NOTPANEL_DATABASE_URL", "notpanel serve", "notpanel account create")
+	}
+	if made := p.files(); len(made) > 0 {
+		t.Errorf("there is %v", made)
+	}
+	p.account("a@example.com") // the first command of a new panel
+	p.ok("audit")
+}
+
+// A file without the panel's tables stays without them.
+func TestDatabaseWithoutPanelIsNotMade(t *testing.T) {
+	t.Parallel()
+	p := noPanel(t)
+	if err := os.WriteFile(filepath.Join(p.dir, "panel.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range operatorCommands() {
+		contains(t, p.fails(exitFailed, args...), "no panel", "notpanel migrate up")
+	}
+	if made := p.files(); len(made) != 1 {
+		t.Errorf("there is %v", made)
+	}
+}
+
+// On PostgreSQL nothing is made either.
+func TestPostgresWithoutPanelIsNotMade(t *testing.T) {
+	t.Parallel()
+	url := dbtest.NewURL(t, db.Postgres)
+	d := dbtest.Connect(t, url)
+	err := d.Write(t.Context(), func(tx *db.Tx) error {
+		if _, err := tx.Exec(`DROP SCHEMA public CASCADE`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`CREATE SCHEMA public`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range operatorCommands() {
+		p := &panel{t, t.TempDir(), url}
+		contains(t, p.fails(exitFailed, args...), "no panel", "notpanel migrate up")
+	}
+	var tables int
+	err = d.Read(t.Context(), func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&tables)
+	})
+	if err != nil || tables != 0 {
+		t.Errorf("%d tables were made (%v)", tables, err)
+	}
+}
+
+// Only who is asked to migrates.
+func TestOutdatedSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.tamper(`UPDATE goose_db_version SET version_id = 0 WHERE version_id = 1`)
+	for _, args := range operatorCommands() {
+		if args[0] != "migrate" {
+			contains(t, p.fails(exitFailed, args...), "notpanel migrate up")
+		}
+	}
+	contains(t, p.ok("migrate", "status"), "no", "notpanel migrate up")
+}
+
+// What is no database is named as such, and what to do about it.
+func TestWhatIsNoDatabaseIsNamed(t *testing.T) {
+	t.Parallel()
+	p := noPanel(t)
+	text := filepath.Join(p.dir, "letter.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("Dear Sir or Madam, ", 10)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ url, says string }{
+		{"sqlite:" + text, "letter.txt is not a database"},
+		{"sqlite:" + p.dir, "is a folder: name a file in it"},
+		{"sqlite:/dev/null", "is no file"},
+		{"sqlite:" + filepath.Join(text, "panel.db"), "--database-url"},
+	} {
+		for _, args := range [][]string{{"audit"}, {"migrate", "up"}, {"account", "list"}} {
+			there := &panel{t, p.dir, c.url}
+			contains(t, there.fails(exitFailed, args...), c.says)
+		}
+	}
+	if made := p.files(); len(made) != 1 {
+		t.Errorf("there is %v", made)
+	}
+}
+
+// A folder that can't be written is said to be one.
+func TestFolderThatCanNotBeWritten(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	p := noPanel(t)
+	if err := os.Chmod(p.dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, p.fails(exitFailed, "migrate", "up"), "may write the file and its folder")
+}
+
+// A minus is no flag to the one who writes it.
+func TestNegativeCreditIsShownHow(t *testing.T) {
+	t.Parallel()
+	p := noPanel(t)
+	for _, amount := range []string{"-5", "-5.00", "-.5"} {
+		contains(t, p.fails(exitUsage, "account", "credit", "a@example.com", amount, "--reason", "x"), "account credit E --reason … -- -5.00")
+	}
+	if said := p.fails(exitUsage, "account", "credit", "a@example.com", "--why"); strings.Contains(said, "--reason … --") {
+		t.Errorf("another mistake: %s", said)
+	}
+}
+
+// Programs can read whatever a list or a new thing is printed as.
+func TestListsAndNewThingsHaveJSON(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(&commands{}, kong.Exit(func(int) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		switch leaf.Name {
+		case "list", "create", "add", "credit", "show", "set", "import", "rotate", "balance", "status", "audit":
+			if !slices.ContainsFunc(leaf.Flags, func(f *kong.Flag) bool { return f.Name == "json" }) {
+				t.Errorf("%s has no --json", leaf.Path())
+			}
+		}
 	}
 }
 
@@ -221,10 +472,32 @@ func TestPrintableLeavesNothingToObey(t *testing.T) {
 	}
 }
 
+// Nothing that is written to a terminal steers it; JSON loses nothing by that.
+func TestOutputSteersNoTerminal(t *testing.T) {
+	t.Parallel()
+	const evil = "a\u009b31m\x1b[2J\x7f\u202eb\u2066c\U000e0041 é\u00a0✓"
+	var out bytes.Buffer
+	safe := terminal{out: &out, err: &out}.safe()
+	say(safe, errors.New(evil+"\nnotpanel: all is well \x9b"))
+	fmt.Fprintf(safe.out, "%s\tx\n", evil)
+	if err := safe.json(map[string]string{"name": evil}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range out.String() {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r) {
+			t.Errorf("%U is printed: %q", r, out.String())
+		}
+	}
+	contains(t, out.String(), "é", "✓", "\n  notpanel: all is well")
+	printed := out.String()
+	if got := read[map[string]string](t, printed[strings.Index(printed, "{"):]); got["name"] != evil {
+		t.Errorf("JSON says %q, want %q", got["name"], evil)
+	}
+}
+
 func TestMigrateUpBringsSchema(t *testing.T) {
 	t.Parallel()
-	p := newPanel(t)
-	contains(t, p.ok("migrate", "status"), "no", "notpanel migrate up")
+	p := noPanel(t)
 	contains(t, p.ok("migrate", "up"), "applied 00001_first.sql", "up to date")
 	if got := p.ok("migrate", "up"); strings.Contains(got, "applied") {
 		t.Errorf("the second time: %s", got)

@@ -19,14 +19,20 @@ type demoCommand struct {
 	ReadyFile string `help:"File to write addresses and keys into once everything is ready." type:"path"`
 }
 
+func (c *demoCommand) options() app.DemoOptions {
+	return app.DemoOptions{Dir: c.Data, Listen: c.Listen, OpsListen: c.OpsListen, Public: c.Public, PublicURL: c.PublicURL}
+}
+
+// Validate says what is wrong with the flags.
+func (c *demoCommand) Validate() error { return c.options().Check() }
+
 // Run starts the demo and prints what to try.
 func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 	log := telemetry.NewLogger(t.err, slog.LevelWarn)
 	fmt.Fprintln(t.out, "Starting the demo: the panel, a simulated provider and one order for every outcome …")
-	demo, err := app.StartDemo(ctx, app.DemoOptions{
-		Dir: c.Data, Listen: c.Listen, OpsListen: c.OpsListen, Public: c.Public, PublicURL: c.PublicURL, Log: log,
-		Progress: func(text string) { fmt.Fprintln(t.out, "  "+text) },
-	})
+	o := c.options()
+	o.Log, o.Progress = log, func(text string) { fmt.Fprintln(t.out, "  "+text) }
+	demo, err := app.StartDemo(ctx, o)
 	if err != nil {
 		return err
 	}

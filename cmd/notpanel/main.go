@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -57,6 +59,7 @@ func main() {
 
 // run parses and runs a command and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) (code int) {
+	t = t.safe()
 	var c commands
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("notpanel"), kong.UsageOnError(),
@@ -72,23 +75,37 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 		return exited // help was asked for and printed
 	}
 	if err != nil {
-		fmt.Fprintf(t.err, "notpanel: %s\nRun `notpanel --help` for the commands and their flags.\n", err)
+		advice := "Run `notpanel --help` for the commands and their flags."
+		if negativeCredit(args) {
+			advice = "To take money away, write the amount last, behind two hyphens:\n" +
+				"  notpanel account credit E --reason … -- -5.00"
+		}
+		fmt.Fprintf(t.err, "notpanel: %s\n%s\n", lines(err.Error()), advice)
 		return exitUsage
 	}
 	return say(t, parsed.Run())
 }
 
+// negativeCredit reports that a negative amount stands where a flag would.
+func negativeCredit(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return len(args) > 1 && args[0] == "account" && args[1] == "credit" && slices.ContainsFunc(args, func(arg string) bool {
+		return len(arg) > 1 && arg[0] == '-' && (arg[1] == '.' || arg[1] >= '0' && arg[1] <= '9')
+	})
+}
+
 // say prints what went wrong and returns the exit code.
 func say(t terminal, err error) int {
-	var wrong *usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &wrong):
-		fmt.Fprintln(t.err, "notpanel:", err)
+	}
+	fmt.Fprintln(t.err, "notpanel:", lines(message(err)))
+	var wrong *usageError
+	if errors.As(err, &wrong) || fault.Is(err, fault.Invalid) {
 		return exitUsage
 	}
-	fmt.Fprintln(t.err, "notpanel:", message(err))
 	return exitFailed
 }
 
@@ -101,6 +118,10 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+// lines sets all lines of a text but the first back: none that another wrote
+// looks like one of ours.
+func lines(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") }
 
 // usageError says that a command was used wrongly.
 type usageError struct{ text string }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/db"
 )
 
@@ -15,11 +16,11 @@ type migrateCommands struct {
 }
 
 // database opens the database alone: its schema may be too old for the panel.
-func (s *storage) database(ctx context.Context, do func(*db.DB) error) (err error) {
+func (s *storage) database(ctx context.Context, create bool, do func(*db.DB) error) (err error) {
 	if err := s.Load(); err != nil {
-		return err
+		return &usageError{err.Error()}
 	}
-	d, err := db.Open(ctx, s.DatabaseURL, db.Options{BusyWait: busyWait})
+	d, err := app.OpenDatabase(ctx, s.Storage, options(create))
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ type migrateUp struct{ storage }
 
 // Run takes the steps and names them.
 func (c *migrateUp) Run(ctx context.Context, t terminal) error {
-	return c.database(ctx, func(d *db.DB) error {
+	return c.database(ctx, true, func(d *db.DB) error {
 		next, done := t.progress()
 		next("bringing the schema up to date")
 		applied, err := d.Migrate(ctx)
@@ -56,7 +57,7 @@ type migrateStatus struct {
 
 // Run prints every step that this program knows, oldest first.
 func (c *migrateStatus) Run(ctx context.Context, t terminal) error {
-	return c.database(ctx, func(d *db.DB) error {
+	return c.database(ctx, false, func(d *db.DB) error {
 		all, err := d.Migrations(ctx)
 		if err != nil {
 			return fmt.Errorf("read the schema's version: %w", err)

@@ -155,7 +155,13 @@ func TestServiceSet(t *testing.T) {
 	if got.Rate != "0.40" || got.Name != "Views" || got.Min != 10 || got.Max != 900 || got.Increment != 5 || got.State != "paused" {
 		t.Errorf("got %+v", got)
 	}
-	p.fails(exitFailed, "service", "set", "1", "--min", "1000")
+	p.fails(exitUsage, "service", "set", "1", "--min", "1000")
+	// No order may cost more than can be computed.
+	contains(t, p.fails(exitUsage, "service", "set", "1", "--max", "9000000000000000000"), "max 9000000000000000000 at the rate 0.40")
+	p.ok("service", "set", "1", "--max", "1000000000")
+	contains(t, p.fails(exitUsage, "service", "set", "1", "--rate", "1000.01"), "lower max or rate")
+	p.ok("service", "set", "1", "--rate", "0.40")
+	p.fails(exitUsage, "service", "set", "1", "--name", "a\u202eb")
 	contains(t, p.ok("service", "list"), "Views", "paused", "0.40")
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -39,10 +41,22 @@ type storage struct {
 	config.Storage `embed:""`
 }
 
-// use opens the panel, brings its schema up to date and closes it after do. It
-// works beside a serving panel.
+// use opens a panel that is there and closes it after do. It works beside a
+// serving panel.
 func (s *storage) use(ctx context.Context, do func(*app.Core) error) (err error) {
-	core, err := app.OpenCore(ctx, s.Storage, app.CoreOptions{Migrate: true, Database: db.Options{BusyWait: busyWait}})
+	return s.open(ctx, false, do)
+}
+
+// useOrMake is use for the first command of a new panel: it makes what is missing.
+func (s *storage) useOrMake(ctx context.Context, do func(*app.Core) error) (err error) {
+	return s.open(ctx, true, do)
+}
+
+func (s *storage) open(ctx context.Context, create bool, do func(*app.Core) error) (err error) {
+	if err := s.Load(); err != nil {
+		return &usageError{err.Error()}
+	}
+	core, err := app.OpenCore(ctx, s.Storage, options(create))
 	if err != nil {
 		return err
 	}
@@ -50,17 +64,39 @@ func (s *storage) use(ctx context.Context, do func(*app.Core) error) (err error)
 	return do(core)
 }
 
+// options are how a command opens the database.
+func options(create bool) app.CoreOptions {
+	return app.CoreOptions{Migrate: create, Database: db.Options{BusyWait: busyWait}}
+}
+
 // output is the choice between text and JSON.
 type output struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// json prints v for programs.
+// json prints v for programs. What a terminal could obey is written as JSON's own
+// escapes, so that nothing is lost.
 func (t terminal) json(v any) error {
-	encoder := json.NewEncoder(t.out)
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	var out strings.Builder
+	for _, r := range text.String() {
+		switch {
+		case r == '\n' || shown(r) == r:
+			out.WriteRune(r)
+		case r > '\uffff':
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	if _, err := io.WriteString(t.out, out.String()); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
@@ -112,16 +148,44 @@ func (t terminal) aligned(rows [][]string) error {
 
 // printable keeps one line of a text and nothing that a terminal obeys:
 // providers and customers write some of what is shown.
-func printable(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
+func printable(s string) string { return strings.TrimSpace(strings.Map(shown, s)) }
+
+// shown is a character as it is printed. Control characters, C1 and DEL among
+// them, and marks that turn the direction of writing become a sign that
+// something was there.
+func shown(r rune) rune {
+	const joiner, nonJoiner = '\u200d', '\u200c' // parts of words and emoji
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case unicode.IsPrint(r), r == joiner, r == nonJoiner:
+		return r
+	}
+	return unicode.ReplacementChar
+}
+
+// safeWriter is the one way to the terminal: whatever is written keeps its lines
+// and its columns, and nothing else that a terminal obeys. It keeps no state, so
+// a character must come in one piece, as every printer here writes it.
+type safeWriter struct{ io.Writer }
+
+// Write writes what of p is safe.
+func (w safeWriter) Write(p []byte) (int, error) {
+	safe := bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
 			return r
 		}
-		return unicode.ReplacementChar
-	}, s))
+		return shown(r)
+	}, p)
+	if _, err := w.Writer.Write(safe); err != nil {
+		return 0, err //nolint:wrapcheck // a writer hands on what it gets
+	}
+	return len(p), nil
+}
+
+// safe is the terminal whose output steers nothing.
+func (t terminal) safe() terminal {
+	return terminal{in: t.in, out: safeWriter{t.out}, err: safeWriter{t.err}}
 }
 
 // short cuts a text for a column.
@@ -222,6 +286,9 @@ func interruptible(ctx context.Context, read func() (string, error)) (string, er
 
 // asTerminal returns the file behind a stream that a person sits at.
 func asTerminal(stream any) (file *os.File, ok bool) {
+	if safe, is := stream.(safeWriter); is {
+		stream = safe.Writer
+	}
 	file, ok = stream.(*os.File)
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
@@ -229,11 +296,12 @@ func asTerminal(stream any) (file *os.File, ok bool) {
 // progress shows on the error stream, where that is a terminal, that work is
 // under way. next names what is done now; done takes the line away.
 func (t terminal) progress() (next func(what string), done func()) {
-	if _, ok := asTerminal(t.err); !ok {
+	file, ok := asTerminal(t.err)
+	if !ok {
 		return func(string) {}, func() {}
 	}
-	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(t.err), progressbar.OptionClearOnFinish())
-	return bar.Describe, func() { _ = bar.Finish() }
+	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(file), progressbar.OptionClearOnFinish())
+	return func(what string) { bar.Describe(printable(what)) }, func() { _ = bar.Finish() }
 }
 
 // amount is a sum of money on the command line.

@@ -8,6 +8,7 @@ import (
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/plain"
 	"github.com/notpanel/notpanel/internal/provider"
 )
 
@@ -186,6 +187,9 @@ type providerPause struct {
 	Provider string `arg:"" help:"Name or id."`
 	Reason   string `help:"Why, for those who look later."`
 }
+
+// Validate refuses a reason that no list could show.
+func (c *providerPause) Validate() error { return plain.Line("--reason", c.Reason) }
 
 // Run pauses the provider.
 func (c *providerPause) Run(ctx context.Context, t terminal) error {

@@ -69,7 +69,7 @@ func TestProviderOutsideTheListIsNotCalled(t *testing.T) {
 	contains(t, p.fails(exitFailed, "provider", "balance", "Theirs"), "not allowed")
 	contains(t, p.fails(exitFailed, "provider", "import", "Theirs", "--markup", "20"), "not allowed")
 	t.Setenv("NOTPANEL_OUTBOUND_ALLOW", "everything")
-	contains(t, p.fails(exitFailed, "provider", "balance", "Theirs"), "NOTPANEL_OUTBOUND_ALLOW")
+	contains(t, p.fails(exitUsage, "provider", "balance", "Theirs"), "NOTPANEL_OUTBOUND_ALLOW")
 }
 
 func TestProviderPauseAndResume(t *testing.T) {

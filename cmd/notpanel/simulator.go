@@ -15,9 +15,16 @@ type simulatorCommand struct {
 	ReadyFile string `help:"File to write its address and key into once it answers." type:"path"`
 }
 
+func (c *simulatorCommand) options() app.SimulatorOptions {
+	return app.SimulatorOptions{Listen: c.Listen, Dir: c.Data, Key: c.Key}
+}
+
+// Validate says what is wrong with the flags.
+func (c *simulatorCommand) Validate() error { return c.options().Check() }
+
 // Run serves the simulator.
 func (c *simulatorCommand) Run(ctx context.Context, t terminal) error {
-	s, err := app.StartSimulator(ctx, app.SimulatorOptions{Listen: c.Listen, Dir: c.Data, Key: c.Key})
+	s, err := app.StartSimulator(ctx, c.options())
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/plain"
 )
 
 // State says whether an account may act.
@@ -124,7 +125,7 @@ func normalEmail(email string) (string, error) {
 	if err != nil || parsed.Address != email || len(email) > maxEmail {
 		return "", fault.New(fault.Invalid, "email must be a plain address such as name@example.com")
 	}
-	return email, nil
+	return email, plain.Line("email", email)
 }
 
 // CheckPassword reports whether password is the account's.
@@ -237,6 +238,9 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 	}
 	if strings.TrimSpace(reason) == "" {
 		return 0, fault.New(fault.Invalid, "reason must not be empty")
+	}
+	if err := plain.Line("reason", reason); err != nil {
+		return 0, err
 	}
 	ref := id.New(id.Transfer)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {

@@ -3,6 +3,7 @@ package account_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -39,6 +40,37 @@ func TestVerifyLogWalksEveryRow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Acts that have nothing to do with each other, at the same time on two nodes,
+// make one chain.
+func TestActsAtTheSameTimeMakeOneChain(t *testing.T) {
+	t.Parallel()
+	const actors, acts = 16, 10
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			url := dbtest.NewURL(t, engine)
+			nodes := []*db.DB{dbtest.Connect(t, url), dbtest.Connect(t, url)}
+			var all sync.WaitGroup
+			for i := range actors {
+				all.Go(func() {
+					for range acts {
+						err := nodes[i%2].Write(t.Context(), func(tx *db.Tx) error {
+							return account.Record(tx, "an actor", "an action", "a target", "")
+						})
+						if err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			if got := verified(t, nodes[0]); got != actors*acts {
+				t.Errorf("%d rows, want %d", got, actors*acts)
+			}
+		})
+	}
 }
 
 // A row that was changed, added or taken out is found, and where; so is a log

@@ -79,9 +79,28 @@ func (a *Authenticator) Authenticate(ctx context.Context, value string, auth int
 	if !p.usable(now) {
 		return Principal{}, ErrUnusable
 	}
+	if hash != hashes[0] {
+		if err := a.hashAnew(ctx, p.KeyID, hash, hashes[0]); err != nil {
+			return Principal{}, err
+		}
+		hash = hashes[0]
+	}
 	a.keep(hash, p)
 	a.noteUse(p.KeyID, now)
 	return p, nil
+}
+
+// hashAnew stores a key that was found under the panel's old key under the
+// current one: once every key was used, the old one can go.
+func (a *Authenticator) hashAnew(ctx context.Context, keyID, old, current string) error {
+	err := a.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE api_keys SET hash = $3 WHERE id = $1 AND hash = $2`, keyID, old, current)
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, "Temporarily unavailable", fmt.Errorf("hash key anew: %w", err))
+	}
+	return nil
 }
 
 func (p Principal) usable(now time.Time) bool {

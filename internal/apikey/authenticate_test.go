@@ -267,7 +267,7 @@ func TestKeyExpires(t *testing.T) {
 }
 
 // Keys that were issued under the secret before still work while it is set, and
-// no longer.
+// no longer; one that was used meanwhile is hashed anew and works on.
 func TestOldSecretStillRecognisesItsKeys(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -279,19 +279,23 @@ func TestOldSecretStillRecognisesItsKeys(t *testing.T) {
 		}
 		accountID := newAccount(t, d, "ann@example.com")
 		before, _ := issue(t, newNode(d, oldRing), live(accountID))
+		unused, _ := issue(t, newNode(d, oldRing), live(accountID))
 		after, _ := issue(t, newNode(d, both), live(accountID))
-		for name, c := range map[string]struct {
+		for _, c := range []struct {
+			name   string
 			ring   *secret.Ring
 			value  string
 			usable bool
 		}{
-			"old key, both secrets": {both, before, true},
-			"new key, both secrets": {both, after, true},
-			"old key, new secret":   {alone, before, false},
-			"new key, new secret":   {alone, after, true},
-			"new key, old secret":   {oldRing, after, false},
+			{"old key, new secret", alone, before, false},
+			{"old key, both secrets", both, before, true},
+			{"new key, both secrets", both, after, true},
+			{"old key that was used, new secret", alone, before, true},
+			{"old key that was not, new secret", alone, unused, false},
+			{"new key, new secret", alone, after, true},
+			{"new key, old secret", oldRing, after, false},
 		} {
-			n := newNode(d, c.ring)
+			name, n := c.name, newNode(d, c.ring)
 			for range 2 {
 				_, err := n.request(t.Context(), c.value)
 				if c.usable && err != nil || !c.usable && !errors.Is(err, apikey.ErrUnusable) {

@@ -33,7 +33,8 @@ type Core struct {
 
 // CoreOptions say how a Core is opened.
 type CoreOptions struct {
-	// Migrate brings the schema up to date; without it an outdated one is refused.
+	// Migrate makes a database that is not there and brings the schema up to
+	// date; without it a missing or outdated one is refused and nothing is made.
 	Migrate bool
 	// Database are the database's own options.
 	Database db.Options
@@ -44,7 +45,7 @@ func OpenCore(ctx context.Context, s config.Storage, o CoreOptions) (*Core, erro
 	if err := s.Load(); err != nil {
 		return nil, err
 	}
-	d, err := db.Open(ctx, s.DatabaseURL, o.Database)
+	d, err := OpenDatabase(ctx, s, o)
 	if err != nil {
 		return nil, err
 	}

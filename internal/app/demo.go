@@ -9,17 +9,19 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
@@ -56,6 +58,10 @@ type Demo struct {
 	simulator *Simulator
 	secrets   demoSecrets
 	first     *catalog.Service // a service to try
+
+	// interrupted are the orders that a process which was killed was sending.
+	// Nobody answers for them before their lease runs out.
+	interrupted map[string]bool
 }
 
 // demoSecrets are kept in the data folder, for a key's value is nowhere else.
@@ -80,7 +86,7 @@ type demoKeys struct {
 // StartDemo starts everything, seeds an empty folder and returns when the seeded
 // orders rest.
 func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
@@ -93,15 +99,25 @@ func StartDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	return d, nil
 }
 
-func (o DemoOptions) check() error {
-	host, _, err := net.SplitHostPort(o.Listen)
+// Check says what is wrong with the settings.
+func (o DemoOptions) Check() error {
+	host, ok := config.ListenHost(o.Listen)
 	switch {
-	case err != nil:
+	case !ok:
 		return errors.New("--listen must be HOST:PORT, such as 127.0.0.1:8080")
 	case !config.IsLoopbackHost(host) && !o.Public:
 		return errors.New("the demo serves this machine only: add --public if its play money may be seen by others")
 	}
-	return nil
+	settings := o.settings()
+	return settings.Validate()
+}
+
+func (o DemoOptions) settings() config.Serve {
+	return config.Serve{
+		Storage:  config.InFile(filepath.Join(o.Dir, "panel.db")),
+		Outbound: config.Outbound{OutboundAllow: "127.0.0.0/8,::1/128", ProviderTimeout: demoTimeout},
+		Listen:   o.Listen, OpsListen: o.OpsListen, PublicURL: o.PublicURL, AutoMigrate: true, Dev: !o.Public,
+	}
 }
 
 func (d *Demo) start(ctx context.Context, o DemoOptions) error {
@@ -113,16 +129,14 @@ func (d *Demo) start(ctx context.Context, o DemoOptions) error {
 	if err != nil {
 		return err
 	}
-	settings := config.Serve{
-		Storage:  config.Storage{DatabaseURL: "sqlite:" + filepath.Join(o.Dir, "panel.db")},
-		Outbound: config.Outbound{OutboundAllow: "127.0.0.0/8,::1/128", ProviderTimeout: demoTimeout},
-		Listen:   o.Listen, OpsListen: o.OpsListen, PublicURL: o.PublicURL, AutoMigrate: true, Dev: !o.Public,
-	}
-	if d.Server, err = NewServer(ctx, settings, o.Log); err != nil {
+	if d.Server, err = NewServer(ctx, o.settings(), o.Log); err != nil {
 		return err
 	}
 	// Before the panel begins to ask about orders at the simulator's old port.
 	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	if err := d.findInterrupted(ctx); err != nil {
 		return err
 	}
 	d.Start()
@@ -182,28 +196,68 @@ func (d *Demo) connect(ctx context.Context) error {
 	return nil
 }
 
+// findInterrupted looks, before the workers begin, for seeded orders that cannot
+// move soon. The folder is ours, so whoever was sending one or had claimed to ask
+// about it is gone; that it did so holds until its time is over.
+func (d *Demo) findInterrupted(ctx context.Context) error {
+	found, err := d.seeded(ctx)
+	if err != nil {
+		return err
+	}
+	d.interrupted = map[string]bool{}
+	soon := clock.System().Add(demoReady / 2)
+	for _, o := range found {
+		d.interrupted[o.ID] = o.State == order.Submitting || o.NextCheckAt.After(soon) || o.DueAt.After(soon)
+	}
+	return nil
+}
+
+// seeded returns the seeded orders that there are.
+func (d *Demo) seeded(ctx context.Context) (all []*order.Order, err error) {
+	customer, err := d.Core.Accounts.Find(ctx, demoCustomer)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	theirs := order.Scope{AccountID: customer.ID, Mode: ledger.Live}
+	for i := range seeds {
+		ref, err := d.Core.Orders.ByRequestID(ctx, theirs, seedRequest(i))
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		o, _, err := d.Core.Orders.WithTimeline(ctx, theirs, ref)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
 // seed makes the customer, the keys and the orders of an empty folder. Its last
-// step writes the secrets: a start that was cut short begins again.
+// step writes the secrets: a start that was cut short begins again, and each
+// step takes what it finds done for done.
 func (d *Demo) seed(ctx context.Context, dir string) error {
 	customer, err := d.Core.Accounts.Find(ctx, demoCustomer)
-	if err != nil {
-		if customer, err = d.Core.Accounts.Create(ctx, demoCustomer, rand.Text(), account.Customer, demoActor); err != nil {
-			return err
-		}
-		if _, err := d.Core.Accounts.Credit(ctx, customer.ID, demoBalance, "Welcome", demoActor); err != nil {
-			return err
-		}
+	if fault.Is(err, fault.NotFound) {
+		customer, err = d.Core.Accounts.Create(ctx, demoCustomer, rand.Text(), account.Customer, demoActor)
 	}
-	for _, k := range []struct {
-		mode apikey.Mode
-		to   *string
-	}{{apikey.Live, &d.secrets.NativeKey}, {apikey.Test, &d.secrets.TestKey}} {
-		*k.to, _, err = d.Core.Keys.Issue(ctx, apikey.NewKey{
-			AccountID: customer.ID, Name: "Demo " + string(k.mode), Dialect: apikey.Native, Mode: k.mode,
-		}, demoActor)
-		if err != nil {
-			return err
-		}
+	if err != nil {
+		return err
+	}
+	if err := d.welcome(ctx, customer.ID); err != nil {
+		return err
+	}
+	if d.secrets.NativeKey, err = d.key(ctx, customer.ID, apikey.Live); err != nil {
+		return err
+	}
+	if d.secrets.TestKey, err = d.key(ctx, customer.ID, apikey.Test); err != nil {
+		return err
 	}
 	if err := d.placeSeeds(ctx, customer.ID); err != nil {
 		return err
@@ -211,11 +265,50 @@ func (d *Demo) seed(ctx context.Context, dir string) error {
 	return WriteReadyFile(filepath.Join(dir, "demo.json"), d.secrets)
 }
 
+// welcome credits the customer, once: the seeds do not spend all of it.
+func (d *Demo) welcome(ctx context.Context, accountID string) error {
+	var balance money.Amount
+	err := d.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		walletID, err := ledger.WalletID(tx, accountID, ledger.Live)
+		if err != nil {
+			return err
+		}
+		balance, err = ledger.Balance(tx, walletID)
+		return err
+	})
+	if err != nil || balance > 0 {
+		return err
+	}
+	_, err = d.Core.Accounts.Credit(ctx, accountID, demoBalance, "Welcome", demoActor)
+	return err
+}
+
+// key makes the demo's key of a mode. One that a start cut short has made gets a
+// new value, for the old one is nowhere kept.
+func (d *Demo) key(ctx context.Context, accountID string, mode apikey.Mode) (value string, err error) {
+	n := apikey.NewKey{AccountID: accountID, Name: "Demo " + string(mode), Dialect: apikey.Native, Mode: mode}
+	made, err := d.Core.Keys.List(ctx, accountID, "", 1000)
+	if err != nil {
+		return "", err
+	}
+	for _, k := range made {
+		if k.Name == n.Name && k.Mode == mode && k.Active(clock.System()) {
+			value, _, err = d.Core.Keys.Rotate(ctx, k.ID, demoActor)
+			return value, err
+		}
+	}
+	value, _, err = d.Core.Keys.Issue(ctx, n, demoActor)
+	return value, err
+}
+
 // seeds are the orders of the demo: the steering words of the simulator, and
 // what each comes to.
 //
 //nolint:gochecknoglobals // a table
 var seeds = []string{"complete", "partial:40", "cancel", "refuse", "refuse-unknown", "500-accepted"}
+
+// seedRequest is the request id of a seed.
+func seedRequest(i int) string { return "demo-" + strconv.Itoa(i+1) }
 
 func (d *Demo) placeSeeds(ctx context.Context, accountID string) error {
 	var walletID string
@@ -237,7 +330,7 @@ func (d *Demo) placeSeeds(ctx context.Context, accountID string) error {
 	first := snapshot.Services[0]
 	for i, word := range seeds {
 		fields := map[string]string{
-			"service": strconv.FormatInt(first.ID, 10), "request_id": "demo-" + strconv.Itoa(i+1),
+			"service": strconv.FormatInt(first.ID, 10), "request_id": seedRequest(i),
 			"link": "https://example.com/campaign-" + strconv.Itoa(i+1) + "#sim=" + word, "quantity": strconv.FormatInt(first.Min*2, 10),
 		}
 		request, err := order.ParseRequest(func(name string) string { return fields[name] })
@@ -252,15 +345,16 @@ func (d *Demo) placeSeeds(ctx context.Context, accountID string) error {
 	return nil
 }
 
-// rest waits until the seeded orders have come to where they stay.
+// rest waits until the seeded orders have come to where they stay, as far as
+// they can within this start.
 func (d *Demo) rest(whole context.Context) error {
 	ctx, cancel := context.WithTimeout(whole, demoReady)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		moving, err := d.Core.Orders.Moving(ctx, "demo-%")
-		if err == nil && moving == 0 {
+		moving, err := d.moving(ctx)
+		if err == nil && !moving {
 			return nil
 		}
 		select {
@@ -271,6 +365,24 @@ func (d *Demo) rest(whole context.Context) error {
 			}
 			return errors.Join(errors.New("the demo's orders did not come to rest in time"), err)
 		}
+	}
+}
+
+// moving reports whether a seeded order will move on by itself soon.
+func (d *Demo) moving(ctx context.Context) (bool, error) {
+	found, err := d.seeded(ctx)
+	return slices.ContainsFunc(found, func(o *order.Order) bool {
+		return movesByItself(o.State) && !d.interrupted[o.ID]
+	}), err
+}
+
+// movesByItself says that an order has neither ended nor waits for a person.
+func movesByItself(s order.State) bool {
+	switch s {
+	case order.Pending, order.Submitting, order.Processing, order.InProgress:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -23,6 +23,17 @@ type SimulatorOptions struct {
 	Pace   time.Duration // zero: the simulator's own
 }
 
+// Check says what is wrong with the settings.
+func (o SimulatorOptions) Check() error {
+	if host, ok := config.ListenHost(o.Listen); !ok || !config.IsLoopbackHost(host) {
+		return errors.New("the simulator listens on this machine only: give an address such as 127.0.0.1:8090")
+	}
+	if o.Key == "" {
+		return errors.New("the simulator needs a key that it accepts")
+	}
+	return nil
+}
+
 // Simulator is the simulated provider behind a listener of its own.
 type Simulator struct {
 	*simulator.Simulator
@@ -33,9 +44,8 @@ type Simulator struct {
 
 // StartSimulator serves a simulated provider on this machine.
 func StartSimulator(ctx context.Context, o SimulatorOptions) (*Simulator, error) {
-	host, _, err := net.SplitHostPort(o.Listen)
-	if err != nil || !config.IsLoopbackHost(host) {
-		return nil, errors.New("the simulator listens on this machine only: give an address such as 127.0.0.1:8090")
+	if err := o.Check(); err != nil {
+		return nil, err
 	}
 	sim, err := simulator.New(simulator.Options{Key: o.Key, Dir: o.Dir, Pace: o.Pace})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/plain"
 )
 
 // Store changes the catalogue.
@@ -112,6 +113,14 @@ func (c Change) apply(s *Service) (detail string, err error) {
 		return "", fault.Newf(fault.Invalid, "min %d, max %d and increment %d leave nothing to order", s.Min, s.Max, s.Increment)
 	case s.State != Active && s.State != Paused && s.State != Retired:
 		return "", fault.Newf(fault.Invalid, "state must be %s, %s or %s", Active, Paused, Retired)
+	}
+	if err := plain.Line("name", s.Name); err != nil && c.Name != nil {
+		return "", err
+	}
+	// An imported service may be beyond it already: other changes must go through.
+	if _, err := money.Charge(s.Rate, s.Max); err != nil && (c.Rate != nil || c.Max != nil) {
+		return "", fault.Newf(fault.Invalid, "max %d at the rate %s costs more than %s, the most that an order may: lower max or rate",
+			s.Max, s.Rate, money.Max)
 	}
 	return strings.Join(said, ", "), nil
 }

@@ -10,10 +10,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/secret"
 )
 
 // Storage says where the panel's data is and which key its secrets are under.
@@ -22,12 +24,17 @@ type Storage struct {
 	DatabaseURL string `name:"database-url" env:"NOTPANEL_DATABASE_URL" default:"sqlite:notpanel.db" help:"The database: sqlite:PATH or postgres://USER@HOST/NAME. A password belongs into the environment or NOTPANEL_DATABASE_URL_FILE."`
 
 	secretKey, secretKeyOld string
+	fixed                   bool
 }
 
-// Load reads the settings that come by environment or file only: secrets on a
-// command line can be read by every user of the machine.
+// InFile returns the storage of a program that keeps its own file: no
+// environment names another database for it.
+func InFile(path string) Storage { return Storage{DatabaseURL: "sqlite:" + path, fixed: true} }
+
+// Load reads the settings that come by environment or file only, for secrets on
+// a command line can be read by every user of the machine, and checks them.
 func (s *Storage) Load() (err error) {
-	if file := os.Getenv("NOTPANEL_DATABASE_URL_FILE"); file != "" {
+	if file := os.Getenv("NOTPANEL_DATABASE_URL_FILE"); file != "" && !s.fixed {
 		if os.Getenv("NOTPANEL_DATABASE_URL") != "" {
 			return errors.New("NOTPANEL_DATABASE_URL and NOTPANEL_DATABASE_URL_FILE are both set: set one")
 		}
@@ -35,21 +42,44 @@ func (s *Storage) Load() (err error) {
 			return fmt.Errorf("NOTPANEL_DATABASE_URL_FILE: %w", err)
 		}
 	}
-	for _, secret := range []struct {
+	for _, setting := range []struct {
 		name string
 		to   *string
 	}{{"NOTPANEL_SECRET_KEY", &s.secretKey}, {"NOTPANEL_SECRET_KEY_OLD", &s.secretKeyOld}} {
-		*secret.to = os.Getenv(secret.name)
-		if file := os.Getenv(secret.name + "_FILE"); file != "" {
-			if *secret.to != "" {
-				return fmt.Errorf("%s and %s_FILE are both set: set one", secret.name, secret.name)
+		*setting.to = os.Getenv(setting.name)
+		if file := os.Getenv(setting.name + "_FILE"); file != "" {
+			if *setting.to != "" {
+				return fmt.Errorf("%s and %s_FILE are both set: set one", setting.name, setting.name)
 			}
-			if *secret.to, err = line(file); err != nil {
-				return fmt.Errorf("%s_FILE: %w", secret.name, err)
+			if *setting.to, err = line(file); err != nil {
+				return fmt.Errorf("%s_FILE: %w", setting.name, err)
 			}
 		}
+		if *setting.to == "" {
+			continue
+		}
+		if _, err := secret.Parse(*setting.to); err != nil {
+			return fmt.Errorf("%s: %w", setting.name, err)
+		}
 	}
-	return nil
+	return s.check()
+}
+
+func (s *Storage) check() error {
+	path, isFile := s.SQLitePath()
+	switch {
+	case path == ":memory:":
+		return errors.New("a database in memory would end with each command: name a file, such as sqlite:notpanel.db")
+	case isFile && path != "", strings.HasPrefix(s.DatabaseURL, "postgres://"), strings.HasPrefix(s.DatabaseURL, "postgresql://"):
+		return nil
+	}
+	return errors.New("--database-url (NOTPANEL_DATABASE_URL) must be sqlite:PATH or postgres://USER@HOST/NAME")
+}
+
+// SQLitePath returns the file of a SQLite database.
+func (s *Storage) SQLitePath() (path string, ok bool) {
+	path, ok = strings.CutPrefix(s.DatabaseURL, "sqlite:")
+	return strings.TrimPrefix(path, "//"), ok
 }
 
 // SecretKey returns the panel's key as given, "" when it is kept in a file.
@@ -84,6 +114,12 @@ func (o Outbound) Allow() ([]netip.Prefix, error) {
 		return nil, fmt.Errorf("NOTPANEL_PROVIDER_TIMEOUT must be between %s and %s", shortest, longest)
 	}
 	return allow, nil
+}
+
+// Validate checks the settings.
+func (o Outbound) Validate() error {
+	_, err := o.Allow()
+	return err
 }
 
 // Serve are the settings of a serving panel.
@@ -130,14 +166,18 @@ func (s *Serve) Proxies() ([]netip.Prefix, error) {
 	return proxies, nil
 }
 
-// Validate checks what can be checked before anything is opened.
+// Validate loads what Load does and checks what can be checked before anything
+// is opened.
 func (s *Serve) Validate() error {
-	host, _, err := net.SplitHostPort(s.Listen)
-	if err != nil {
+	if err := s.Load(); err != nil {
+		return err
+	}
+	host, ok := ListenHost(s.Listen)
+	if !ok {
 		return errors.New("NOTPANEL_LISTEN must be HOST:PORT, such as 127.0.0.1:8080")
 	}
 	if s.OpsListen != "" {
-		if _, _, err := net.SplitHostPort(s.OpsListen); err != nil {
+		if _, ok := ListenHost(s.OpsListen); !ok {
 			return errors.New("NOTPANEL_OPS_LISTEN must be HOST:PORT or empty")
 		}
 	}
@@ -162,7 +202,21 @@ func (s *Serve) Validate() error {
 	if s.PublicURL == "" {
 		return errors.New("NOTPANEL_PUBLIC_URL is needed to listen beyond this machine: set it to the panel's https address")
 	}
+	if strings.HasPrefix(strings.ToLower(s.PublicURL), "http:") {
+		return errors.New("NOTPANEL_PUBLIC_URL must begin with https to listen beyond this machine: API keys travel in every request")
+	}
 	return nil
+}
+
+// ListenHost returns the host of an address to listen on, such as
+// 127.0.0.1:8080; not ok for what is none.
+func ListenHost(address string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return host, err == nil
 }
 
 // IsLoopbackHost reports whether a host can only be this machine.

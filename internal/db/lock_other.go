@@ -5,7 +5,6 @@ package db
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 // FileLock keeps a second panel away from a SQLite file.
@@ -18,14 +17,11 @@ type FileLock struct {
 // is no lock that ends with its process, a crash leaves the file behind, and the
 // error says what to do. Other addresses need no lock and get nil.
 func LockFile(address string) (*FileLock, error) {
-	path, ok := strings.CutPrefix(address, "sqlite:")
+	path, ok, err := lockedPath(address)
 	if !ok {
-		return nil, nil //nolint:nilnil // PostgreSQL serves many nodes
+		return nil, err // nil for PostgreSQL, which serves many nodes
 	}
-	path = strings.TrimPrefix(path, "//") + ".lock"
-	if err := makeFolder(path); err != nil {
-		return nil, err
-	}
+	path += ".lock"
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("another panel serves this file already; if none does, remove %s: %w", path, err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,19 +14,15 @@ import (
 type FileLock struct{ file *os.File }
 
 // LockFile locks FILE.lock beside the database of a sqlite: address until Unlock
-// or the end of the process. Other addresses need no lock and get nil.
+// or the end of the process. FILE is the real one where links lead to it. Other addresses need no lock and get nil.
 func LockFile(address string) (*FileLock, error) {
-	path, ok := strings.CutPrefix(address, "sqlite:")
+	path, ok, err := lockedPath(address)
 	if !ok {
-		return nil, nil //nolint:nilnil // PostgreSQL serves many nodes
-	}
-	path = strings.TrimPrefix(path, "//")
-	if err := makeFolder(path); err != nil {
-		return nil, err
+		return nil, err // nil for PostgreSQL, which serves many nodes
 	}
 	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the database
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lock the database: %w: this user must be able to write its folder", err)
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = file.Close()
@@ -38,6 +33,10 @@ func LockFile(address string) (*FileLock, error) {
 
 // lockMigration waits until no other process changes the schema of a SQLite file.
 func lockMigration(path string) (*FileLock, error) {
+	path, err := realFile(path)
+	if err != nil {
+		return nil, err
+	}
 	file, err := os.OpenFile(path+".migrate", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the database
 	if err != nil {
 		return nil, err

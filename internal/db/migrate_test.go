@@ -92,27 +92,29 @@ func steps(t *testing.T, d *db.DB, applied bool) (names []string) {
 	return names
 }
 
-// Nodes that start together on an empty PostgreSQL database take turns: one
-// migrates, the others find it done.
+// Processes that start together on an empty database take turns: one migrates,
+// the others find it done.
 func TestNodesMigrateOnce(t *testing.T) {
 	t.Parallel()
-	address := emptyURL(t, db.Postgres)
-	var took atomic.Int64
-	var wg sync.WaitGroup
-	for range 4 {
-		d := dbtest.Connect(t, address)
-		wg.Go(func() {
-			applied, err := d.Migrate(t.Context())
-			if err != nil {
-				t.Error(err)
-			}
-			took.Add(int64(len(applied)))
-		})
-	}
-	wg.Wait()
-	if want := len(steps(t, dbtest.Connect(t, address), true)); took.Load() != int64(want) {
-		t.Errorf("%d steps were taken, there are %d", took.Load(), want)
-	}
+	eachEngine(t, func(t *testing.T, engine db.Engine) {
+		address := emptyURL(t, engine)
+		var took atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			d := dbtest.Connect(t, address)
+			wg.Go(func() {
+				applied, err := d.Migrate(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				took.Add(int64(len(applied)))
+			})
+		}
+		wg.Wait()
+		if want := len(steps(t, dbtest.Connect(t, address), true)); took.Load() != int64(want) {
+			t.Errorf("%d steps were taken, there are %d", took.Load(), want)
+		}
+	})
 }
 
 // A program that is older than the schema keeps its hands off it.

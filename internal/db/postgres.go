@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -48,9 +49,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, erro
 	config.MaxConns = int32(max(o.Readers, defaultPool)) //nolint:gosec // a setting of the program, some tens
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
-	for name, value := range sessionSettings() {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
+	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings())
 	config.ConnConfig.OnNotice = keepWarning
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

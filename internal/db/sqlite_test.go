@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -286,6 +287,37 @@ func TestFileLockKeepsASecondPanelAway(t *testing.T) {
 	}
 	if lock, err := db.LockFile("postgres://127.0.0.1/panel"); lock != nil || err != nil {
 		t.Errorf("PostgreSQL: %v, %v", lock, err)
+	}
+}
+
+// A file is one file by whatever name it is opened, also before it is there.
+func TestFileLockFollowsLinks(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for link, target := range map[string]string{"link.db": "real.db", "absolute.db": folder + "/real.db", "panels": ".", "twice.db": "link.db"} {
+		if err := os.Symlink(target, folder+"/"+link); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, exists := range []bool{false, true} {
+		if exists {
+			if err := os.WriteFile(folder+"/real.db", nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lock, err := db.LockFile("sqlite:" + folder + "/twice.db")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"real.db", "link.db", "absolute.db", "twice.db", "panels/link.db", "panels/../real.db"} {
+			if second, err := db.LockFile("sqlite:" + folder + "/" + name); err == nil {
+				t.Errorf("there already: %v; a second panel got the lock as %s", exists, name)
+				_ = second.Unlock()
+			}
+		}
+		if err := lock.Unlock(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

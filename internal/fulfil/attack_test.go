@@ -3,6 +3,7 @@ package fulfil_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestFollowHalvesASpoiltBatch(t *testing.T) {
 		k.forward()
 		poison := k.Order(orders[3].ID).UpstreamID
 		for i := 1; i <= len(orders); i++ {
-			k.upstream.Report(fmt.Sprint(i), `{"status":"Completed"}`)
+			k.upstream.Report(strconv.Itoa(i), `{"status":"Completed"}`)
 		}
 		k.upstream.Spoil(poison)
 		f := fulfil.NewFollower(k.options)

@@ -16,28 +16,26 @@ const auditPage = 500
 // differs for whatever does not hold and returns how many wallets it walked. It
 // runs beside a serving panel, in short reads.
 func Audit(ctx context.Context, d *db.DB, differs func(text string)) (wallets int, err error) {
-	after := ""
-	for {
-		var page []string
-		err := d.Read(ctx, func(tx *db.Tx) error {
-			var err error
-			page, err = db.All(tx, scanText, `SELECT id FROM wallets WHERE id > $1 ORDER BY id LIMIT $2`, after, auditPage)
-			return err
-		})
-		if err != nil {
-			return wallets, fmt.Errorf("audit wallets: %w", err)
-		}
-		for _, walletID := range page {
-			if err := auditWallet(ctx, d, walletID, differs); err != nil {
-				return wallets, err
+	var failed error
+	err = Pages(ctx, d, auditPage, Query(scanText, `SELECT id FROM wallets WHERE id >= $1 ORDER BY id LIMIT $2`),
+		func(walletID string) string { return walletID },
+		func(walletID string) {
+			if failed == nil {
+				failed = auditWallet(ctx, d, walletID, differs)
+				wallets++
 			}
-			wallets++
-		}
-		if len(page) < auditPage {
-			return wallets, nil
-		}
-		after = page[len(page)-1]
+		})
+	if failed != nil {
+		return wallets, failed
 	}
+	return wallets, err
+}
+
+// link is a transfer as one wallet's chain sees it.
+type link struct {
+	seq     int64
+	amount  money.Amount // negative when it left the wallet
+	balance money.Amount // after it
 }
 
 // auditWallet walks one chain. A transfer may be booked while it walks; the
@@ -46,11 +44,11 @@ func auditWallet(ctx context.Context, d *db.DB, walletID string, differs func(st
 	var seq int64
 	var balance money.Amount
 	for {
-		var page []Entry
+		var page []link
 		var rowSeq int64
 		var rowBalance money.Amount
 		err := d.Read(ctx, func(tx *db.Tx) (err error) {
-			if page, err = Statement(tx, walletID, seq, auditPage); err != nil {
+			if page, err = chain(tx, walletID, seq); err != nil {
 				return err
 			}
 			return tx.QueryRow(`SELECT seq, balance FROM wallets WHERE id = $1`, walletID).Scan(&rowSeq, &rowBalance)
@@ -59,13 +57,16 @@ func auditWallet(ctx context.Context, d *db.DB, walletID string, differs func(st
 			return fmt.Errorf("audit %s: %w", walletID, err)
 		}
 		for _, e := range page {
-			if e.Seq != seq+1 {
+			switch {
+			case e.seq == seq:
+				differs(fmt.Sprintf("%s: there are two transfers %d", walletID, e.seq))
+			case e.seq != seq+1:
 				differs(fmt.Sprintf("%s: transfer %d is missing", walletID, seq+1))
 			}
-			if e.Balance != balance+e.Amount {
-				differs(fmt.Sprintf("%s: transfer %d leaves %s, its predecessor and amount make %s", walletID, e.Seq, e.Balance, balance+e.Amount))
+			if e.balance != balance+e.amount {
+				differs(fmt.Sprintf("%s: transfer %d leaves %s, its predecessor and amount make %s", walletID, e.seq, e.balance, balance+e.amount))
 			}
-			seq, balance = e.Seq, e.Balance
+			seq, balance = e.seq, e.balance
 		}
 		if len(page) > 0 && seq < rowSeq {
 			continue
@@ -78,6 +79,22 @@ func auditWallet(ctx context.Context, d *db.DB, walletID string, differs func(st
 		}
 		return nil
 	}
+}
+
+// chain reads the next page of a wallet's chain, also where a balance was taken
+// out of it.
+func chain(tx *db.Tx, walletID string, afterSeq int64) ([]link, error) {
+	return db.All(tx, func(s db.Scanner) (e link, err error) {
+		err = s.Scan(&e.seq, &e.amount, &e.balance)
+		return e, err
+	}, `
+		SELECT seq, amount, COALESCE(balance, 0) FROM (
+			SELECT debit_seq AS seq, -amount AS amount, debit_balance AS balance
+			FROM transfers WHERE debit = $1 AND debit_seq > $2 AND debit_seq <= $3
+			UNION ALL
+			SELECT credit_seq AS seq, amount, credit_balance AS balance
+			FROM transfers WHERE credit = $1 AND credit_seq > $2 AND credit_seq <= $3
+		) AS chain ORDER BY seq`, walletID, afterSeq, afterSeq+auditPage)
 }
 
 func scanText(s db.Scanner) (text string, err error) {

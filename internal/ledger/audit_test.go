@@ -69,7 +69,7 @@ func TestAnyMovesKeepTheBooks(t *testing.T) {
 }
 
 // tampering is what somebody with the database file can do to a wallet of five
-// transfers, $1.
+// transfers, $1: one in, two out, one in, one out.
 var tampering = map[string]string{
 	"more money":               `UPDATE wallets SET balance = balance + 1 WHERE id = $1`,
 	"less money":               `UPDATE wallets SET balance = balance - 1 WHERE id = $1`,
@@ -77,14 +77,15 @@ var tampering = map[string]string{
 	"a number taken back":      `UPDATE wallets SET seq = seq - 1 WHERE id = $1`,
 	"first transfer removed":   `DELETE FROM transfers WHERE credit = $1 AND credit_seq = 1`,
 	"third transfer removed":   `DELETE FROM transfers WHERE debit = $1 AND debit_seq = 3`,
+	"two that cancel out":      `DELETE FROM transfers WHERE debit = $1 AND debit_seq = 3 OR credit = $1 AND credit_seq = 4`,
 	"last transfer removed":    `DELETE FROM transfers WHERE debit = $1 AND debit_seq = 5`,
 	"all transfers removed":    `DELETE FROM transfers WHERE debit = $1 OR credit = $1`,
 	"amount changed":           `UPDATE transfers SET amount = amount - 1 WHERE debit = $1 AND debit_seq = 2`,
 	"balance after it changed": `UPDATE transfers SET debit_balance = debit_balance + 1 WHERE debit = $1 AND debit_seq = 2`,
-	"side taken off the chain": `UPDATE transfers SET debit_seq = NULL WHERE debit = $1 AND debit_seq = 4`,
-	"given to another":         `UPDATE transfers SET debit = 'wal_somebody' WHERE debit = $1 AND debit_seq = 4`,
+	"side taken off the chain": `UPDATE transfers SET debit_seq = NULL WHERE debit = $1 AND debit_seq = 2`,
+	"given to another":         `UPDATE transfers SET debit = 'wal_somebody' WHERE debit = $1 AND debit_seq = 2`,
 	"direction turned": `UPDATE transfers SET debit = credit, debit_seq = credit_seq, debit_balance = credit_balance,
-		credit = debit, credit_seq = debit_seq, credit_balance = debit_balance WHERE debit = $1 AND debit_seq = 4`,
+		credit = debit, credit_seq = debit_seq, credit_balance = debit_balance WHERE debit = $1 AND debit_seq = 5`,
 }
 
 // The audit names every wallet that was tampered with, and no other.
@@ -130,12 +131,15 @@ func TestAuditNamesTamperedWallets(t *testing.T) {
 	})
 }
 
-// newWalletOfFive returns a wallet with one transfer in and four out.
+// newWalletOfFive returns a wallet with five transfers.
 func newWalletOfFive(t *testing.T, d *db.DB) string {
 	t.Helper()
 	walletID := newWallet(t, d, 100*unit)
-	for i := range 4 {
-		if err := book(t.Context(), d, transfer(walletID, sales, money.Amount(i+1)*unit)); err != nil {
+	for _, m := range []ledger.Transfer{
+		transfer(walletID, sales, unit), transfer(walletID, sales, 2*unit),
+		transfer(sales, walletID, 2*unit), transfer(walletID, sales, 4*unit),
+	} {
+		if err := book(t.Context(), d, m); err != nil {
 			t.Fatal(err)
 		}
 	}

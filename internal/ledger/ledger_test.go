@@ -448,6 +448,39 @@ func TestOpenRefusesAnUnknownWallet(t *testing.T) {
 	})
 }
 
+// TryOpen does not wait: a wallet that another transaction has locked is missing
+// in the book, as one that nobody knows, and the others are locked.
+func TestTryOpenLeavesOutLockedWallets(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.Postgres) // SQLite has one writer: nothing is locked there
+	free, taken := newWallet(t, d, unit), newWallet(t, d, unit)
+	write(t, d, func(tx *db.Tx) error {
+		if _, err := ledger.Open(tx, taken); err != nil {
+			return err
+		}
+		return d.Write(t.Context(), func(tx *db.Tx) error { // from another connection
+			book, err := ledger.TryOpen(tx, taken, free, "wal_nobody")
+			if err != nil {
+				return err
+			}
+			if book.Wallet(taken) != nil || book.Wallet("wal_nobody") != nil || book.Wallet(free) == nil {
+				t.Errorf("locked %v, unknown %v, free %v", book.Wallet(taken), book.Wallet("wal_nobody"), book.Wallet(free))
+			}
+			if err := book.Move(transfer(free, taken, 1)); err == nil {
+				t.Error("money reached a wallet that is not in the book")
+			}
+			if err := book.Move(transfer(free, sales, unit)); err != nil {
+				return err
+			}
+			return book.Flush()
+		})
+	})
+	if balance(t, d, free) != 0 || balance(t, d, taken) != unit {
+		t.Errorf("the wallets hold %s and %s", balance(t, d, free), balance(t, d, taken))
+	}
+	proved(t, d)
+}
+
 // Order numbers count up for each wallet by itself, end with int32, and come back
 // where the order, or the whole transaction, was refused.
 func TestNumbers(t *testing.T) {

@@ -9,45 +9,60 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 )
 
-// auditPage is how many orders one short read of the audit takes.
-const auditPage = 300
+// How many orders, and rows of other tables, one short read of the audit takes.
+// An order brings its timeline.
+const (
+	auditOrders = 100
+	auditPage   = 500
+)
 
-// Audit proves every order from the ledger: what was charged and refunded there
-// is what the order says, and what it says is what its state asks for. It calls
-// differs for whatever does not hold and returns how many orders it looked at.
+// Audit proves every order from its wallet, its timeline and the ledger: what was
+// charged and refunded there is what the order says, each refund is a step of its
+// life, and the steps lead to the state that it is in. It calls differs for
+// whatever does not hold and returns how many orders it looked at.
 func Audit(ctx context.Context, d *db.DB, differs func(text string)) (orders int, err error) {
-	after := ""
-	for {
-		var page []*audited
-		err := d.Read(ctx, func(tx *db.Tx) error {
-			page, err = auditRows(tx, after)
-			return err
-		})
-		if err != nil {
-			return orders, fmt.Errorf("audit orders: %w", err)
-		}
-		for _, a := range page {
+	err = ledger.Pages(ctx, d, auditOrders, auditRows,
+		func(a *audited) string { return a.ID },
+		func(a *audited) {
 			a.check(differs)
-		}
-		orders += len(page)
-		if len(page) < auditPage {
-			return orders, auditTransfers(ctx, d, differs)
-		}
-		after = page[len(page)-1].ID
+			orders++
+		})
+	if err != nil {
+		return orders, err
 	}
+	for _, strays := range []func(context.Context, *db.DB, func(string)) error{
+		strayCharges, strayRefunds, straySteps, auditNumbers,
+	} {
+		if err := strays(ctx, d, differs); err != nil {
+			return orders, err
+		}
+	}
+	return orders, nil
 }
 
-// audited is an order beside what the ledger moved for it.
+// audited is an order beside all that must agree with it.
 type audited struct {
 	*Order
 
-	charged  money.Amount // from the wallet
-	refunded money.Amount // to the wallet
-	strange  int64        // movements between other accounts than the wallet and sales
+	owner   Scope    // of its wallet
+	charged movement // by the ledger
+	before  int64    // orders of the scope with the number before this one
+	steps   []auditedStep
 }
 
-func auditRows(tx *db.Tx, after string) ([]*audited, error) {
-	orders, err := db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id > $1 ORDER BY id LIMIT $2`, after, auditPage)
+// movement is what the ledger moved; nothing is a movement of zero.
+type movement struct {
+	from, into string
+	amount     money.Amount
+}
+
+// between reports whether money moved between these accounts, if any did.
+func (m movement) between(from, into string) bool {
+	return m.amount == 0 || m.from == from && m.into == into
+}
+
+func auditRows(tx *db.Tx, from string, limit int) ([]*audited, error) {
+	orders, err := db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id >= $1 ORDER BY id LIMIT $2`, from, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -55,69 +70,47 @@ func auditRows(tx *db.Tx, after string) ([]*audited, error) {
 	args := make([][]any, len(orders))
 	for i, o := range orders {
 		page[i] = &audited{Order: o}
-		args[i] = []any{o.ID, o.ID + ".", o.ID + "/", o.WalletID, ledger.Sales.Account(o.Mode)}
+		args[i] = []any{o.ID}
 	}
-	// The refs of refunds are the order's id, a dot and a number; "/" follows the dot.
 	err = tx.QueryMany(func(i int, s db.Scanner) error {
-		return s.Scan(&page[i].charged, &page[i].refunded, &page[i].strange)
+		a := page[i]
+		return s.Scan(&a.owner.AccountID, &a.owner.Mode, &a.charged.from, &a.charged.into, &a.charged.amount, &a.before)
 	}, `
-		SELECT CAST(COALESCE(SUM(CASE WHEN kind = 'order' AND debit = $4 AND credit = $5 THEN amount ELSE 0 END), 0) AS BIGINT),
-			CAST(COALESCE(SUM(CASE WHEN kind = 'refund' AND credit = $4 AND debit = $5 THEN amount ELSE 0 END), 0) AS BIGINT),
-			COUNT(*) - COUNT(CASE WHEN (kind = 'order' AND debit = $4 AND credit = $5) OR (kind = 'refund' AND credit = $4 AND debit = $5) THEN 1 END)
-		FROM transfers WHERE (kind = 'order' AND ref = $1) OR (kind = 'refund' AND ref > $2 AND ref < $3)`, args)
+		SELECT COALESCE(w.account_id, ''), COALESCE(w.mode, ''), COALESCE(t.debit, ''), COALESCE(t.credit, ''), COALESCE(t.amount, 0),
+			(SELECT COUNT(*) FROM orders b WHERE b.account_id = o.account_id AND b.mode = o.mode AND b.number = o.number - 1)
+		FROM orders o LEFT JOIN wallets w ON w.id = o.wallet_id LEFT JOIN transfers t ON t.kind = 'order' AND t.ref = o.id
+		WHERE o.id = $1`, args)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.QueryMany(func(i int, s db.Scanner) error {
+		step, err := scanAudited(s)
+		page[i].steps = append(page[i].steps, step)
+		return err
+	}, auditedSteps, args)
 	return page, err
 }
 
-// check holds an order against the ledger and its state.
+// check holds an order against its wallet, its price, the ledger and its life.
 func (a *audited) check(differs func(string)) {
-	if a.charged != a.Charge {
-		differs(fmt.Sprintf("%s: charged %s, the ledger moved %s", a.ID, a.Charge, a.charged))
+	say := func(format string, args ...any) { differs(a.ID + ": " + fmt.Sprintf(format, args...)) }
+	if want := (Scope{AccountID: a.AccountID, Mode: a.Mode}); a.owner != want {
+		say("is a %s order of %s, its wallet %s is not", a.Mode, a.AccountID, a.WalletID)
 	}
-	if a.refunded != a.Refunded {
-		differs(fmt.Sprintf("%s: refunded %s, the ledger moved %s", a.ID, a.Refunded, a.refunded))
+	if a.Number > 1 && a.before == 0 {
+		say("is number %d, but number %d is missing", a.Number, a.Number-1)
 	}
-	if a.strange != 0 {
-		differs(fmt.Sprintf("%s: %d transfers between other accounts than its wallet and sales", a.ID, a.strange))
+	if price, err := money.Charge(a.Rate, a.Quantity); err != nil || price != a.Charge {
+		say("charged %s, its rate and quantity make %s", a.Charge, price)
 	}
-	if want, exact := a.asked(); exact && a.Refunded != want {
-		differs(fmt.Sprintf("%s: is %s and has refunded %s, that state asks for %s", a.ID, a.State, a.Refunded, want))
+	if a.EqualKey != equalKey(a.ProviderID, a.ProviderService, a.Link, a.Quantity) {
+		say("its provider, service, link or quantity is not what was ordered")
 	}
-}
-
-// asked is what must have been refunded in the order's state.
-func (a *audited) asked() (want money.Amount, exact bool) {
-	switch a.State {
-	case Pending, Queued, Held, Submitting, Uncertain, Processing, InProgress, Completed:
-		return 0, true
-	case Failed, Refunded:
-		return a.Charge, true
-	case Partial:
-		if a.Remains == nil {
-			return 0, true
-		}
-		return money.Refund(a.Charge, *a.Remains, a.Quantity), true
-	case Canceled:
-		if a.Remains == nil || *a.Remains == a.Quantity {
-			return a.Charge, true
-		}
-		return money.Refund(a.Charge, *a.Remains, a.Quantity), true
+	if a.charged.amount != a.Charge {
+		say("charged %s, the ledger moved %s", a.Charge, a.charged.amount)
 	}
-	return 0, false
-}
-
-// auditTransfers finds movements for orders that do not exist.
-func auditTransfers(ctx context.Context, d *db.DB, differs func(string)) error {
-	return d.Read(ctx, func(tx *db.Tx) error {
-		return tx.Each(func(s db.Scanner) error {
-			var transferID, ref string
-			if err := s.Scan(&transferID, &ref); err != nil {
-				return err
-			}
-			differs(fmt.Sprintf("%s: moves money for %s, which is no order", transferID, ref))
-			return nil
-		}, `
-			SELECT t.id, t.ref FROM transfers t LEFT JOIN orders o
-				ON o.id = CASE WHEN t.kind = 'order' THEN t.ref ELSE substr(t.ref, 1, 30) END
-			WHERE t.kind IN ('order', 'refund') AND o.id IS NULL LIMIT 100`)
-	})
+	if !a.charged.between(a.WalletID, ledger.Sales.Account(a.Mode)) {
+		say("was charged from %s to %s, not from its wallet to sales", a.charged.from, a.charged.into)
+	}
+	a.checkLife(say)
 }

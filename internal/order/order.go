@@ -310,13 +310,3 @@ func (s *Store) Waiting(ctx context.Context) (w Waiting, err error) {
 	})
 	return w, err
 }
-
-// Moving counts the orders whose request id is like pattern and that will move
-// on by themselves: neither ended nor waiting for a person.
-func (s *Store) Moving(ctx context.Context, pattern string) (n int, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT COUNT(*) FROM orders
-			WHERE request_id LIKE $1 AND state IN ('pending', 'submitting', 'processing', 'in_progress')`, pattern).Scan(&n)
-	})
-	return n, err
-}

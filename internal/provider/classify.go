@@ -166,8 +166,6 @@ func classify(status int, body []byte) Answer {
 
 // namesOrder finds an order with a number behind it, as in "order":12 or "Order
 // #12", in a body that is no readable JSON.
-//
-//nolint:gochecknoglobals // compiled once
 var namesOrder = regexp.MustCompile(`(?i)\border(?:[ _-]?id)?\W{0,12}\d`)
 
 // speaksOfOrder reports a body that can't be read but may hold an order id: it

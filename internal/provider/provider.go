@@ -17,6 +17,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/plain"
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
@@ -71,6 +72,11 @@ func (s *Store) Add(ctx context.Context, name, address, key, actor string) (Prov
 		return p, fault.New(fault.Invalid, "url must hold no user, query or fragment: the key has a setting of its own")
 	case key == "" || len(key) > 512 || strings.ContainsAny(key, "\r\n\x00"):
 		return p, fault.New(fault.Invalid, "key must be one line of 1 to 512 characters")
+	}
+	for field, text := range map[string]string{"name": p.Name, "url": address} {
+		if err := plain.Line(field, text); err != nil {
+			return p, err
+		}
 	}
 	p.keySealed = s.ring.Seal([]byte(key), "providers", "key", p.ID)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
