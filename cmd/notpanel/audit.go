@@ -44,7 +44,7 @@ func (c *auditCommand) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// prove runs the three proofs. What they found before an error is in the report.
+// prove runs the proofs. What they found before an error is in the report.
 func prove(ctx context.Context, t terminal, core *app.Core) (r auditReport, err error) {
 	r.Differences = []string{}
 	differs := func(text string) { r.Differences = append(r.Differences, text) }
@@ -54,12 +54,19 @@ func prove(ctx context.Context, t terminal, core *app.Core) (r auditReport, err 
 	if r.Wallets, err = ledger.Audit(ctx, core.DB, differs); err != nil {
 		return r, err
 	}
+	next("proving transfers")
+	if err = ledger.AuditRules(ctx, core.DB, differs); err != nil {
+		return r, err
+	}
 	next("proving orders")
 	if r.Orders, err = order.Audit(ctx, core.DB, differs); err != nil {
 		return r, err
 	}
 	next("proving the audit log")
 	if r.AuditRows, err = account.VerifyLog(ctx, core.DB, differs); err != nil {
+		return r, err
+	}
+	if err = account.VerifyActs(ctx, core.DB, differs); err != nil {
 		return r, err
 	}
 	r.OK = len(r.Differences) == 0

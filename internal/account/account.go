@@ -270,7 +270,7 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		if err := book.Flush(); err != nil {
 			return err
 		}
-		return Record(tx, actor, "account.credit", a.ID, amount.String()+" "+reason)
+		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))
 	})
 	return balance, err
 }

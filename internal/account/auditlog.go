@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,18 +48,25 @@ func chainHash(before string, seq int64, at time.Time, fields ...string) string 
 // logPage is how many rows one short read of the proof takes.
 const logPage = 500
 
-// VerifyLog walks the audit log's chain, calls differs where it is broken and
-// returns the number of rows.
+// VerifyLog walks the audit log's chain, calls differs where it is broken, or
+// where a row says that something was made that is not there, and returns the
+// number of rows.
 func VerifyLog(ctx context.Context, d *db.DB, differs func(text string)) (rows int64, err error) {
 	var hash string
+	after := int64(math.MinInt64) // a row before the first is one too many
 	for {
 		var page []logRow
 		var headSeq int64
 		var headHash string
 		err := d.Read(ctx, func(tx *db.Tx) (err error) {
 			page, err = db.All(tx, scanLog, `
-				SELECT seq, at, actor, action, target, detail, hash
-				FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2`, rows, logPage)
+				SELECT seq, at, actor, action, target, detail, hash, CASE action
+					WHEN 'account.create' THEN (SELECT COUNT(*) FROM accounts x WHERE x.id = target)
+					WHEN 'key.create' THEN (SELECT COUNT(*) FROM api_keys x WHERE x.id = target)
+					WHEN 'provider.add' THEN (SELECT COUNT(*) FROM providers x WHERE x.id = target)
+					WHEN 'account.credit' THEN (SELECT COUNT(*) FROM transfers x WHERE x.kind = 'credit' AND x.ref = substr(detail, 1, 30))
+					ELSE 1 END
+				FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2`, after, logPage)
 			if err != nil {
 				return err
 			}
@@ -71,7 +79,11 @@ func VerifyLog(ctx context.Context, d *db.DB, differs func(text string)) (rows i
 			if r.seq != rows+1 || r.hash != chainHash(hash, r.seq, r.at, r.actor, r.action, r.target, r.detail) {
 				differs(fmt.Sprintf("audit log: row %d does not follow from row %d", r.seq, rows))
 			}
+			if r.made == 0 {
+				differs(fmt.Sprintf("audit log: row %d is the %s of %s, which is not there", r.seq, r.action, r.target))
+			}
 			rows, hash = r.seq, r.hash
+			after = r.seq
 		}
 		if len(page) == logPage {
 			continue
@@ -87,9 +99,11 @@ type logRow struct {
 	seq                                 int64
 	at                                  time.Time
 	actor, action, target, detail, hash string
+
+	made int64 // 0: what the row says was made is not there
 }
 
 func scanLog(s db.Scanner) (r logRow, err error) {
-	err = s.Scan(&r.seq, db.Time(&r.at), &r.actor, &r.action, &r.target, &r.detail, &r.hash)
+	err = s.Scan(&r.seq, db.Time(&r.at), &r.actor, &r.action, &r.target, &r.detail, &r.hash, &r.made)
 	return r, err
 }

@@ -24,8 +24,10 @@ const (
 	// missesMost is how often in a row nothing may be said of an order before a
 	// person is asked.
 	missesMost = 5
-	// statusLease is how long a claimed check belongs to its node.
-	statusLease = time.Minute
+	// statusTimeout is the longest a call of status takes; statusMargin is added to
+	// it for the time that a claimed check belongs to its node.
+	statusTimeout = 20 * time.Second
+	statusMargin  = 10 * time.Second
 )
 
 // Follower asks providers about the orders they have and moves those on.
@@ -192,7 +194,7 @@ func (f *Follower) claim(ctx context.Context, providerID string) (checks []*orde
 		return nil, err
 	}
 	err = f.db.Write(ctx, func(tx *db.Tx) error {
-		checks, err = order.ClaimChecks(tx, providerID, statusMost, statusLease)
+		checks, err = order.ClaimChecks(tx, providerID, statusMost, min(f.timeout, statusTimeout)+statusMargin)
 		return err
 	})
 	return checks, err
@@ -227,6 +229,7 @@ func (f *Follower) apply(ctx context.Context, checks []*order.Order, reports map
 		if err != nil {
 			// One order that can't be moved must not stop the others.
 			f.log.LogAttrs(ctx, slog.LevelError, "order not moved on", slog.String("order", checks[i].ID), slog.Any("error", err))
+			unchanged = append(unchanged, checks[i])
 		}
 	}
 	return f.db.Write(ctx, func(tx *db.Tx) error { return order.Reschedule(tx, unchanged, NextCheck) })

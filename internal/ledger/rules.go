@@ -166,7 +166,7 @@ func scanHeld(s db.Scanner) (h held, err error) {
 
 func (h held) check(differs func(string)) {
 	if !id.Valid(id.Wallet, h.id) || h.mode != Live && h.mode != Test {
-		differs(fmt.Sprintf("%s: is no wallet that the panel made", h.id))
+		differs(h.id + ": is no wallet that the panel made")
 	}
 	if h.accountID == "" {
 		differs(h.id + ": belongs to no account")

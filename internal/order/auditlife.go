@@ -66,13 +66,10 @@ func (a *audited) checkLife(say func(format string, args ...any)) {
 // mayBe reports whether the state machine knows the step. A note has twice the
 // same state, and the first step has none before it.
 func (s auditedStep) mayBe() bool {
-	switch s.From {
-	case "":
+	if s.From == "" {
 		return s.Number == 1 && s.To == Pending
-	case s.To:
-		return true
 	}
-	return s.From.MayBecome(s.To)
+	return s.From == s.To || s.From.MayBecome(s.To)
 }
 
 // owes returns what must have been refunded after a step, before which so much

@@ -214,6 +214,9 @@ CREATE TABLE audit_log (
   detail TEXT NOT NULL,
   hash   TEXT NOT NULL
 );
+-- For the proof: what was made has its row here, a credit by the transfer's ref.
+CREATE INDEX audit_log_acts ON audit_log (action, target);
+CREATE INDEX audit_log_credits ON audit_log (substr(detail, 1, 30)) WHERE action = 'account.credit';
 
 -- One row: the end of the chain, locked while a row is added.
 CREATE TABLE audit_head (

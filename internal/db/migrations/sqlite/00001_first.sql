@@ -214,6 +214,9 @@ CREATE TABLE audit_log (
   detail TEXT NOT NULL,
   hash   TEXT NOT NULL
 );
+-- For the proof: what was made has its row here, a credit by the transfer's ref.
+CREATE INDEX audit_log_acts ON audit_log (action, target);
+CREATE INDEX audit_log_credits ON audit_log (substr(detail, 1, 30)) WHERE action = 'account.credit';
 
 -- One row: the end of the chain, locked while a row is added.
 CREATE TABLE audit_head (
@@ -249,6 +252,32 @@ END;
 
 -- +goose StatementBegin
 CREATE TRIGGER audit_log_kept BEFORE DELETE ON audit_log
+BEGIN
+  SELECT RAISE(ABORT, 'rows of audit_log are never changed');
+END;
+-- +goose StatementEnd
+
+-- REPLACE takes rows out without a DELETE trigger where recursive_triggers is
+-- off, as it is in everybody's connections but ours. Where it is on, the trigger
+-- above refuses, and a key given twice stays the plain error that it is.
+-- +goose StatementBegin
+CREATE TRIGGER transfers_not_replaced BEFORE INSERT ON transfers
+WHEN (EXISTS (SELECT 1 FROM transfers WHERE id = NEW.id)
+  OR EXISTS (SELECT 1 FROM transfers WHERE kind = NEW.kind AND ref = NEW.ref)
+  OR NEW.debit_seq IS NOT NULL AND EXISTS (SELECT 1 FROM transfers WHERE debit = NEW.debit AND debit_seq = NEW.debit_seq)
+  OR NEW.credit_seq IS NOT NULL AND EXISTS (SELECT 1 FROM transfers WHERE credit = NEW.credit AND credit_seq = NEW.credit_seq)
+  OR EXISTS (SELECT 1 FROM transfers WHERE rowid = NEW.rowid))
+  AND (SELECT recursive_triggers FROM pragma_recursive_triggers) = 0
+BEGIN
+  SELECT RAISE(ABORT, 'rows of transfers are never changed');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_log_not_replaced BEFORE INSERT ON audit_log
+WHEN (EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
+  OR EXISTS (SELECT 1 FROM audit_log WHERE rowid = NEW.rowid))
+  AND (SELECT recursive_triggers FROM pragma_recursive_triggers) = 0
 BEGIN
   SELECT RAISE(ABORT, 'rows of audit_log are never changed');
 END;
