@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -396,4 +397,84 @@ func restored() []string {
 	all := eachTable(`INSERT INTO %s SELECT * FROM kept_%s`)
 	slices.Reverse(all)
 	return all
+}
+
+// REPLACE takes rows out past the DELETE triggers on a connection that is not
+// ours. It is refused whichever key it would take a row out by; a key given
+// twice stays a plain unique violation on our own.
+func TestReplaceIsRefusedOnAnyConnection(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.SQLite)
+	a := newAudited(t, d)
+	const columns = `id, kind, ref, debit, debit_seq, debit_balance, credit, credit_seq, credit_balance, amount, memo, actor, created_at`
+	const last = ` 1, 'memo', 'x', 1 FROM transfers WHERE kind = 'order' AND ref = '{pending}'`
+	for _, recursive := range []string{"ON", "OFF"} {
+		for name, statement := range map[string]string{
+			"id":     `(` + columns + `) SELECT id, 'credit', '{trf}', 'sales', NULL, NULL, 'bonus', NULL, NULL,` + last,
+			"ref":    `(` + columns + `) SELECT '{trf}', kind, ref, 'sales', NULL, NULL, 'bonus', NULL, NULL,` + last,
+			"debit":  `(` + columns + `) SELECT '{trf}', 'credit', '{trf}', debit, debit_seq, 1, 'bonus', NULL, NULL,` + last,
+			"credit": `(` + columns + `) SELECT '{trf}', 'credit', '{trf}', 'sales', NULL, NULL, '{wallet}', 1, 1,` + last,
+			"rowid":  `(rowid, ` + columns + `) SELECT rowid, '{trf}', 'credit', '{trf}', 'sales', NULL, NULL, 'bonus', NULL, NULL,` + last,
+		} {
+			err := d.Write(t.Context(), func(tx *db.Tx) error {
+				return runAll(tx, []string{`PRAGMA recursive_triggers = ` + recursive, a.named(`REPLACE INTO transfers ` + statement)})
+			})
+			if err == nil || !strings.Contains(err.Error(), "never changed") {
+				t.Errorf("transfers by %s with recursive_triggers %s: %v", name, recursive, err)
+			}
+		}
+		for _, statement := range []string{
+			`(seq, at, actor, action, target, detail, hash) SELECT seq, 1, '', '', '', '', '' FROM audit_log WHERE seq = 2`,
+			`(rowid, seq, at, actor, action, target, detail, hash) SELECT rowid, 77, 1, '', '', '', '', '' FROM audit_log WHERE seq = 2`,
+		} {
+			err := d.Write(t.Context(), func(tx *db.Tx) error { return runAll(tx, []string{`INSERT OR REPLACE INTO audit_log ` + statement}) })
+			if err == nil || !strings.Contains(err.Error(), "never changed") {
+				t.Errorf("%s with recursive_triggers %s: %v", statement, recursive, err)
+			}
+		}
+	}
+	if found := a.audit(); found != "" {
+		t.Errorf("the audit says:\n%s", found)
+	}
+}
+
+// The audit of a panel that is serving never mixes two states of an order.
+func TestAuditBesideOrdersFindsNothing(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a := newAudited(t, d)
+		placer, canceller := order.NewPlacer(d, order.PlacerOptions{}), order.NewCanceller(d)
+		defer placer.Close()
+		catalogue := a.Snapshot()
+		requests := make([]order.Request, 150)
+		for i := range requests {
+			requests[i] = a.Request(fmt.Sprint("beside-", i), "https://example.com/beside", 10)
+		}
+		var all sync.WaitGroup
+		for worker := range 2 {
+			all.Go(func() {
+				for i := worker; i < len(requests); i += 2 {
+					placed, err := placer.Place(context.Background(), a.Buyer, requests[i], catalogue)
+					if err == nil {
+						_, err = canceller.Cancel(context.Background(), a.Buyer.Scope, order.Ref(placed.OrderID), "key_test")
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		done := make(chan struct{})
+		go func() { all.Wait(); close(done) }()
+		for {
+			if found := a.audit(); found != "" {
+				t.Errorf("the audit says:\n%s", found)
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
 }

@@ -170,6 +170,10 @@ func (f *Fixture) Audit() {
 	differs := func(text string) { f.T.Errorf("audit: %s", text) }
 	_, err := ledger.Audit(ctx, f.DB, differs)
 	Must(f.T, err)
+	Must(f.T, ledger.AuditRules(ctx, f.DB, differs))
 	_, err = order.Audit(ctx, f.DB, differs)
 	Must(f.T, err)
+	_, err = account.VerifyLog(ctx, f.DB, differs)
+	Must(f.T, err)
+	Must(f.T, account.VerifyActs(ctx, f.DB, differs))
 }

@@ -262,12 +262,13 @@ END;
 -- above refuses, and a key given twice stays the plain error that it is.
 -- +goose StatementBegin
 CREATE TRIGGER transfers_not_replaced BEFORE INSERT ON transfers
-WHEN (EXISTS (SELECT 1 FROM transfers WHERE id = NEW.id)
+WHEN (SELECT recursive_triggers FROM pragma_recursive_triggers) = 0 AND (
+  EXISTS (SELECT 1 FROM transfers WHERE id = NEW.id)
   OR EXISTS (SELECT 1 FROM transfers WHERE kind = NEW.kind AND ref = NEW.ref)
   OR NEW.debit_seq IS NOT NULL AND EXISTS (SELECT 1 FROM transfers WHERE debit = NEW.debit AND debit_seq = NEW.debit_seq)
   OR NEW.credit_seq IS NOT NULL AND EXISTS (SELECT 1 FROM transfers WHERE credit = NEW.credit AND credit_seq = NEW.credit_seq)
-  OR EXISTS (SELECT 1 FROM transfers WHERE rowid = NEW.rowid))
-  AND (SELECT recursive_triggers FROM pragma_recursive_triggers) = 0
+  OR EXISTS (SELECT 1 FROM transfers WHERE rowid = NEW.rowid)
+)
 BEGIN
   SELECT RAISE(ABORT, 'rows of transfers are never changed');
 END;
@@ -275,9 +276,10 @@ END;
 
 -- +goose StatementBegin
 CREATE TRIGGER audit_log_not_replaced BEFORE INSERT ON audit_log
-WHEN (EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
-  OR EXISTS (SELECT 1 FROM audit_log WHERE rowid = NEW.rowid))
-  AND (SELECT recursive_triggers FROM pragma_recursive_triggers) = 0
+WHEN (SELECT recursive_triggers FROM pragma_recursive_triggers) = 0 AND (
+  EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
+  OR EXISTS (SELECT 1 FROM audit_log WHERE rowid = NEW.rowid)
+)
 BEGIN
   SELECT RAISE(ABORT, 'rows of audit_log are never changed');
 END;
