@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
@@ -151,12 +153,15 @@ func TestImportAdds(t *testing.T) {
 		// By category in the order in which they came, then as listed.
 		for i, o := range []catalog.Offer{all[0], all[2], all[1]} {
 			want := catalog.Service{
-				ID: got[i].ID, Category: o.Category, Name: o.Name, Type: o.Type, Description: o.Description, Rate: o.Rate,
+				ID: got[i].ID, CategoryID: got[i].CategoryID, Category: o.Category, Name: o.Name, Type: o.Type, Description: o.Description, Rate: o.Rate,
 				Min: o.Min, Max: o.Max, Increment: 1, Cancel: o.Cancel, State: catalog.Active,
-				Source: catalog.Source{ProviderID: providerID, ProviderService: o.ProviderService, Cost: o.Cost},
+				RefillMost: 3, LinkForm: catalog.FormQuery, Overlap: catalog.OverlapAllow,
+				Source: catalog.Source{
+					Preference: 1, ProviderID: providerID, ProviderService: o.ProviderService, Cost: o.Cost, Exchange: 1_000_000_000,
+				},
 			}
-			if *got[i] != want || want.ID < 1 {
-				t.Errorf("service %d is %+v, want %+v", i, *got[i], want)
+			if diff := cmp.Diff(&want, got[i]); diff != "" || want.ID < 1 {
+				t.Errorf("service %d: %s", i, diff)
 			}
 		}
 	})
@@ -190,7 +195,8 @@ func TestImportChangesWhatIsDifferent(t *testing.T) {
 			want := *before[o.ProviderService]
 			want.Category, want.Name, want.Description, want.Rate = o.Category, o.Name, o.Description, o.Rate
 			want.Min, want.Max, want.Cancel, want.Source.Cost = o.Min, o.Max, o.Cancel, o.Cost
-			if got := *after[o.ProviderService]; got != want {
+			want.CategoryID = after[o.ProviderService].CategoryID
+			if got := *after[o.ProviderService]; !cmp.Equal(got, want) {
 				t.Errorf("service %s is %+v, want %+v", o.ProviderService, got, want)
 			}
 		}
@@ -327,10 +333,10 @@ func TestSet(t *testing.T) {
 		} {
 			before := catalogEpoch(t, d)
 			c.apply()
-			if got := set(t, d, v.ID, c.change); *got != v {
+			if got := set(t, d, v.ID, c.change); !cmp.Equal(*got, v) {
 				t.Errorf("%s returned %+v, want %+v", detail, *got, v)
 			}
-			if got := byNumber(t, d, providerID); *got["1"] != v || *got["2"] != other {
+			if got := byNumber(t, d, providerID); !cmp.Equal(*got["1"], v) || !cmp.Equal(*got["2"], other) {
 				t.Errorf("%s stored %+v and %+v", detail, *got["1"], *got["2"])
 			}
 			if moved := catalogEpoch(t, d) - before; moved != 1 {
@@ -371,7 +377,7 @@ func TestSetRefuses(t *testing.T) {
 			t.Errorf("a service nobody knows: %v, want NotFound", err)
 		}
 		_, _, nowLogged := logged(t, d)
-		if got := *byNumber(t, d, providerID)["1"]; got != v || catalogEpoch(t, d) != before || nowLogged != lastLogged {
+		if got := *byNumber(t, d, providerID)["1"]; !cmp.Equal(got, v) || catalogEpoch(t, d) != before || nowLogged != lastLogged {
 			t.Errorf("a refusal changed something: %+v", got)
 		}
 	})
