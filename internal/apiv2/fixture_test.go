@@ -100,7 +100,7 @@ func (p *planting) services() {
 	must(p, err)
 	store := catalog.NewStore(p.d)
 	_, err = store.Import(ctx, upstream.ID, []catalog.Offer{
-		{ProviderService: "11", Category: "Adverts", Name: "Banner impressions", Type: catalog.Default, Cost: money.Unit, Rate: 2 * money.Unit, Min: 10, Max: 100_000, Cancel: true},
+		{ProviderService: "11", Category: "Adverts", Name: "Banner impressions", Type: catalog.Default, Cost: money.Unit, Rate: 2 * money.Unit, Min: 10, Max: 100_000},
 		{ProviderService: "12", Category: "Video", Name: `Views "HD" <30 s>`, Type: catalog.Default, Description: "Starts within the hour & ends – usually – the same day", Cost: 200_000, Rate: 278_190, Min: 50, Max: 10_000},
 		{ProviderService: "13", Category: "Adverts", Name: "Newsletter mentions", Type: catalog.Default, Cost: 10 * money.Unit, Rate: 12_500_000, Min: 100, Max: 1_000_000},
 		{ProviderService: "14", Category: "Adverts", Name: "Paused for now", Type: catalog.Default, Cost: money.Unit, Rate: 2 * money.Unit, Min: 10, Max: 100},
@@ -258,7 +258,7 @@ func serving(t testing.TB, d *db.DB, s seeds) *panel {
 	t.Cleanup(placer.Close)
 	p.api = apiv2.New(apiv2.Deps{
 		Keys: p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Placer: placer, Orders: order.NewStore(d),
-		Cancel: order.NewCanceller(d), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
+		Cancel: order.NewCanceller(d, nil), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
 			err = d.Read(ctx, func(tx *db.Tx) error {
 				balance, err = ledger.Balance(tx, walletID)

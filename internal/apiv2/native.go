@@ -85,7 +85,7 @@ func (a *API) add(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	buyer := order.Buyer{Scope: c.scope(), WalletID: c.who.WalletID, KeyID: c.who.KeyID}
+	buyer := order.Buyer{Scope: c.scope(), WalletID: c.who.WalletID, KeyID: c.who.KeyID, Tier: string(c.who.Tier)}
 	placed, err := a.Placer.Place(c.ctx, buyer, request, snapshot)
 	if err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	}
 	api := apiv2.New(apiv2.Deps{
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Placer: s.Placer, Orders: s.Core.Orders,
-		Cancel: order.NewCanceller(s.Core.DB), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
+		Cancel: order.NewCanceller(s.Core.DB, nil), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
 	s.api = newHTTPServer(&front{public: public, proxies: proxies, api: api}, s.log)
 	var config net.ListenConfig

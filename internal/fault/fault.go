@@ -51,11 +51,41 @@ func (c Code) HTTPStatus() int {
 	return http.StatusInternalServerError
 }
 
+// Reason says why something was refused where several refusals share a code. It
+// lets each face of the panel find its own words.
+type Reason string
+
+// The reasons; Args are in the comment.
+const (
+	MissingField  Reason = "missing_field" // the field's name
+	BadField      Reason = "bad_field"     // the field's name
+	BadLink       Reason = "bad_link"
+	LinkBusy      Reason = "link_busy" // an order for the target is not finished
+	Blocked       Reason = "blocked"   // nobody may order for the target
+	QuantityLow   Reason = "quantity_low"
+	QuantityHigh  Reason = "quantity_high"
+	QuantityStep  Reason = "quantity_step"
+	BadInterval   Reason = "bad_interval"
+	BadPosts      Reason = "bad_posts"
+	NoService     Reason = "no_service"
+	NoFunds       Reason = "no_funds"
+	NoOrder       Reason = "no_order"
+	NoRefill      Reason = "no_refill"
+	NotCancelable Reason = "not_cancelable"
+	NotRefillable Reason = "not_refillable"
+	SpendCap      Reason = "cap" // of the key, for the day
+	MaxCharge     Reason = "max_charge"
+	Reused        Reason = "reused" // the request id, with other fields
+	BadCoupon     Reason = "coupon"
+)
+
 // Error is a refusal with a text for its reader.
 type Error struct {
-	Code  Code
-	Text  string // public
-	Cause error  // for the log only
+	Code   Code
+	Text   string   // public
+	Reason Reason   // "" where the code says it all
+	Args   []string // of the reason: the bound of a quantity, the name of a field
+	Cause  error    // for the log only
 }
 
 // New returns a fault without a cause.
@@ -66,6 +96,13 @@ func New(code Code, text string) *Error {
 // Newf is New with a format. Its arguments become public text.
 func Newf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// Because returns the fault with a reason.
+func (e *Error) Because(r Reason, args ...string) *Error {
+	same := *e
+	same.Reason, same.Args = r, args
+	return &same
 }
 
 // Wrap returns a fault that shows text and keeps cause for the log.

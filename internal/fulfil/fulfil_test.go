@@ -432,7 +432,7 @@ func TestSettleWithCancelWish(t *testing.T) {
 		gone, there := k.Place("a", "https://example.com/a", 1000), k.Place("b", "https://example.com/b", 1000)
 		k.forward()
 		for _, o := range []*order.Order{gone, there} {
-			_, err := order.NewCanceller(d).Cancel(context.Background(), k.Buyer.Scope, order.Ref(o.ID), "key_test")
+			_, err := order.NewCanceller(d, nil).Cancel(context.Background(), k.Buyer.Scope, order.Ref(o.ID), "key_test")
 			ordertest.Must(t, err)
 		}
 		settler := fulfil.NewSettler(d)

@@ -28,6 +28,8 @@ const (
 	Provider   Prefix = "prv_"
 	Category   Prefix = "cat_"
 	Request    Prefix = "req_"
+	Refill     Prefix = "ref_"
+	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 
 // ulidLength is the number of characters of a ULID.

@@ -184,6 +184,10 @@ func Markup(a Amount, p Percent) (Amount, error) {
 	return mulDivUp(a, whole+int64(p), whole)
 }
 
+// Scale returns a × by ÷ of, rounded up to a millionth: an amount in another
+// currency, or the share of a price that belongs to a cost.
+func Scale(a Amount, by, of int64) (Amount, error) { return mulDivUp(a, by, of) }
+
 // mulDivUp returns ceil(a*b/c) with 128 bits in between.
 func mulDivUp(a Amount, b, c int64) (Amount, error) {
 	if a < 0 || b < 0 || c <= 0 {

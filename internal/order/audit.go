@@ -46,8 +46,18 @@ type audited struct {
 
 	owner   Scope    // of its wallet
 	charged movement // by the ledger
-	before  int64    // orders of the scope with the number before this one
+	before  int64    // orders of the scope with the number before this one, or where numbers begin
 	steps   []auditedStep
+	family  family
+}
+
+// family is what an order's parent, or its runs and posts, say of its money.
+type family struct {
+	parentCharge money.Amount // 0 where it has no parent
+	parentRuns   int64
+	children     int64
+	kept         money.Amount // what the children keep of their shares
+	given        money.Amount // what they gave back
 }
 
 // movement is what the ledger moved; nothing is a movement of zero.
@@ -78,8 +88,16 @@ func auditRows(tx *db.Tx, from string, limit int) ([]*audited, error) {
 	}, `
 		SELECT COALESCE(w.account_id, ''), COALESCE(w.mode, ''), COALESCE(t.debit, ''), COALESCE(t.credit, ''), COALESCE(t.amount, 0),
 			(SELECT COUNT(*) FROM orders b WHERE b.account_id = o.account_id AND b.mode = o.mode AND b.number = o.number - 1)
+				+ CASE WHEN o.number - 1 = COALESCE(w.first_number, 0) THEN 1 ELSE 0 END
 		FROM orders o LEFT JOIN wallets w ON w.id = o.wallet_id LEFT JOIN transfers t ON t.kind = 'order' AND t.ref = o.id
 		WHERE o.id = $1`, args)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.QueryMany(func(i int, s db.Scanner) error {
+		f := &page[i].family
+		return s.Scan(&f.parentCharge, &f.parentRuns, &f.children, &f.kept, &f.given)
+	}, auditedFamily, args)
 	if err != nil {
 		return nil, err
 	}
@@ -97,20 +115,44 @@ func (a *audited) check(differs func(string)) {
 	if want := (Scope{AccountID: a.AccountID, Mode: a.Mode}); a.owner != want {
 		say("is a %s order of %s, its wallet %s is not", a.Mode, a.AccountID, a.WalletID)
 	}
-	if a.Number > 1 && a.before == 0 {
+	if a.before == 0 {
 		say("is number %d, but number %d is missing", a.Number, a.Number-1)
 	}
-	if price, err := money.Charge(a.Rate, a.Quantity); err != nil || price != a.Charge {
-		say("charged %s, its rate and quantity make %s", a.Charge, price)
+	if want, err := a.price(); err != nil || want != a.Charge {
+		say("charged %s, its rate and quantity make %s", a.Charge, want)
 	}
-	if a.EqualKey != equalKey(a.ProviderID, a.ProviderService, a.Link, a.Quantity) {
+	if a.EqualKey != equalKey(a.Order) {
 		say("its provider, service, link or quantity is not what was ordered")
 	}
-	if a.charged.amount != a.Charge {
-		say("charged %s, the ledger moved %s", a.Charge, a.charged.amount)
+	moved := a.Charge
+	if a.ParentID != "" {
+		moved = 0 // it was charged with its parent
+	}
+	if a.charged.amount != moved {
+		say("charged %s, the ledger moved %s", moved, a.charged.amount)
 	}
 	if !a.charged.between(a.WalletID, ledger.Sales.Account(a.Mode)) {
 		say("was charged from %s to %s, not from its wallet to sales", a.charged.from, a.charged.into)
 	}
 	a.checkLife(say)
+}
+
+// auditedFamily selects what an order's parent and its runs or posts say.
+const auditedFamily = `
+	SELECT COALESCE(p.charge, 0), COALESCE(p.runs, 0),
+		(SELECT COUNT(*) FROM orders c WHERE c.parent_id = o.id),
+		(SELECT COALESCE(CAST(SUM(c.charge - c.refunded) AS BIGINT), 0) FROM orders c WHERE c.parent_id = o.id),
+		(SELECT COALESCE(CAST(SUM(c.refunded) AS BIGINT), 0) FROM orders c WHERE c.parent_id = o.id)
+	FROM orders o LEFT JOIN orders p ON p.id = o.parent_id WHERE o.id = $1`
+
+// price is what the order must have been charged: a share of its parent's charge,
+// or its rate times all of its quantity.
+func (a *audited) price() (money.Amount, error) {
+	if a.ParentID != "" {
+		if a.family.parentRuns < a.Run || a.Run < 1 {
+			return 0, fmt.Errorf("run %d of %d", a.Run, a.family.parentRuns)
+		}
+		return Share(a.family.parentCharge, a.Run, a.family.parentRuns), nil
+	}
+	return money.Charge(a.Rate, a.Quantity*max(a.Runs, 1))
 }

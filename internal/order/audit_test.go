@@ -43,7 +43,7 @@ func newAudited(t *testing.T, d *db.DB) *audited {
 	a.live("delivered", order.Submitting, order.Processing, order.Canceled)
 	uncertain := a.Place("wish", "https://example.com/wish", 1000)
 	ordertest.Must(t, transition(d, uncertain.ID, order.Change{To: order.Submitting, Actor: "test"}, nil))
-	_, err := order.NewCanceller(d).Cancel(t.Context(), f.Buyer.Scope, order.Ref(uncertain.ID), "key_test")
+	_, err := order.NewCanceller(d, nil).Cancel(t.Context(), f.Buyer.Scope, order.Ref(uncertain.ID), "key_test")
 	ordertest.Must(t, err)
 	ordertest.Must(t, transition(d, uncertain.ID, order.Change{To: order.Uncertain, Actor: "test"}, nil))
 	ordertest.Must(t, transition(d, uncertain.ID, order.Change{To: order.Pending, Actor: "test"}, nil))
@@ -443,7 +443,7 @@ func TestAuditBesideOrdersFindsNothing(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		a := newAudited(t, d)
-		placer, canceller := order.NewPlacer(d, order.PlacerOptions{}), order.NewCanceller(d)
+		placer, canceller := order.NewPlacer(d, order.PlacerOptions{}), order.NewCanceller(d, nil)
 		defer placer.Close()
 		catalogue := a.Snapshot()
 		requests := make([]order.Request, 150)

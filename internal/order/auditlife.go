@@ -37,7 +37,7 @@ func (a *audited) checkLife(say func(format string, args ...any)) {
 		if s.From != last.To {
 			say("step %d of its timeline comes from %q, the step before went to %q", s.Number, s.From, last.To)
 		}
-		if !s.mayBe() {
+		if !s.mayBe(a.Kind) {
 			say("step %d of its timeline goes from %q to %q, which no order does", s.Number, s.From, s.To)
 		}
 		if s.moved.amount != s.Refund {
@@ -55,27 +55,47 @@ func (a *audited) checkLife(say func(format string, args ...any)) {
 	if a.State != last.To || a.Step != last.Number {
 		say("is %s at step %d, its timeline ends with %q at step %d", a.State, a.Step, last.To, last.Number)
 	}
-	if a.Refunded != refunded {
-		say("refunded %s, the ledger and its timeline moved %s", a.Refunded, refunded)
+	if a.Refunded != refunded+a.family.given {
+		say("refunded %s, the ledger and its timeline moved %s", a.Refunded, refunded+a.family.given)
 	}
+	a.checkFamily(say)
 	if a.State.Final() && !same(a.Remains, last.Remains) {
 		say("its remains are not those that it ended with")
 	}
 }
 
+// checkFamily holds a parent against its runs or posts: once it has ended, all of
+// its charge is theirs or given back.
+func (a *audited) checkFamily(say func(format string, args ...any)) {
+	parent := a.Kind == Drip || a.Kind == Subscription
+	if parent && a.family.children != a.Run || !parent && a.family.children != 0 {
+		say("says that it has %d runs or posts, there are %d", a.Run, a.family.children)
+	}
+	if parent && a.State.Final() && a.Charge-a.Refunded != a.family.kept {
+		say("keeps %s, its runs or posts were delivered for %s", a.Charge-a.Refunded, a.family.kept)
+	}
+}
+
 // mayBe reports whether the state machine knows the step. A note has twice the
 // same state, and the first step has none before it.
-func (s auditedStep) mayBe() bool {
+func (s auditedStep) mayBe(k Kind) bool {
 	if s.From == "" {
-		return s.Number == 1 && s.To == Pending
+		return s.Number == 1 && (s.To == Pending || k == Post && s.To == Processing)
 	}
-	return s.From == s.To || s.From.MayBecome(s.To)
+	return s.From == s.To || k.mayGo(s.From, s.To)
 }
 
 // owes returns what must have been refunded after a step, before which so much
 // was, and whether it is.
 func (a *audited) owes(s auditedStep, before money.Amount) (want money.Amount, ok bool) {
 	total := before + s.Refund
+	switch a.Kind {
+	case Drip, Subscription: // what they give back depends on their runs or posts
+		return total, total <= a.Charge
+	case Post:
+		return a.Charge, total <= a.Charge
+	case Single, Run:
+	}
 	if s.From == s.To && s.Refund == 0 {
 		return before, true // a note
 	}

@@ -92,7 +92,7 @@ func auditNumbers(ctx context.Context, d *db.DB, differs func(string)) error {
 		err = s.Scan(&n.id, &n.last, &n.given)
 		return n, err
 	}, `
-		SELECT w.id, w.last_number, COALESCE((SELECT MAX(o.number) FROM orders o WHERE o.account_id = w.account_id AND o.mode = w.mode), 0)
+		SELECT w.id, w.last_number, COALESCE((SELECT MAX(o.number) FROM orders o WHERE o.account_id = w.account_id AND o.mode = w.mode), w.first_number)
 		FROM wallets w WHERE w.id >= $1 ORDER BY w.id LIMIT $2`),
 		func(n numbered) string { return n.id }, func(n numbered) {
 			if n.last != n.given {

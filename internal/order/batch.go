@@ -11,24 +11,24 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
 )
 
 // placeAll is the transaction: lock the wallets, look for the request ids, then
 // decide each request in turn. Refusals answer their caller alone and are given
 // only here, after the look-up.
-func placeAll(tx *db.Tx, all []*placing, open openWallets) error {
-	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}}
+func placeAll(tx *db.Tx, all []*placing, open openWallets, answers *answers) error {
+	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
 	var err error
 	// The wallets' locks come first, in a statement of their own: a look-up before
 	// them or beside them would miss what another node commits meanwhile.
 	if b.book, err = open(tx, b.wallets()...); err != nil {
 		return err
 	}
-	if err := b.lookUp(); err != nil {
-		return err
-	}
-	if err := b.refresh(); err != nil {
-		return err
+	for _, step := range []func() error{b.lookUp, func() error { return b.lookUpAnswers(answers) }, b.lookUpSpending, b.refresh} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	for _, one := range all {
 		one.answer, one.err = b.decide(one)
@@ -67,6 +67,13 @@ type batch struct {
 	epoch   int64
 	orders  [][]any
 	steps   [][]any
+
+	node    *answers
+	answers map[replayKey]answered
+	given   [][]any  // answers to requests without an id, to be remembered
+	again   []string // orders whose answer is given once more
+	spent   map[string]money.Amount
+	spends  map[string]bool
 }
 
 func (b *batch) wallets() []string {
@@ -137,12 +144,18 @@ func (b *batch) decide(one *placing) (Placed, error) {
 		e.placed.Repeat = true
 		return e.placed, nil
 	}
+	if placed, found, err := b.answerAgain(one); found || err != nil {
+		return placed, err
+	}
 	snapshot := one.snapshot
 	if snapshot.Epoch != b.epoch {
 		snapshot = b.current
 	}
-	p, err := one.request.price(snapshot)
+	p, err := one.request.price(snapshot, one.buyer.customer())
 	if err != nil {
+		return Placed{}, err
+	}
+	if err := b.checkCap(one.buyer, p.charge); err != nil {
 		return Placed{}, err
 	}
 	number, err := b.book.NextNumber(one.buyer.WalletID)
@@ -158,8 +171,10 @@ func (b *batch) decide(one *placing) (Placed, error) {
 		b.book.TakeNumberBack(one.buyer.WalletID)
 		return Placed{}, err
 	}
+	b.spend(one.buyer, p.charge)
 	b.add(one, p, number)
 	answer := Placed{OrderID: one.orderID, Number: number, Charge: p.charge}
+	b.remember(one, answer)
 	b.earlier[keyOf(one)] = earlier{placed: answer, hash: one.hash}
 	return answer, nil
 }
@@ -174,31 +189,57 @@ func actor(b Buyer) string {
 
 // add notes the rows of an order that write will insert.
 func (b *batch) add(one *placing, p priced, number int64) {
-	now := db.At(b.tx.Now)
-	due := now
-	if one.buyer.Mode == ledger.Test {
-		due = nil // live loops forward live orders only
-	}
 	source := p.service.Source
-	b.orders = append(b.orders, []any{
-		one.orderID, one.buyer.AccountID, string(one.buyer.Mode), one.buyer.WalletID, number, one.buyer.KeyID,
-		one.request.RequestID, one.hash, p.service.ID, one.request.Link, one.request.Quantity,
-		p.rate, source.Cost, b.epoch, p.charge, string(Pending),
-		source.ProviderID, source.ProviderService,
-		equalKey(source.ProviderID, source.ProviderService, one.request.Link, one.request.Quantity), due, now,
-	})
+	o := &Order{
+		ID: one.orderID, Kind: p.kind, Runs: p.runs, Every: p.every, AccountID: one.buyer.AccountID, Mode: one.buyer.Mode, WalletID: one.buyer.WalletID,
+		Number: number, KeyID: one.buyer.KeyID, RequestID: one.request.RequestID, RequestHash: one.hash,
+		ServiceID: p.service.ID, Link: one.request.Link, LinkKey: p.linkKey(), Quantity: p.quantity, Fields: p.fields,
+		Rate: p.rate, Cost: source.Cost, Exchange: source.Exchange, CatalogEpoch: b.epoch, Charge: p.charge, State: Pending, Step: 1,
+		ProviderID: source.ProviderID, ProviderService: source.ProviderService, Preference: source.Preference,
+		CreatedAt: b.tx.Now, UpdatedAt: b.tx.Now,
+	}
+	o.EqualKey = equalKey(o)
+	switch {
+	case o.Kind == Drip:
+		o.NextRunAt = b.tx.Now
+	case o.Mode == ledger.Live: // live loops forward live orders only
+		o.DueAt = b.tx.Now
+	}
+	b.orders = append(b.orders, o.row())
 	b.steps = append(b.steps, []any{
-		one.orderID, 1, now, actor(one.buyer), "", string(Pending), "placed", nil, nil, 0,
+		one.orderID, 1, db.At(b.tx.Now), actor(one.buyer), "", string(Pending), "placed", nil, nil, 0,
 	})
 }
 
 // equalKey is the same for two orders that a provider could take for one.
-func equalKey(providerID, service, link string, quantity int64) string {
+func equalKey(o *Order) string {
 	h := sha256.New()
-	for _, part := range []string{providerID, service, link, strconv.FormatInt(quantity, 10)} {
+	for _, part := range []string{
+		o.ProviderID, o.ProviderService, o.Link + o.Fields.Get("username"), strconv.FormatInt(o.Quantity, 10),
+	} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+const insertOrder = `
+	INSERT INTO orders (id, account_id, mode, wallet_id, number, key_id, request_id, request_hash,
+		service_id, link, quantity, rate, cost, catalog_epoch, charge, state, step,
+		provider_id, provider_service, equal_key, due_at, created_at, updated_at,
+		kind, parent_id, run, runs, every_minutes, next_run_at, fields, link_key, exchange, preference,
+		upstream_id, next_check_at, accepted_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1, $17, $18, $19, $20, $21, $21,
+		$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)`
+
+// row are the arguments of insertOrder.
+func (o *Order) row() []any {
+	return []any{
+		o.ID, o.AccountID, string(o.Mode), o.WalletID, o.Number, o.KeyID, o.RequestID, o.RequestHash,
+		o.ServiceID, o.Link, o.Quantity, o.Rate, o.Cost, o.CatalogEpoch, o.Charge, string(o.State),
+		o.ProviderID, o.ProviderService, o.EqualKey, db.At(o.DueAt), db.At(o.CreatedAt),
+		string(o.Kind), db.Text(o.ParentID), o.runOrNone(), o.Runs, o.Every, db.At(o.NextRunAt), o.Fields.stored(), db.Text(o.LinkKey),
+		o.Exchange, o.Preference, db.Text(o.UpstreamID), db.At(o.NextCheckAt), db.At(o.AcceptedAt),
+	}
 }
 
 // write stores the orders, their timeline and the money moved.
@@ -206,16 +247,14 @@ func (b *batch) write() error {
 	if err := b.book.Flush(); err != nil {
 		return err
 	}
-	err := b.tx.ExecMany(`
-		INSERT INTO orders (id, account_id, mode, wallet_id, number, key_id, request_id, request_hash,
-			service_id, link, quantity, rate, cost, catalog_epoch, charge, state, step,
-			provider_id, provider_service, equal_key, due_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1, $17, $18, $19, $20, $21, $21)`, b.orders)
-	if err != nil {
+	if err := b.tx.ExecMany(insertOrder, b.orders); err != nil {
 		return fmt.Errorf("insert orders: %w", err)
 	}
 	if err := b.tx.ExecMany(insertStep, b.steps); err != nil {
 		return fmt.Errorf("insert timeline: %w", err)
 	}
-	return nil
+	if err := b.writeSpending(); err != nil {
+		return err
+	}
+	return b.writeAnswers()
 }

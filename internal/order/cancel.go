@@ -2,13 +2,15 @@ package order
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ledger"
 )
 
 // errNotCancelable refuses a cancel.
-var errNotCancelable = fault.New(fault.Conflict, "Order cannot be canceled")
+var errNotCancelable = fault.New(fault.Conflict, "Order cannot be canceled").Because(fault.NotCancelable)
 
 // cancelWish is the timeline's reason for a cancel that waits.
 const cancelWish = "the customer asked to cancel"
@@ -17,14 +19,25 @@ const cancelWish = "the customer asked to cancel"
 func (s Step) CancelWish() bool { return s.Reason == cancelWish }
 
 // Canceller cancels orders for their customers.
-type Canceller struct{ db *db.DB }
+type Canceller struct {
+	db     *db.DB
+	wished func() // called when a provider has to be told
+}
 
-// NewCanceller returns the canceller of d's orders.
-func NewCanceller(d *db.DB) *Canceller { return &Canceller{db: d} }
+// NewCanceller returns the canceller of d's orders. Wished is called after a wish
+// that a provider has to be told of was stored; it may be nil.
+func NewCanceller(d *db.DB, wished func()) *Canceller {
+	if wished == nil {
+		wished = func() {}
+	}
+	return &Canceller{db: d, wished: wished}
+}
 
 // Cancel cancels an order that no provider has: it is refunded in the same
 // transaction. While it is being sent, or nobody knows whether it was, the wish
-// is recorded and carried out when that is settled. A later order is refused.
+// is recorded and carried out when that is settled. Of a running order the
+// provider is asked, where the service allows it; what becomes of it the order's
+// state shows. A drip-feed makes no more runs and gives back what they cost.
 func (c *Canceller) Cancel(ctx context.Context, in Scope, ref Ref, actor string) (o *Order, err error) {
 	err = c.db.Write(ctx, func(tx *db.Tx) error {
 		found, err := find(tx, in, ref)
@@ -36,19 +49,92 @@ func (c *Canceller) Cancel(ctx context.Context, in Scope, ref Ref, actor string)
 			return err
 		}
 		o = locked
-		switch o.State {
-		case Pending, Queued, Held:
-			return Transition(tx, book, o, Change{To: Canceled, Actor: actor, Reason: "canceled by the customer"})
-		case Submitting, Uncertain:
-			if !o.CancelWishAt.IsZero() {
-				return nil // wished before
-			}
-			o.CancelWishAt = tx.Now
-			return Note(tx, o, actor, cancelWish)
-		case Processing, InProgress, Completed, Partial, Canceled, Failed, Refunded:
-			return errNotCancelable
-		}
-		return errNotCancelable
+		return cancelOne(tx, book, o, actor)
 	})
+	if err == nil && o.CancelState == CancelWished {
+		c.wished()
+	}
 	return o, err
 }
+
+// cancelOne cancels a locked order as far as its state allows.
+func cancelOne(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
+	if o.Kind == Drip && !o.State.Final() {
+		return cancelDrip(tx, book, o, actor)
+	}
+	switch o.State {
+	case Pending, Queued, Held:
+		return Transition(tx, book, o, Change{To: Canceled, Actor: actor, Reason: "canceled by the customer"})
+	case Submitting, Uncertain:
+		if !o.CancelWishAt.IsZero() {
+			return nil // wished before
+		}
+		o.CancelWishAt = tx.Now
+		return Note(tx, o, actor, cancelWish)
+	case Processing, InProgress:
+		return wishRunning(tx, o, actor)
+	case Completed, Partial, Canceled, Failed, Refunded:
+		return errNotCancelable
+	}
+	return errNotCancelable
+}
+
+// wishRunning records the wish to cancel an order that a provider has.
+func wishRunning(tx *db.Tx, o *Order, actor string) error {
+	if o.CancelState == CancelWished || o.CancelState == CancelForwarded {
+		return nil // wished before
+	}
+	allowed, err := cancelAllowed(tx, o)
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		return errNotCancelable
+	}
+	o.CancelWishAt = tx.Now
+	o.wish(tx)
+	return Note(tx, o, actor, cancelWish)
+}
+
+// wish makes the provider be told as soon as it can be.
+func (o *Order) wish(tx *db.Tx) {
+	o.CancelState, o.CancelDueAt, o.CancelTries = CancelWished, tx.Now, 0
+}
+
+// cancelAllowed reports whether a running order can be canceled at all. A post is
+// canceled with its subscription.
+func cancelAllowed(tx *db.Tx, o *Order) (allowed bool, err error) {
+	if o.Kind == Post {
+		return false, nil
+	}
+	if err := tx.QueryRow(`SELECT cancel FROM services WHERE id = $1`, o.ServiceID).Scan(&allowed); err != nil {
+		return false, fmt.Errorf("service of %s: %w", o.ID, err)
+	}
+	return allowed, nil
+}
+
+// KeepWish lets a wish from before the order's acceptance be told to the provider
+// now. Where the service allows no cancel the wish ends.
+func KeepWish(tx *db.Tx, o *Order) error {
+	if o.CancelWishAt.IsZero() || o.CancelState != NoWish {
+		return nil
+	}
+	allowed, err := cancelAllowed(tx, o)
+	if err != nil {
+		return err
+	}
+	if allowed {
+		o.wish(tx)
+		return nil
+	}
+	return EndWish(tx, o, "panel", "the provider has the order, and the service allows no cancel then")
+}
+
+// EndWish says that a wish to cancel was refused: the order goes on.
+func EndWish(tx *db.Tx, o *Order, actor, reason string) error {
+	o.CancelState, o.CancelWishAt, o.CancelDueAt = CancelRefused, noTime, noTime
+	return Note(tx, o, actor, CancelRefusal+": "+reason)
+}
+
+// CancelRefusal begins the timeline's note of a refused cancel.
+const CancelRefusal = "not canceled"

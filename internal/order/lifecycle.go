@@ -38,41 +38,88 @@ func Transition(tx *db.Tx, book *ledger.Book, o *Order, c Change) error {
 		c.To, c.Reason = Canceled, c.Reason+"; canceled as the customer had asked"
 	}
 	from := o.State
-	if !from.MayBecome(c.To) {
+	if !o.Kind.mayGo(from, c.To) {
 		return fmt.Errorf("order %s: %s can't become %s", o.ID, from, c.To)
 	}
 	o.State, o.Step = c.To, o.Step+1
-	refund := o.refundDue(c) - o.Refunded
+	due, err := refundDue(tx, o, c)
+	if err != nil {
+		return err
+	}
+	refund := due - o.Refunded
 	if refund < 0 {
 		return fmt.Errorf("order %s: %s would take %s back from the customer", o.ID, c.To, -refund)
 	}
-	if refund > 0 {
-		if book == nil {
-			return fmt.Errorf("order %s: a refund without the wallet's lock", o.ID)
-		}
-		err := book.Move(ledger.Transfer{
-			Kind: ledger.OrderRefund, Ref: o.ID + "." + strconv.FormatInt(o.Step, 10),
-			Debit: ledger.Sales.Account(o.Mode), Credit: o.WalletID, Amount: refund,
-			Memo: "Refund of order " + strconv.FormatInt(o.Number, 10), Actor: c.Actor,
-		})
-		if err != nil {
-			return err
-		}
-		if err := book.Flush(); err != nil {
-			return err
-		}
-		o.Refunded += refund
-	}
 	o.schedule(tx.Now)
+	return o.step(tx, book, from, c, refund)
+}
+
+// step books a refund, writes the order and adds the row to its timeline.
+func (o *Order) step(tx *db.Tx, book *ledger.Book, from State, c Change, refund money.Amount) error {
+	if refund > 0 {
+		if err := o.giveBack(tx, book, c.Actor, refund); err != nil {
+			return err
+		}
+	}
 	if err := Save(tx, o, from); err != nil {
 		return err
 	}
-	return addStep(tx, o, from, c, refund)
+	if err := addStep(tx, o, from, c, refund); err != nil {
+		return err
+	}
+	if o.ParentID == "" || !o.State.Final() {
+		return nil
+	}
+	return wakeParent(tx, o.ParentID)
+}
+
+// giveBack books a refund under the order's present step. What a run or a post
+// gives back was charged with its parent, which shows it too.
+func (o *Order) giveBack(tx *db.Tx, book *ledger.Book, actor string, refund money.Amount) error {
+	if book == nil {
+		return fmt.Errorf("order %s: a refund without the wallet's lock", o.ID)
+	}
+	err := book.Move(ledger.Transfer{
+		Kind: ledger.OrderRefund, Ref: o.ID + "." + strconv.FormatInt(o.Step, 10),
+		Debit: ledger.Sales.Account(o.Mode), Credit: o.WalletID, Amount: refund,
+		Memo: "Refund of order " + strconv.FormatInt(o.Number, 10), Actor: actor,
+	})
+	if err != nil {
+		return err
+	}
+	if err := book.Flush(); err != nil {
+		return err
+	}
+	o.Refunded += refund
+	if o.ParentID == "" {
+		return nil
+	}
+	raised, err := tx.ExecOne(`UPDATE orders SET refunded = refunded + $2 WHERE id = $1`, o.ParentID, refund)
+	if err == nil && !raised {
+		err = fmt.Errorf("order %s has no parent %s", o.ID, o.ParentID)
+	}
+	return err
 }
 
 // refundDue is the total that an order must have given back once it is in its
 // new state.
-func (o *Order) refundDue(c Change) money.Amount {
+func refundDue(tx *db.Tx, o *Order, c Change) (money.Amount, error) {
+	switch o.Kind {
+	case Drip, Subscription:
+		if !o.State.Final() {
+			return o.Refunded, nil
+		}
+		rest, err := unspent(tx, o)
+		return o.Refunded + rest, err
+	case Post:
+		return max(o.Refunded, o.postRefund(c)), nil
+	case Single, Run:
+	}
+	return o.shareDue(c), nil
+}
+
+// shareDue is refundDue of an order whose remains tell what was not delivered.
+func (o *Order) shareDue(c Change) money.Amount {
 	switch c.To {
 	case Failed, Refunded:
 		return o.Charge
@@ -101,13 +148,16 @@ func (o *Order) schedule(now time.Time) {
 	switch o.State {
 	case Processing, InProgress:
 		o.GiveUpAt = time.Time{}
+		if o.State == InProgress && o.StartedAt.IsZero() {
+			o.StartedAt = now
+		}
 	case Completed, Partial, Canceled, Failed, Refunded:
-		o.GiveUpAt = time.Time{}
+		o.GiveUpAt, o.CancelDueAt, o.NextRunAt = time.Time{}, time.Time{}, time.Time{}
 		if o.FinishedAt.IsZero() {
 			o.FinishedAt = now
 		}
 		o.NextCheckAt = time.Time{}
-		if o.State == Completed || o.State == Partial {
+		if (o.State == Completed || o.State == Partial) && o.UpstreamID != "" {
 			o.NextCheckAt = NextRecheck(o.FinishedAt, now)
 		}
 	case Pending, Queued, Held, Submitting, Uncertain:
@@ -133,12 +183,16 @@ func Save(tx *db.Tx, o *Order, from State) error {
 		UPDATE orders SET state = $3, step = $4, refunded = $5, attention = $6, cancel_wish_at = $7, ever_unknown = $8,
 			generation = $9, upstream_id = $10, start_count = $11, remains = $12, provider_charge = $13, tries = $14,
 			due_at = $15, give_up_at = $16, next_check_at = $17, accepted_at = $18, finished_at = $19, updated_at = $20,
-			provider_id = $21, provider_service = $22
+			provider_id = $21, provider_service = $22, preference = $23, cost = $24, exchange = $25, equal_key = $26,
+			run = $27, next_run_at = $28, paused_at = $29, expiry = $30, started_at = $31,
+			cancel_state = $32, cancel_due_at = $33, cancel_tries = $34, released = $35, refusal = $36
 		WHERE id = $1 AND state = $2`,
 		o.ID, string(from), string(o.State), o.Step, o.Refunded, o.Attention, db.At(o.CancelWishAt), o.EverUnknown,
 		o.Generation, db.Text(o.UpstreamID), o.StartCount, o.Remains, o.ProviderCharge, o.Tries,
 		db.At(o.DueAt), db.At(o.GiveUpAt), db.At(o.NextCheckAt), db.At(o.AcceptedAt), db.At(o.FinishedAt), db.At(tx.Now),
-		o.ProviderID, o.ProviderService)
+		o.ProviderID, o.ProviderService, o.Preference, o.Cost, o.Exchange, o.EqualKey,
+		o.runOrNone(), db.At(o.NextRunAt), db.At(o.PausedAt), o.Expiry, db.At(o.StartedAt),
+		string(o.CancelState), db.At(o.CancelDueAt), o.CancelTries, o.Released, o.Refusal)
 	if err != nil {
 		return fmt.Errorf("save order %s: %w", o.ID, err)
 	}

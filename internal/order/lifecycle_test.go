@@ -125,7 +125,7 @@ func TestCancelAgainstSubmit(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		f := ordertest.New(t, d, provider, 100*money.Unit)
-		canceller, ctx := order.NewCanceller(d), context.Background()
+		canceller, ctx := order.NewCanceller(d, nil), context.Background()
 		for i := range 20 {
 			o := f.Place(fmt.Sprint("r", i), "https://example.com/a", 1000)
 			var wg sync.WaitGroup
@@ -153,7 +153,7 @@ func TestCancelWishIsCarriedOutWhenTheOrderComesBack(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		f := ordertest.New(t, d, provider, 100*money.Unit)
-		canceller, ctx := order.NewCanceller(d), context.Background()
+		canceller, ctx := order.NewCanceller(d, nil), context.Background()
 		o := f.Place("r", "https://example.com/a", 1000)
 		ordertest.Must(t, transition(d, o.ID, order.Change{To: order.Submitting, Actor: "test", Reason: "send"}, nil))
 		for range 2 { // asking twice is asking once
@@ -172,12 +172,14 @@ func TestCancelWishIsCarriedOutWhenTheOrderComesBack(t *testing.T) {
 	})
 }
 
-// What has gone on can't be canceled, and another account's order is not there.
+// What has gone on can't be canceled where the service allows it not, and another
+// account's order is not there.
 func TestCancelRefusals(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		f := ordertest.New(t, d, provider, 100*money.Unit)
-		canceller, ctx := order.NewCanceller(d), context.Background()
+		f.Exec(`UPDATE services SET cancel = FALSE`)
+		canceller, ctx := order.NewCanceller(d, nil), context.Background()
 		o := f.Place("r", "https://example.com/a", 1000)
 		stranger := f.NewBuyer(0)
 		for _, in := range []order.Scope{stranger.Scope, {AccountID: f.Buyer.AccountID, Mode: ledger.Test}} {

@@ -20,11 +20,42 @@ import (
 )
 
 // ErrNotFound answers for an order that is not there or another account's.
-var ErrNotFound = fault.New(fault.NotFound, "Order not found")
+var ErrNotFound = fault.New(fault.NotFound, "Order not found").Because(fault.NoOrder)
+
+// Kind says what an order is to others.
+type Kind string
+
+// The kinds. Runs and posts are charged with their parent: they move no money of
+// their own but refunds.
+const (
+	Single       Kind = "single"
+	Drip         Kind = "drip" // delivered in runs; it is never sent itself
+	Run          Kind = "run"  // one run of a drip
+	Subscription Kind = "subscription"
+	Post         Kind = "post" // of a subscription; the provider makes it
+)
+
+// CancelState says how far a customer's wish to cancel a running order got.
+type CancelState string
+
+// The states of a wish.
+const (
+	NoWish          CancelState = ""
+	CancelWished    CancelState = "wished"    // on record, not yet told to the provider
+	CancelForwarded CancelState = "forwarded" // the provider took it; its status says what becomes of the order
+	CancelRefused   CancelState = "refused"
+)
 
 // Order is one order as it stands.
 type Order struct {
 	ID          string
+	Kind        Kind
+	ParentID    string // of a run or post
+	Run         int64  // which run or post it is, from 1; of a parent: how many there are
+	Runs        int64  // of a parent: how many there are to be
+	Every       int64  // minutes between runs
+	NextRunAt   time.Time
+	PausedAt    time.Time
 	AccountID   string
 	Mode        ledger.Mode
 	WalletID    string
@@ -35,9 +66,13 @@ type Order struct {
 
 	ServiceID    int64
 	Link         string
-	Quantity     int64
+	LinkKey      string // the same for orders of the service with the same target
+	Quantity     int64  // of a parent: of each run or post
+	Fields       Values
+	Expiry       string       // of a subscription, as the provider says it
 	Rate         money.Amount // own price per 1,000 that it was sold at
 	Cost         money.Amount // what the source took per 1,000 then
+	Exchange     int64        // billionths of the panel's currency for one unit of the source's, then
 	CatalogEpoch int64
 	Charge       money.Amount
 	Refunded     money.Amount
@@ -46,11 +81,17 @@ type Order struct {
 	Step         int64  // number of the last row of the timeline
 	Attention    string // why a person should look; "" is nothing
 	CancelWishAt time.Time
-	EverUnknown  bool  // a submission of it once had an unknown outcome
-	Generation   int64 // rises when a provider's order is certain not to exist
+	CancelState  CancelState
+	CancelDueAt  time.Time // when the wish is told to the provider
+	CancelTries  int64
+	Released     bool   // a person let it pass the rules that hold orders
+	Refusal      string // the words that it was last refused with, for staff
+	EverUnknown  bool   // a submission of it once had an unknown outcome
+	Generation   int64  // rises when a provider's order is certain not to exist
 
 	ProviderID      string
 	ProviderService string
+	Preference      int64  // of the source, among its service's
 	EqualKey        string // the same for orders that a provider can't tell apart
 	UpstreamID      string // the provider's id, "" before acceptance
 	StartCount      *int64 // nil: unknown
@@ -62,6 +103,7 @@ type Order struct {
 	GiveUpAt    time.Time // canceled and refunded if it still waits then
 	NextCheckAt time.Time // when the provider is asked again
 	AcceptedAt  time.Time
+	StartedAt   time.Time // when delivery was first seen
 	FinishedAt  time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -71,19 +113,30 @@ type Order struct {
 func (o *Order) Paid() money.Amount { return o.Charge - o.Refunded }
 
 const columns = `id, account_id, mode, wallet_id, number, key_id, request_id, request_hash,
-	service_id, link, quantity, rate, cost, catalog_epoch, charge, refunded,
-	state, step, attention, cancel_wish_at, ever_unknown, generation,
-	provider_id, provider_service, equal_key, upstream_id, start_count, remains, provider_charge, tries,
-	due_at, give_up_at, next_check_at, accepted_at, finished_at, created_at, updated_at`
+	kind, parent_id, run, runs, every_minutes, next_run_at, paused_at,
+	service_id, link, link_key, quantity, fields, expiry, rate, cost, exchange, catalog_epoch, charge, refunded,
+	state, step, attention, cancel_wish_at, cancel_state, cancel_due_at, cancel_tries, released, refusal, ever_unknown, generation,
+	provider_id, provider_service, preference, equal_key, upstream_id, start_count, remains, provider_charge, tries,
+	due_at, give_up_at, next_check_at, accepted_at, started_at, finished_at, created_at, updated_at`
 
 func scan(s db.Scanner) (*Order, error) {
 	o := &Order{}
+	var run *int64
+	var fields string
 	err := s.Scan(&o.ID, &o.AccountID, &o.Mode, &o.WalletID, &o.Number, &o.KeyID, &o.RequestID, &o.RequestHash,
-		&o.ServiceID, &o.Link, &o.Quantity, &o.Rate, &o.Cost, &o.CatalogEpoch, &o.Charge, &o.Refunded,
-		&o.State, &o.Step, &o.Attention, db.Time(&o.CancelWishAt), &o.EverUnknown, &o.Generation,
-		&o.ProviderID, &o.ProviderService, &o.EqualKey, db.String(&o.UpstreamID), &o.StartCount, &o.Remains, &o.ProviderCharge, &o.Tries,
-		db.Time(&o.DueAt), db.Time(&o.GiveUpAt), db.Time(&o.NextCheckAt), db.Time(&o.AcceptedAt), db.Time(&o.FinishedAt),
+		&o.Kind, db.String(&o.ParentID), &run, &o.Runs, &o.Every, db.Time(&o.NextRunAt), db.Time(&o.PausedAt),
+		&o.ServiceID, &o.Link, db.String(&o.LinkKey), &o.Quantity, &fields, &o.Expiry, &o.Rate, &o.Cost, &o.Exchange, &o.CatalogEpoch, &o.Charge, &o.Refunded,
+		&o.State, &o.Step, &o.Attention, db.Time(&o.CancelWishAt), &o.CancelState, db.Time(&o.CancelDueAt), &o.CancelTries, &o.Released, &o.Refusal, &o.EverUnknown, &o.Generation,
+		&o.ProviderID, &o.ProviderService, &o.Preference, &o.EqualKey, db.String(&o.UpstreamID), &o.StartCount, &o.Remains, &o.ProviderCharge, &o.Tries,
+		db.Time(&o.DueAt), db.Time(&o.GiveUpAt), db.Time(&o.NextCheckAt), db.Time(&o.AcceptedAt), db.Time(&o.StartedAt), db.Time(&o.FinishedAt),
 		db.Time(&o.CreatedAt), db.Time(&o.UpdatedAt))
+	if err != nil {
+		return o, err
+	}
+	if run != nil {
+		o.Run = *run
+	}
+	o.Fields, err = readValues(fields)
 	return o, err
 }
 

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -32,13 +33,19 @@ const (
 var errBusy = fault.New(fault.Unavailable, "Temporarily unavailable")
 
 // errReused refuses a request id that came with other fields before.
-var errReused = fault.New(fault.Conflict, "request_id was already used with different parameters")
+var errReused = fault.New(fault.Conflict, "request_id was already used with different parameters").Because(fault.Reused)
 
 // Buyer is who pays for an order and sees it.
 type Buyer struct {
 	Scope
 	WalletID string
-	KeyID    string // "" when it was not placed with a key
+	KeyID    string        // "" when it was not placed with a key
+	Tier     string        // for the price
+	DailyCap *money.Amount // what the key may spend in a day of UTC; nil: no limit
+}
+
+func (b Buyer) customer() catalog.Customer {
+	return catalog.Customer{AccountID: b.AccountID, Tier: b.Tier}
 }
 
 // Placed is the answer to a request.
@@ -53,15 +60,16 @@ type Placed struct {
 // the next one together, so that a commit's cost is shared; one alone waits for
 // one commit.
 type Placer struct {
-	db     *db.DB
-	most   int
-	queue  chan *placing
-	bytes  atomic.Int64
-	quit   chan struct{}
-	ended  chan struct{}
-	ending sync.Once
-	placed func()               // called after orders were committed
-	stuck  map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
+	db      *db.DB
+	most    int
+	queue   chan *placing
+	bytes   atomic.Int64
+	quit    chan struct{}
+	ended   chan struct{}
+	ending  sync.Once
+	placed  func()               // called after orders were committed
+	answers answers              // to requests without a request id
+	stuck   map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
 }
 
 // placing is a request on its way through the placer.
@@ -92,6 +100,7 @@ func NewPlacer(d *db.DB, o PlacerOptions) *Placer {
 	p := &Placer{
 		db: d, most: batchMost, queue: make(chan *placing, queueMost),
 		quit: make(chan struct{}), ended: make(chan struct{}), placed: o.Placed, stuck: map[string]time.Time{},
+		answers: answers{node: rand.Text(), open: map[string]*delivery{}},
 	}
 	if o.Ungrouped {
 		p.most = 1
@@ -118,6 +127,22 @@ func (p *Placer) Close() {
 // A ctx that ends before the request is queued withdraws it; after that the
 // order may be placed although nobody waits.
 func (p *Placer) Place(ctx context.Context, buyer Buyer, r Request, snapshot *catalog.Snapshot) (Placed, error) {
+	if r.RequestID == "" {
+		r.RequestID = id.New(id.Classic)
+	}
+	for range askAgainMost {
+		placed, err := p.once(ctx, buyer, r, snapshot)
+		again, wait := errors.AsType[*askAgainError](err)
+		if !wait {
+			return placed, err
+		}
+		again.wait(ctx)
+	}
+	return Placed{}, errBusy
+}
+
+// once queues a request and waits for its answer.
+func (p *Placer) once(ctx context.Context, buyer Buyer, r Request, snapshot *catalog.Snapshot) (Placed, error) {
 	one := &placing{
 		buyer: buyer, request: r, hash: r.Hash(), snapshot: snapshot,
 		orderID: id.New(id.Order), done: make(chan struct{}),
@@ -152,12 +177,17 @@ func (p *Placer) Place(ctx context.Context, buyer Buyer, r Request, snapshot *ca
 
 func (p *Placer) loop() {
 	defer close(p.ended)
+	marks := time.NewTicker(marksEvery)
+	defer marks.Stop()
 	for {
 		select {
 		case one := <-p.queue:
 			p.run(p.batch(one))
+		case <-marks.C:
+			p.writeMarks()
 		case <-p.quit:
 			p.finish()
+			p.writeMarks()
 			return
 		}
 	}
@@ -208,9 +238,10 @@ func (p *Placer) run(all []*placing) {
 func (p *Placer) place(all []*placing, open openWallets) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchWait)
 	defer cancel()
-	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, open) })
+	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, open, &p.answers) })
 	switch {
 	case err == nil:
+		p.answers.given(all)
 		p.noteStuck(all)
 		p.placed()
 	case errors.Is(err, db.ErrOutcomeUnknown):

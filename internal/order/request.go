@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+	"time"
 	"unicode"
 
-	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
 )
@@ -34,19 +34,36 @@ var Fields = []string{
 // Request is an order that somebody wants placed, with all that can be checked
 // without the catalogue.
 type Request struct {
-	RequestID string
+	RequestID string // "": one is made, and Fingerprint may find an earlier answer
 	Service   int64
 	Link      string
 	Quantity  int64         // 0: absent
 	MaxCharge *money.Amount // nil: no limit
 
-	fields map[string]string // the present known fields, in their normal form
+	// Fingerprint recognises the same request without a request id; "" where it has one.
+	Fingerprint string
+	// ReplayWindow is how long a delivered answer is given again to an equal
+	// request without a request id.
+	ReplayWindow time.Duration
+
+	lenient bool              // classic: what a type does not use is passed over
+	fields  map[string]string // the present known fields, in their normal form
 }
 
 // ParseRequest reads the fields of a native add. Its errors need no catalogue,
 // so they may be answered before anything is looked up.
 func ParseRequest(get func(name string) string) (Request, error) {
-	r := Request{RequestID: get("request_id"), fields: map[string]string{}}
+	return parseRequest(get, false)
+}
+
+// ParseClassic reads the fields of a classic add: a request id is not needed, and
+// what the service's type does not use may hold anything.
+func ParseClassic(get func(name string) string) (Request, error) {
+	return parseRequest(get, true)
+}
+
+func parseRequest(get func(name string) string, lenient bool) (Request, error) {
+	r := Request{RequestID: get("request_id"), lenient: lenient, fields: map[string]string{}}
 	for _, name := range Fields {
 		if v := normal(name, get(name)); v != "" {
 			r.fields[name] = v
@@ -83,22 +100,25 @@ func isDigits(v string) bool {
 }
 
 func (r *Request) parse() (err error) {
-	for _, name := range []string{"service", "request_id"} {
-		if (name == "request_id" && r.RequestID == "") || (name == "service" && r.fields[name] == "") {
-			return Missing(name)
-		}
+	if r.fields["service"] == "" {
+		return Missing("service")
+	}
+	if r.RequestID == "" && !r.lenient {
+		return Missing("request_id")
 	}
 	if r.Service, err = whole("service", r.fields["service"]); err != nil {
 		return err
 	}
-	if err := checkRequestID(r.RequestID); err != nil {
-		return err
+	if r.RequestID != "" {
+		if err := checkRequestID(r.RequestID); err != nil {
+			return err
+		}
 	}
 	r.Link = r.fields["link"]
-	if err := checkLink(r.Link); err != nil {
+	if err := checkLink("link", r.Link); err != nil {
 		return err
 	}
-	if r.Quantity, err = whole("quantity", r.fields["quantity"]); err != nil {
+	if r.Quantity, err = whole("quantity", r.fields["quantity"]); err != nil && !r.lenient {
 		return err
 	}
 	return r.parseMaxCharge()
@@ -111,7 +131,7 @@ func (r *Request) parseMaxCharge() error {
 	}
 	limit, err := money.Parse(text)
 	if err != nil || limit < 0 {
-		return fault.Newf(fault.Invalid, "max_charge must be an amount between 0 and %d with at most 6 decimals, such as 0.50", money.Max/money.Unit)
+		return bad("max_charge", fmt.Sprintf("must be an amount between 0 and %d with at most 6 decimals, such as 0.50", money.Max/money.Unit))
 	}
 	r.MaxCharge = &limit
 	return nil
@@ -119,7 +139,12 @@ func (r *Request) parseMaxCharge() error {
 
 // Missing says that a required parameter is absent.
 func Missing(name string) error {
-	return fault.New(fault.Invalid, "Missing required parameter: "+name)
+	return fault.New(fault.Invalid, "Missing required parameter: "+name).Because(fault.MissingField, name)
+}
+
+// bad says what a field's value must be.
+func bad(name, must string) error {
+	return fault.New(fault.Invalid, name+" "+must).Because(fault.BadField, name)
 }
 
 // whole reads a whole number of at most 15 digits; absent is 0.
@@ -129,7 +154,7 @@ func whole(name, text string) (int64, error) {
 	}
 	const most = 15
 	if !isDigits(text) || len(text) > most {
-		return 0, fault.Newf(fault.Invalid, "%s must be a whole number of at most %d digits", name, most)
+		return 0, bad(name, fmt.Sprintf("must be a whole number of at most %d digits", most))
 	}
 	var n int64
 	for _, digit := range text {
@@ -141,22 +166,26 @@ func whole(name, text string) (int64, error) {
 func checkRequestID(v string) error {
 	outside := func(r rune) bool { return r < 0x21 || r > 0x7E }
 	if len(v) > MaxRequestID || strings.IndexFunc(v, outside) >= 0 {
-		return fault.Newf(fault.Invalid, "request_id must have 1 to %d printable ASCII characters without spaces", MaxRequestID)
+		return bad("request_id", fmt.Sprintf("must have 1 to %d printable ASCII characters without spaces", MaxRequestID))
 	}
 	return nil
 }
 
 // checkLink accepts an absent link: whether one is needed, the service's type says.
-func checkLink(v string) error {
+func checkLink(name, v string) error {
 	if v == "" {
 		return nil
 	}
+	reason := fault.BadField
+	if name == "link" {
+		reason = fault.BadLink
+	}
 	if len([]rune(v)) > MaxLink {
-		return fault.Newf(fault.Invalid, "link must have at most %d characters", MaxLink)
+		return fault.Newf(fault.Invalid, "%s must have at most %d characters", name, MaxLink).Because(reason, name)
 	}
 	u, err := url.Parse(v)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.IndexFunc(v, unicode.IsSpace) >= 0 {
-		return fault.New(fault.Invalid, "link must be an http or https URL")
+		return fault.Newf(fault.Invalid, "%s must be an http or https URL", name).Because(reason, name)
 	}
 	return nil
 }
@@ -184,59 +213,4 @@ func (r Request) size() int64 {
 		n += len(name) + len(v)
 	}
 	return int64(n)
-}
-
-// priced is a request that the catalogue accepts.
-type priced struct {
-	service *catalog.Service
-	rate    money.Amount
-	charge  money.Amount
-}
-
-// price checks the request against a catalogue and computes its charge. Its
-// errors may only be answered after the request id was looked for.
-func (r Request) price(in *catalog.Snapshot) (priced, error) {
-	service, ok := in.Service(r.Service)
-	if !ok {
-		return priced{}, fault.New(fault.NotFound, "Service not found")
-	}
-	if err := r.checkFields(service); err != nil {
-		return priced{}, err
-	}
-	p := priced{service: service, rate: service.Rate}
-	var err error
-	if p.charge, err = money.Charge(p.rate, r.Quantity); err != nil {
-		return priced{}, fault.Newf(fault.Invalid, "quantity must be %s", service.Limits())
-	}
-	if r.MaxCharge != nil && p.charge > *r.MaxCharge {
-		return priced{}, fault.Newf(fault.Conflict, "charge would be %s, above max_charge %s", p.charge, *r.MaxCharge)
-	}
-	return p, nil
-}
-
-// checkFields holds the fields against the service's type. A known field that is
-// not available is refused, never ignored: its sender counts on it.
-func (r Request) checkFields(s *catalog.Service) error {
-	for _, name := range []string{"link", "quantity"} {
-		if r.fields[name] == "" {
-			return Missing(name)
-		}
-	}
-	if !s.Takes(r.Quantity) {
-		return fault.Newf(fault.Invalid, "quantity must be %s", s.Limits())
-	}
-	for _, name := range Fields {
-		switch name {
-		case "service", "link", "quantity", "max_charge":
-			continue
-		}
-		if r.fields[name] == "" {
-			continue
-		}
-		if name == "coupon" {
-			return fault.New(fault.Invalid, "coupon is not valid")
-		}
-		return fault.Newf(fault.Invalid, "%s is not available for this service", name)
-	}
-	return nil
 }

@@ -47,6 +47,25 @@ var next = map[State][]State{
 	Refunded:   {},
 }
 
+// nextOfDrip is the state machine of a drip-feed, which is never sent itself.
+//
+//nolint:gochecknoglobals // a table
+var nextOfDrip = map[State][]State{
+	Pending:    {InProgress, Canceled},
+	InProgress: {Completed, Partial, Canceled},
+	Completed:  {Refunded},
+	Partial:    {Refunded},
+	Canceled:   {Refunded},
+}
+
+// mayGo reports whether an order of the kind may go from one state to another.
+func (k Kind) mayGo(from, to State) bool {
+	if k == Drip {
+		return slices.Contains(nextOfDrip[from], to)
+	}
+	return from.MayBecome(to)
+}
+
 // Next returns the states that may follow s.
 func (s State) Next() []State { return next[s] }
 

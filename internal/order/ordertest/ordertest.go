@@ -11,6 +11,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
@@ -98,6 +99,17 @@ func (f *Fixture) Read(fn func(tx *db.Tx) error) {
 func (f *Fixture) Write(fn func(tx *db.Tx) error) {
 	f.T.Helper()
 	Must(f.T, f.DB.Write(context.Background(), fn))
+}
+
+// Exec runs one statement, for what no store sets, and moves the catalogue's epoch.
+func (f *Fixture) Exec(query string, args ...any) {
+	f.T.Helper()
+	f.Write(func(tx *db.Tx) error {
+		if _, err := tx.Exec(query, args...); err != nil {
+			return err
+		}
+		return epoch.MoveCatalog(tx)
+	})
 }
 
 // Snapshot reads the catalogue as it is now.

@@ -1,0 +1,232 @@
+package order
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// Bounds of a drip-feed.
+const (
+	MaxRuns     = 1000
+	MaxInterval = 10_080 // minutes
+)
+
+// priced is a request that the catalogue accepts.
+type priced struct {
+	service  *catalog.Service
+	kind     Kind
+	rate     money.Amount
+	charge   money.Amount
+	quantity int64 // of one run, where there are runs
+	runs     int64
+	every    int64  // minutes between runs
+	fields   Values // what the type has beside link and quantity
+	target   string // in the one spelling that equal targets have
+}
+
+// price checks the request against a catalogue and computes its charge for a
+// customer. Its errors may only be answered after the request id was looked for.
+func (r Request) price(in *catalog.Snapshot, of catalog.Customer) (priced, error) {
+	service, ok := in.Service(r.Service)
+	if !ok {
+		return priced{}, fault.New(fault.NotFound, "Service not found").Because(fault.NoService)
+	}
+	schema, known := catalog.SchemaOf(service.Type)
+	if !known {
+		return priced{}, fault.New(fault.NotFound, "Service not found").Because(fault.NoService)
+	}
+	p := priced{service: service, kind: Single}
+	c := checking{request: r, service: service, schema: schema}
+	steps := []func(*priced) error{
+		c.available, c.link(in), c.values, c.count, c.drip,
+		func(p *priced) error { return p.charges(in, of) },
+	}
+	for _, step := range steps {
+		if err := step(&p); err != nil {
+			return priced{}, err
+		}
+	}
+	if r.MaxCharge != nil && p.charge > *r.MaxCharge {
+		return priced{}, fault.Newf(fault.Conflict, "charge would be %s, above max_charge %s", p.charge, *r.MaxCharge).Because(fault.MaxCharge)
+	}
+	return p, nil
+}
+
+// charges computes what the customer pays for all of it.
+func (p *priced) charges(in *catalog.Snapshot, of catalog.Customer) (err error) {
+	tooMuch := bad("quantity", "must be "+p.service.Limits())
+	if p.rate, err = in.Price(p.service, of); err != nil {
+		return tooMuch
+	}
+	if p.charge, err = money.Charge(p.rate, p.quantity*max(p.runs, 1)); err != nil {
+		return tooMuch
+	}
+	return nil
+}
+
+// checking holds a request against its service.
+type checking struct {
+	request Request
+	service *catalog.Service
+	schema  catalog.Schema
+}
+
+// available refuses known fields that this service does not take: their sender
+// counts on them. A classic client sends the fields of every type.
+func (c checking) available(*priced) error {
+	for _, name := range Fields {
+		if c.request.fields[name] == "" || c.takes(name) {
+			continue
+		}
+		if name == "coupon" {
+			return fault.New(fault.Invalid, "coupon is not valid").Because(fault.BadCoupon)
+		}
+		if c.request.lenient && name != "runs" {
+			continue
+		}
+		return bad(name, "is not available for this service")
+	}
+	return nil
+}
+
+func (c checking) takes(name string) bool {
+	switch name {
+	case "service", "quantity", "max_charge":
+		return true
+	case "link":
+		return c.schema.Link
+	case "runs", "interval":
+		if c.request.lenient && !c.wantsRuns() {
+			return true // runs=1 and its like mean none
+		}
+		return c.schema.Dripfeed && c.service.Dripfeed
+	}
+	_, ok := c.schema.Field(name)
+	return ok
+}
+
+// link checks the link against the service's rule and the operator's block-list.
+func (c checking) link(in *catalog.Snapshot) func(*priced) error {
+	return func(p *priced) error {
+		if !c.schema.Link {
+			p.target = c.service.Target(c.request.fields["username"])
+			return nil
+		}
+		link := c.request.Link
+		switch {
+		case link == "":
+			return Missing("link")
+		case in.Blocked(link):
+			return fault.New(fault.Invalid, "link can't be ordered for: the panel's operator has blocked it").Because(fault.Blocked, "link")
+		case !c.service.TakesLink(link):
+			return fault.Newf(fault.Invalid, "link must be on %s", listed(c.service.LinkHosts)).Because(fault.BadLink, "link")
+		}
+		p.target = c.service.Target(link)
+		return nil
+	}
+}
+
+// count finds the quantity where the type has it.
+func (c checking) count(p *priced) (err error) {
+	switch c.schema.Counting {
+	case catalog.ByQuantity:
+		if c.request.fields["quantity"] == "" {
+			return Missing("quantity")
+		}
+		if p.quantity, err = whole("quantity", c.request.fields["quantity"]); err != nil {
+			return err
+		}
+		return c.within(p.quantity, "quantity", "must be ")
+	case catalog.ByLines:
+		p.quantity = p.fields.lines(c.schema.List)
+		return c.within(p.quantity, c.schema.List, "must have as many lines as the service takes: ")
+	case catalog.ByPackage:
+		p.quantity = c.service.Min
+	case catalog.ByPosts:
+		return c.posts(p)
+	}
+	return nil
+}
+
+// within holds a quantity against the service's limits.
+func (c checking) within(quantity int64, name, must string) error {
+	if c.service.Takes(quantity) {
+		return nil
+	}
+	f := fault.New(fault.Invalid, name+" "+must+c.service.Limits())
+	switch {
+	case quantity < c.service.Min:
+		return f.Because(fault.QuantityLow, strconv.FormatInt(c.service.Min, 10))
+	case quantity > c.service.Max:
+		return f.Because(fault.QuantityHigh, strconv.FormatInt(c.service.Max, 10))
+	}
+	return f.Because(fault.QuantityStep, strconv.FormatInt(c.service.Increment, 10))
+}
+
+// posts checks what a subscription may cost at most: every post at its max.
+func (c checking) posts(p *priced) error {
+	least, most := p.fields.number("min"), p.fields.number("max")
+	if err := c.within(least, "min", "must be "); err != nil {
+		return err
+	}
+	if err := c.within(most, "max", "must be "); err != nil {
+		return err
+	}
+	if least > most {
+		return bad("min", "must not be above max")
+	}
+	p.runs = p.fields.number("posts")
+	if p.runs == 0 {
+		p.runs = c.service.Posts
+	}
+	if p.runs == 0 {
+		return fault.New(fault.Invalid, "Missing required parameter: posts").Because(fault.BadPosts, "posts")
+	}
+	p.kind, p.quantity = Subscription, most
+	return nil
+}
+
+// wantsRuns reports whether the request asks for a drip-feed. In classic one run
+// is none.
+func (c checking) wantsRuns() bool {
+	runs := c.request.fields["runs"]
+	return runs != "" && (!c.request.lenient || runs != "0" && runs != "1")
+}
+
+// drip reads runs and interval.
+func (c checking) drip(p *priced) (err error) {
+	if p.kind == Subscription {
+		return nil
+	}
+	if !c.wantsRuns() {
+		if c.request.fields["interval"] != "" && !c.request.lenient {
+			return Missing("runs")
+		}
+		return nil
+	}
+	p.runs, err = whole("runs", c.request.fields["runs"])
+	if err != nil || p.runs < 2 || p.runs > MaxRuns {
+		return bad("runs", "must be between 2 and "+strconv.Itoa(MaxRuns))
+	}
+	interval := c.request.fields["interval"]
+	if interval == "" {
+		return fault.New(fault.Invalid, "Missing required parameter: interval").Because(fault.BadInterval, "interval")
+	}
+	p.every, err = whole("interval", interval)
+	if err != nil || p.every < 1 || p.every > MaxInterval {
+		return fault.Newf(fault.Invalid, "interval must be between 1 and %d minutes", MaxInterval).Because(fault.BadInterval, "interval")
+	}
+	p.kind = Drip
+	return nil
+}
+
+// linkKey is the same for orders of a service that have the same target.
+func (p priced) linkKey() string {
+	sum := sha256.Sum256([]byte(strconv.FormatInt(p.service.ID, 10) + " " + p.target))
+	return hex.EncodeToString(sum[:12])
+}

@@ -1,0 +1,270 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// runsMost is how many drip-feeds one pass moves on.
+const runsMost = 100
+
+// Share is what one of several equal parts of a charge costs; the last carries
+// the rest of the rounding, so that the shares add up to the charge.
+func Share(charge money.Amount, part, parts int64) money.Amount {
+	share := charge / money.Amount(parts)
+	if part == parts {
+		return charge - share*money.Amount(parts-1)
+	}
+	return share
+}
+
+// runOrNone is the run's number as an argument; a single order has none.
+func (o *Order) runOrNone() any {
+	if o.Kind == Single {
+		return nil
+	}
+	return o.Run
+}
+
+// unspent is what of a parent's charge belongs to no run or post and was not
+// given back.
+func unspent(tx *db.Tx, o *Order) (money.Amount, error) {
+	var taken money.Amount
+	err := tx.QueryRow(`SELECT COALESCE(CAST(SUM(charge - refunded) AS BIGINT), 0) FROM orders WHERE parent_id = $1`, o.ID).Scan(&taken)
+	if err != nil {
+		return 0, fmt.Errorf("shares of %s: %w", o.ID, err)
+	}
+	return o.Charge - o.Refunded - taken, nil
+}
+
+// wakeParent lets a drip-feed be looked at, for one of its runs has ended.
+func wakeParent(tx *db.Tx, parentID string) error {
+	_, err := tx.Exec(`
+		UPDATE orders SET next_run_at = $2
+		WHERE id = $1 AND kind = 'drip' AND state IN ('pending', 'in_progress') AND (next_run_at IS NULL OR next_run_at > $2)
+			AND (run >= runs OR cancel_wish_at IS NOT NULL)`, parentID, db.At(tx.Now))
+	if err != nil {
+		return fmt.Errorf("wake %s: %w", parentID, err)
+	}
+	return nil
+}
+
+// Feed makes the runs of drip-feeds that are due and ends those of which all
+// runs have ended, each in a transaction of its own. It returns how many it
+// looked at; placed is called when there is something new to forward.
+func Feed(ctx context.Context, d *db.DB, placed func()) (moved int, err error) {
+	var due []string
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		due, err = db.All(tx, func(s db.Scanner) (orderID string, err error) {
+			err = s.Scan(&orderID)
+			return orderID, err
+		}, `SELECT id FROM orders WHERE next_run_at <= $1 ORDER BY next_run_at LIMIT $2`, db.At(tx.Now), runsMost)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find drip-feeds: %w", err)
+	}
+	for _, orderID := range due {
+		if feedErr := d.Write(ctx, func(tx *db.Tx) error { return feed(tx, orderID) }); feedErr != nil {
+			err = errors.Join(err, fmt.Errorf("drip-feed %s: %w", orderID, feedErr))
+			continue // one that can't be moved holds back no other
+		}
+		moved++
+	}
+	if moved > 0 {
+		placed()
+	}
+	return moved, err
+}
+
+// feed makes a drip-feed's next run, or ends it.
+func feed(tx *db.Tx, orderID string) error {
+	o, book, err := Lock(tx, orderID)
+	if err != nil {
+		return err
+	}
+	if o.NextRunAt.IsZero() || o.NextRunAt.After(tx.Now) || o.State.Final() {
+		return nil
+	}
+	if !o.CancelWishAt.IsZero() || o.Run >= o.Runs {
+		return endDrip(tx, book, o)
+	}
+	if !o.PausedAt.IsZero() {
+		o.NextRunAt = time.Time{}
+		return Save(tx, o, o.State)
+	}
+	if err := addRun(tx, book, o); err != nil {
+		return err
+	}
+	o.NextRunAt = o.followingRun(tx.Now)
+	if o.State == Pending {
+		return Transition(tx, book, o, Change{To: InProgress, Actor: "panel", Reason: "the first run began"})
+	}
+	return Save(tx, o, o.State)
+}
+
+// followingRun is when the run after this one is due; zero waits for the last one
+// to end. Runs that were missed, in a pause perhaps, don't come in a heap.
+func (o *Order) followingRun(now time.Time) time.Time {
+	if o.Run >= o.Runs {
+		return time.Time{}
+	}
+	every := time.Duration(o.Every) * time.Minute
+	if planned := o.NextRunAt.Add(every); planned.After(now) {
+		return planned
+	}
+	return now.Add(every)
+}
+
+// addRun makes the next run of a drip-feed: an order of its own, paid for with
+// its parent. It goes where the service's orders go now.
+func addRun(tx *db.Tx, book *ledger.Book, parent *Order) error {
+	services, err := catalog.LoadSome(tx, []int64{parent.ServiceID})
+	if err != nil {
+		return err
+	}
+	if len(services.Services) == 0 {
+		return fmt.Errorf("service %d of %s is not there", parent.ServiceID, parent.ID)
+	}
+	parent.Run++
+	child := parent.child(Run)
+	source := services.Services[0].Source
+	if parent.Mode == ledger.Live {
+		child.ProviderID, child.ProviderService, child.Preference = source.ProviderID, source.ProviderService, source.Preference
+		child.Cost, child.Exchange = source.Cost, source.Exchange
+	}
+	child.EqualKey = equalKey(child)
+	child.State, child.DueAt = Pending, tx.Now
+	if child.Number, err = book.NextNumber(parent.WalletID); err != nil {
+		return err
+	}
+	if err := book.Flush(); err != nil {
+		return err
+	}
+	return insertChild(tx, child, "run "+strconv.FormatInt(child.Run, 10)+" of "+strconv.FormatInt(parent.Runs, 10))
+}
+
+// child is the run or post that follows the parent's count of them.
+func (o *Order) child(kind Kind) *Order {
+	return &Order{
+		ID: id.New(id.Order), Kind: kind, ParentID: o.ID, Run: o.Run, AccountID: o.AccountID, Mode: o.Mode, WalletID: o.WalletID,
+		KeyID: o.KeyID, RequestID: o.ID + " " + strconv.FormatInt(o.Run, 10), RequestHash: o.RequestHash, // a blank: no customer's is like it
+		ServiceID: o.ServiceID, Link: o.Link, LinkKey: o.LinkKey, Quantity: o.Quantity, Fields: o.Fields,
+		Rate: o.Rate, Cost: o.Cost, Exchange: o.Exchange, CatalogEpoch: o.CatalogEpoch, Charge: Share(o.Charge, o.Run, o.Runs),
+		ProviderID: o.ProviderID, ProviderService: o.ProviderService, Preference: o.Preference,
+	}
+}
+
+func insertChild(tx *db.Tx, o *Order, reason string) error {
+	o.Step, o.CreatedAt, o.UpdatedAt = 1, tx.Now, tx.Now
+	if err := tx.ExecMany(insertOrder, [][]any{o.row()}); err != nil {
+		return fmt.Errorf("insert %s: %w", o.ID, err)
+	}
+	return addStep(tx, o, "", Change{To: o.State, Actor: "panel", Reason: reason}, 0)
+}
+
+// endDrip ends a drip-feed whose runs have all ended.
+func endDrip(tx *db.Tx, book *ledger.Book, o *Order) error {
+	var open, delivered, whole int64
+	err := tx.QueryRow(`
+		SELECT COUNT(CASE WHEN state IN ('completed', 'partial', 'canceled', 'failed', 'refunded') THEN NULL ELSE 1 END),
+			COUNT(CASE WHEN charge > refunded OR state = 'completed' THEN 1 END), COUNT(CASE WHEN state = 'completed' THEN 1 END)
+		FROM orders WHERE parent_id = $1`, o.ID).Scan(&open, &delivered, &whole)
+	if err != nil {
+		return fmt.Errorf("runs of %s: %w", o.ID, err)
+	}
+	switch {
+	case open > 0:
+		o.NextRunAt = time.Time{} // the last one to end wakes it
+		return Save(tx, o, o.State)
+	case whole == o.Runs:
+		return Transition(tx, book, o, Change{To: Completed, Actor: "panel", Reason: "all runs were delivered"})
+	case delivered > 0:
+		return Transition(tx, book, o, Change{To: Partial, Actor: "panel", Reason: "a part of the runs was delivered"})
+	}
+	return Transition(tx, book, o, Change{To: Canceled, Actor: "panel", Reason: "nothing was delivered"})
+}
+
+// cancelDrip makes no more runs, gives back what they would have cost, and
+// cancels the run that is under way as far as it can be.
+func cancelDrip(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
+	if !o.CancelWishAt.IsZero() {
+		return nil // wished before
+	}
+	runs, err := db.All(tx, scan, `SELECT `+columns+` FROM orders
+		WHERE parent_id = $1 AND finished_at IS NULL ORDER BY id FOR NO KEY UPDATE`, o.ID)
+	if err != nil {
+		return fmt.Errorf("runs of %s: %w", o.ID, err)
+	}
+	for _, run := range runs {
+		before := run.Refunded
+		// A run that can't be canceled any more is delivered.
+		if err := cancelOne(tx, book, run, actor); err != nil && !fault.Is(err, fault.Conflict) {
+			return err
+		}
+		o.Refunded += run.Refunded - before
+	}
+	o.CancelWishAt, o.CancelState, o.NextRunAt = tx.Now, CancelForwarded, tx.Now
+	rest, err := unspent(tx, o)
+	if err != nil {
+		return err
+	}
+	if o.State == Pending {
+		return Transition(tx, book, o, Change{To: Canceled, Actor: actor, Reason: "canceled by the customer"})
+	}
+	o.Step++
+	return o.step(tx, book, o.State, Change{To: o.State, Actor: actor, Reason: cancelWish}, rest)
+}
+
+// Pause stops a drip-feed from making runs; the one under way goes on.
+func Pause(ctx context.Context, d *db.DB, orderID, actor string) (*Order, error) {
+	return changeDrip(ctx, d, orderID, func(tx *db.Tx, o *Order) error {
+		if !o.PausedAt.IsZero() {
+			return fault.Newf(fault.Conflict, "order %s is paused already", o.ID)
+		}
+		o.PausedAt = tx.Now
+		return Note(tx, o, actor, "paused")
+	})
+}
+
+// Resume lets a paused drip-feed make its next run, at once if it is due.
+func Resume(ctx context.Context, d *db.DB, orderID, actor string) (*Order, error) {
+	return changeDrip(ctx, d, orderID, func(tx *db.Tx, o *Order) error {
+		if o.PausedAt.IsZero() {
+			return fault.Newf(fault.Conflict, "order %s is not paused", o.ID)
+		}
+		o.PausedAt = time.Time{}
+		if o.NextRunAt.IsZero() {
+			o.NextRunAt = tx.Now // it became due meanwhile
+		}
+		return Note(tx, o, actor, "resumed")
+	})
+}
+
+func changeDrip(ctx context.Context, d *db.DB, orderID string, change func(tx *db.Tx, o *Order) error) (o *Order, err error) {
+	err = d.Write(ctx, func(tx *db.Tx) error {
+		if o, _, err = Lock(tx, orderID); err != nil {
+			return err
+		}
+		switch {
+		case o.Kind == Subscription:
+			return fault.Newf(fault.Conflict, "order %s is a subscription: the provider runs it, and its API knows no pause", o.ID)
+		case o.Kind != Drip:
+			return fault.Newf(fault.Conflict, "order %s is no drip-feed: only those can be paused", o.ID)
+		case o.State.Final() || !o.CancelWishAt.IsZero():
+			return fault.Newf(fault.Conflict, "order %s has ended", o.ID)
+		}
+		return change(tx, o)
+	})
+	return o, err
+}
