@@ -20,8 +20,8 @@ func CreateWallets(tx *db.Tx, accountID string) error {
 	for _, mode := range []Mode{Live, Test} {
 		testWallet = id.New(id.Wallet)
 		_, err := tx.Exec(`
-			INSERT INTO wallets (id, account_id, mode, balance, seq, last_number)
-			VALUES ($1, $2, $3, 0, 0, 0)`, testWallet, accountID, string(mode))
+			INSERT INTO wallets (id, account_id, mode, balance, seq, last_number, first_number)
+			SELECT $1, $2, $3, 0, 0, first_number, first_number FROM panel WHERE id = 1`, testWallet, accountID, string(mode))
 		if err != nil {
 			return fmt.Errorf("create wallet: %w", err)
 		}
