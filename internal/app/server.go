@@ -87,6 +87,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	floor, err := s.settings.Floor()
+	if err != nil {
+		return err
+	}
 	d := s.Core.DB
 	s.metrics = telemetry.NewMetrics(s.gauges)
 	s.workers = worker.NewGroup(s.log, clock.System)
@@ -94,6 +98,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	options := fulfil.Options{
 		DB: d, Providers: s.Core.Providers, Guard: s.guard, Timeout: s.settings.ProviderTimeout,
 		Log: s.log, Now: clock.System, Observe: s.metrics.Submission,
+		Rules: fulfil.Rules{
+			MarginFloor: floor, SameLink: s.settings.HoldSameLink, Unfunded: s.settings.HoldUnfunded, OrdersAMinute: s.settings.HoldPerMinute,
+		},
 	}
 	s.forwarder, s.follower = fulfil.NewForwarder(options), fulfil.NewFollower(options)
 	s.wake = func() {}                                                                                               // nothing to wake before Start
@@ -111,6 +118,24 @@ func (s *Server) startWorkers() {
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
+	})
+	s.workers.Go(worker.Loop{
+		Name: "drip-feed", Every: time.Second,
+		Pass: func(ctx context.Context) (int, error) { return order.Feed(ctx, s.Core.DB, s.wake) },
+	})
+	s.workers.Go(worker.Loop{
+		Name: "queued", Every: 2 * time.Second,
+		Pass: func(ctx context.Context) (int, error) {
+			moved, err := order.Unqueue(ctx, s.Core.DB)
+			if moved > 0 {
+				s.wake()
+			}
+			return moved, err
+		},
+	})
+	s.workers.Go(worker.Loop{
+		Name: "answers", Every: 10 * time.Minute,
+		Pass: func(ctx context.Context) (int, error) { return order.ForgetAnswers(ctx, s.Core.DB) },
 	})
 	s.workers.Go(worker.Loop{
 		Name: "key-uses", Every: time.Minute,

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/secret"
 )
@@ -122,10 +123,33 @@ func (o Outbound) Validate() error {
 	return err
 }
 
+// Rules hold orders back that a person should look at before they are sent.
+type Rules struct {
+	MarginFloor   string        `env:"NOTPANEL_MARGIN_FLOOR" default:"0%" help:"Orders of which less than this share of the price would be left after the cost are held."`
+	HoldSameLink  int64         `env:"NOTPANEL_HOLD_SAME_LINK" default:"0" help:"Hold orders for a target that so many accounts ordered for within a day; 0 is off."`
+	HoldUnfunded  time.Duration `env:"NOTPANEL_HOLD_UNFUNDED" default:"0s" help:"Hold orders of accounts younger than this that never paid in; 0s is off."`
+	HoldPerMinute int64         `env:"NOTPANEL_HOLD_PER_MINUTE" default:"0" help:"Hold what an account orders beyond this within a minute; 0 is off."`
+}
+
+// Floor checks the rules and returns MarginFloor as a share.
+func (r Rules) Floor() (floor money.Percent, err error) {
+	if r.MarginFloor != "" {
+		floor, err = money.ParsePercent(r.MarginFloor)
+	}
+	if err != nil || floor < 0 || floor > 100*money.Percent(money.Unit) {
+		return 0, errors.New("NOTPANEL_MARGIN_FLOOR must be a share between 0% and 100%")
+	}
+	if r.HoldSameLink < 0 || r.HoldUnfunded < 0 || r.HoldPerMinute < 0 {
+		return 0, errors.New("NOTPANEL_HOLD_SAME_LINK, NOTPANEL_HOLD_UNFUNDED and NOTPANEL_HOLD_PER_MINUTE must not be negative")
+	}
+	return floor, nil
+}
+
 // Serve are the settings of a serving panel.
 type Serve struct {
 	Storage  `embed:""`
 	Outbound `embed:""`
+	Rules    `embed:""`
 
 	Listen         string `env:"NOTPANEL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	OpsListen      string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:8081" help:"Address of health, readiness and metrics; empty turns them off."`
@@ -188,6 +212,9 @@ func (s *Serve) Validate() error {
 		return err
 	}
 	if _, err := s.Allow(); err != nil {
+		return err
+	}
+	if _, err := s.Floor(); err != nil {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

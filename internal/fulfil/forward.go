@@ -40,10 +40,13 @@ type Forwarder struct {
 	now       clock.Clock
 	observe   func(outcome string)
 
-	mu    sync.Mutex
-	busy  map[string]int // calls under way, by provider
-	calls sync.WaitGroup
-	wake  func()
+	rules Rules
+
+	mu     sync.Mutex
+	busy   map[string]int       // calls under way, by provider
+	probed map[string]time.Time // when a stopped provider was last asked
+	calls  sync.WaitGroup
+	wake   func()
 }
 
 // Options are what the forwarder and the follower need.
@@ -54,6 +57,7 @@ type Options struct {
 	Timeout   time.Duration // of add
 	Log       *slog.Logger
 	Now       clock.Clock
+	Rules     Rules
 	Observe   func(outcome string) // told each outcome of a submission, for metrics; may be nil
 }
 
@@ -61,7 +65,7 @@ type Options struct {
 func NewForwarder(o Options) *Forwarder {
 	f := &Forwarder{
 		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, now: o.Now, observe: o.Observe,
-		busy: map[string]int{}, wake: func() {},
+		rules: o.Rules, busy: map[string]int{}, probed: map[string]time.Time{}, wake: func() {},
 	}
 	if f.observe == nil {
 		f.observe = func(string) {}
@@ -137,27 +141,31 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 		return 0, err
 	}
 	start := f.now() // both clocks, before the transaction begins
-	var claims []claim
+	var found claims
 	err = f.db.Write(ctx, func(tx *db.Tx) error {
-		claims = nil
-		claimed, err := claimDue(tx, p, free, f.timeout+leaseMargin)
-		for _, c := range claimed {
-			c.start = start
-			claims = append(claims, c)
-		}
+		found, err = claimDue(tx, p, free, f.timeout+leaseMargin, f.rules)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
+	if found.stopped {
+		f.probe(ctx, p)
+	}
+	for _, orderID := range found.refused {
+		if err := f.db.Write(ctx, func(tx *db.Tx) error { return order.RefuseOverlap(tx, orderID) }); err != nil {
+			return 0, err
+		}
+	}
 	f.mu.Lock()
-	f.busy[p.ID] += len(claims)
+	f.busy[p.ID] += len(found.sending)
 	f.mu.Unlock()
-	f.calls.Add(len(claims))
-	for _, c := range claims {
+	f.calls.Add(len(found.sending))
+	for _, c := range found.sending {
+		c.start = start
 		go f.send(client, c) //nolint:contextcheck,gosec // a call runs to its end, whatever happens to the pass
 	}
-	return len(claims), nil
+	return len(found.sending) + found.moved, nil
 }
 
 func (f *Forwarder) anyDue(ctx context.Context, providerID string) (due bool, err error) {
@@ -168,39 +176,73 @@ func (f *Forwarder) anyDue(ctx context.Context, providerID string) (due bool, er
 	return due, err
 }
 
+// claims are what became of a provider's due orders.
+type claims struct {
+	sending []claim
+	refused []string // to be canceled because of their service's rule for overlaps
+	moved   int      // held or queued
+	stopped bool     // the breaker lets nothing through
+}
+
 // claimDue moves up to most due orders to submitting, the oldest first, and
 // records their submissions. Orders that the provider could take for one go one
 // after the other: the next waits while the first is sending or unknown.
-func claimDue(tx *db.Tx, p provider.Provider, most int, lease time.Duration) ([]claim, error) {
+func claimDue(tx *db.Tx, p provider.Provider, most int, lease time.Duration, rules Rules) (found claims, err error) {
 	// Claims of one provider take turns, so that two nodes can't claim equal
 	// orders beside each other; and a provider paused meanwhile gets none.
 	var state provider.State
-	err := tx.QueryRow(`SELECT state FROM providers WHERE id = $1 FOR NO KEY UPDATE`, p.ID).Scan(&state)
+	var unknownRow int64
+	var probed bool
+	err = tx.QueryRow(`SELECT state, unknown_row, probe FROM providers WHERE id = $1 FOR NO KEY UPDATE`, p.ID).Scan(&state, &unknownRow, &probed)
 	if err != nil || state != provider.Active {
-		return nil, err
+		return found, err
+	}
+	if most, err = room(tx, p.ID, most, unknownRow, probed); err != nil || most == 0 {
+		found.stopped = unknownRow >= breakerAt && !probed
+		return found, err
 	}
 	due, err := order.Due(tx, p.ID, most)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	var claims []claim
 	equal := map[string]bool{}
 	for _, o := range due {
 		if equal[o.EqualKey] {
 			continue
 		}
+		ok, refused, err := rules.mayGo(tx, o)
+		if err != nil {
+			return found, err
+		}
+		switch {
+		case refused:
+			found.refused = append(found.refused, o.ID)
+			continue
+		case !ok:
+			found.moved++
+			continue
+		}
 		equal[o.EqualKey] = true
-		err := order.Transition(tx, nil, o, order.Change{To: order.Submitting, Actor: "panel", Reason: "being sent to " + p.Name})
+		c, err := claimOne(tx, p, o, lease)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		u, err := begin(tx, o, lease)
-		if err != nil {
-			return nil, err
-		}
-		claims = append(claims, claim{provider: p, order: o, submission: u})
+		found.sending = append(found.sending, c)
 	}
-	return claims, nil
+	if probed && len(found.sending) > 0 {
+		_, err = tx.Exec(`UPDATE providers SET probe = FALSE WHERE id = $1`, p.ID)
+	}
+	return found, err
+}
+
+// claimOne puts on record that an order is being sent.
+func claimOne(tx *db.Tx, p provider.Provider, o *order.Order, lease time.Duration) (claim, error) {
+	err := order.Transition(tx, nil, o, order.Change{To: order.Submitting, Actor: "panel", Reason: "being sent to " + p.Name})
+	if err != nil {
+		return claim{}, err
+	}
+	u, err := begin(tx, o, lease)
+	return claim{provider: p, order: o, submission: u}, err
 }
 
 // send makes the call and stores what became of it. It runs to its end whatever
@@ -215,6 +257,13 @@ func (f *Forwarder) send(client *provider.Client, c claim) {
 	f.store(ctx, c, answer, watch.Sent())
 	f.mu.Lock()
 	f.busy[c.provider.ID]--
+	f.mu.Unlock()
+	f.wakeUp()
+}
+
+// wakeUp lets the loop look for due orders now.
+func (f *Forwarder) wakeUp() {
+	f.mu.Lock()
 	wake := f.wake
 	f.mu.Unlock()
 	wake()

@@ -57,6 +57,9 @@ func (r *recording) open() error {
 	if a.UpstreamID != "" {
 		r.submission.UpstreamID = a.UpstreamID
 	}
+	if err := countOutcome(r.tx, r.submission.ProviderID, a.Outcome); err != nil {
+		return err
+	}
 	switch a.Outcome {
 	case provider.Accepted:
 		return r.accepted()
@@ -92,8 +95,11 @@ func (r *recording) accepted() error {
 // accept moves an order to processing under the provider's id.
 func accept(tx *db.Tx, book *ledger.Book, o *order.Order, upstreamID, actor, reason string) error {
 	o.UpstreamID, o.AcceptedAt = upstreamID, tx.Now
-	o.NextCheckAt, o.Tries = tx.Now.Add(firstCheck), 0
-	return order.Transition(tx, book, o, order.Change{To: order.Processing, Actor: actor, Reason: reason})
+	o.NextCheckAt, o.Tries, o.Refusal = tx.Now.Add(firstCheck), 0, ""
+	if err := order.Transition(tx, book, o, order.Change{To: order.Processing, Actor: actor, Reason: reason}); err != nil {
+		return err
+	}
+	return order.KeepWish(tx, o)
 }
 
 func (r *recording) notSent() error {
@@ -121,21 +127,45 @@ func (r *recording) refused() error {
 		return err
 	}
 	r.order.Generation++
-	reason := fmt.Sprintf("%s refused it (%s): %s", r.providerName, a.Class, a.Text)
-	switch a.Class {
+	r.order.Refusal = a.Text
+	return r.byClass(a.Class, fmt.Sprintf("%s refused it (%s): %s", r.providerName, a.Class, a.Text))
+}
+
+// byClass moves an order that its provider certainly does not have.
+func (r *recording) byClass(class provider.Class, reason string) error {
+	switch class {
 	case provider.TryLater:
 		r.giveUpAfter(order.Patience)
 		return r.again(reason)
 	case provider.SourcePaused:
-		r.order.DueAt = r.tx.Now.Add(time.Second) // the source is paused; it waits there
-		return r.move(order.Pending, reason)
-	case provider.OtherSource, provider.CustomerFault:
+		return r.elsewhere(reason, func() error {
+			r.order.DueAt = r.tx.Now.Add(time.Second) // the source is paused; it waits there
+			return r.move(order.Pending, reason)
+		})
+	case provider.OtherSource:
+		return r.elsewhere(reason, func() error { return r.move(order.Failed, reason) })
+	case provider.CustomerFault:
 		return r.move(order.Failed, reason)
 	case provider.Unclassified:
 		r.giveUpAfter(order.Patience)
 		return r.move(order.Held, reason)
 	}
-	return fmt.Errorf("refusal of class %v", a.Class)
+	return fmt.Errorf("refusal of class %v", class)
+}
+
+// elsewhere sends the order to its service's next source, or does what is left
+// where there is none.
+func (r *recording) elsewhere(reason string, otherwise func() error) error {
+	next, found, err := order.NextSource(r.tx, r.order)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return otherwise()
+	}
+	order.Reroute(r.order, next)
+	r.order.DueAt = r.tx.Now
+	return r.move(order.Pending, reason+"; it goes to the next source")
 }
 
 // giveUpAfter starts the time after which the order is canceled and refunded,

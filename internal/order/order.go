@@ -66,7 +66,7 @@ type Order struct {
 
 	ServiceID    int64
 	Link         string
-	LinkKey      string // the same for orders of the service with the same target
+	LinkKey      string // the same for orders with the same target
 	Quantity     int64  // of a parent: of each run or post
 	Fields       Values
 	Expiry       string       // of a subscription, as the provider says it

@@ -225,8 +225,8 @@ func (c checking) drip(p *priced) (err error) {
 	return nil
 }
 
-// linkKey is the same for orders of a service that have the same target.
+// linkKey is the same for orders that have the same target.
 func (p priced) linkKey() string {
-	sum := sha256.Sum256([]byte(strconv.FormatInt(p.service.ID, 10) + " " + p.target))
+	sum := sha256.Sum256([]byte(p.target))
 	return hex.EncodeToString(sum[:12])
 }

@@ -1,0 +1,90 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/db"
+)
+
+// unqueueMost is how many queued orders one pass looks at.
+const unqueueMost = 200
+
+// inTheWay selects an order of the same service and target that goes before o: one
+// that a provider has or may have, or an older one that waits. A drip-feed is not
+// sent itself, and a post belongs to its subscription.
+const inTheWay = `
+	SELECT b.id FROM orders b
+	WHERE b.link_key = o.link_key AND b.service_id = o.service_id AND b.id <> o.id AND b.kind NOT IN ('drip', 'post')
+		AND (b.state IN ('submitting', 'uncertain', 'processing', 'in_progress') OR b.state IN ('pending', 'queued') AND b.id < o.id)`
+
+// Overlaps reports which order is in the way of one that is to be sent, and what
+// its service makes of that. Runs of one drip-feed wait for each other.
+func Overlaps(tx *db.Tx, o *Order) (rule catalog.Overlap, inWay string, err error) {
+	var sibling bool
+	err = tx.QueryRow(`
+		SELECT v.overlap, b.id, COALESCE(b.parent_id = o.parent_id, FALSE) FROM orders o
+		JOIN services v ON v.id = o.service_id AND v.overlap <> 'allow'
+		JOIN orders b ON b.id = (`+inTheWay+` ORDER BY b.id LIMIT 1)
+		WHERE o.id = $1`, o.ID).Scan(&rule, &inWay, &sibling)
+	if errors.Is(err, db.ErrNoRows) {
+		return catalog.OverlapAllow, "", nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("overlap of %s: %w", o.ID, err)
+	}
+	if sibling && rule == catalog.OverlapRefuse {
+		rule = catalog.OverlapQueue
+	}
+	return rule, inWay, nil
+}
+
+// RefuseOverlap cancels and refunds an order that still has another in its way,
+// where its service refuses such orders.
+func RefuseOverlap(tx *db.Tx, orderID string) error {
+	o, book, err := Lock(tx, orderID)
+	if err != nil || o.State != Pending {
+		return err
+	}
+	rule, inWay, err := Overlaps(tx, o)
+	if err != nil || rule != catalog.OverlapRefuse {
+		return err
+	}
+	return Transition(tx, book, o, Change{To: Canceled, Actor: "panel", Reason: "order " + inWay + " for the same target has not ended"})
+}
+
+// Unqueue lets queued orders go on that nothing is in the way of any more, each in
+// a transaction of its own, and returns how many.
+func Unqueue(ctx context.Context, d *db.DB) (moved int, err error) {
+	var free []string
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		free, err = db.All(tx, func(s db.Scanner) (orderID string, err error) {
+			err = s.Scan(&orderID)
+			return orderID, err
+		}, `
+			SELECT o.id FROM orders o WHERE o.state = 'queued' AND NOT EXISTS (`+inTheWay+`)
+			ORDER BY o.id LIMIT $1`, unqueueMost)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find queued orders: %w", err)
+	}
+	for _, orderID := range free {
+		moveErr := d.Write(ctx, func(tx *db.Tx) error {
+			o, book, err := Lock(tx, orderID)
+			if err != nil || o.State != Queued {
+				return err
+			}
+			o.DueAt, o.GiveUpAt = tx.Now, noTime
+			return Transition(tx, book, o, Change{To: Pending, Actor: "panel", Reason: "nothing is in its way any more"})
+		})
+		if moveErr != nil {
+			err = errors.Join(err, fmt.Errorf("unqueue %s: %w", orderID, moveErr))
+			continue
+		}
+		moved++
+	}
+	return moved, err
+}

@@ -1,0 +1,54 @@
+package order
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+const selectSource = `
+	SELECT s.preference, s.provider_id, s.provider_service, s.cost, COALESCE(x.rate, 1000000000)
+	FROM sources s JOIN providers p ON p.id = s.provider_id
+	LEFT JOIN exchange_rates x ON x.currency = p.currency AND p.currency <> (SELECT currency FROM panel WHERE id = 1)
+	WHERE s.service_id = $1`
+
+func scanSource(row db.Scanner) (s catalog.Source, found bool, err error) {
+	err = row.Scan(&s.Preference, &s.ProviderID, &s.ProviderService, &s.Cost, &s.Exchange)
+	if errors.Is(err, db.ErrNoRows) {
+		return s, false, nil
+	}
+	return s, err == nil, err
+}
+
+// NextSource returns the source that comes after the order's own, among those
+// that are listed and take orders.
+func NextSource(tx *db.Tx, o *Order) (catalog.Source, bool, error) {
+	s, found, err := scanSource(tx.QueryRow(selectSource+`
+		AND s.preference > $2 AND s.gone_at IS NULL AND p.state = 'active' ORDER BY s.preference LIMIT 1`, o.ServiceID, o.Preference))
+	if err != nil {
+		return s, false, fmt.Errorf("next source of %s: %w", o.ID, err)
+	}
+	return s, found, nil
+}
+
+// CostNow returns what the order's source takes per 1,000 now; found is false
+// where the service has that source no more.
+func CostNow(tx *db.Tx, o *Order) (cost money.Amount, found bool, err error) {
+	s, found, err := scanSource(tx.QueryRow(selectSource+` AND s.provider_id = $2 AND s.provider_service = $3`,
+		o.ServiceID, o.ProviderID, o.ProviderService))
+	if err != nil {
+		return 0, false, fmt.Errorf("cost of %s: %w", o.ID, err)
+	}
+	return s.Cost, found, nil
+}
+
+// Reroute sends an order that no provider has to another source from now on. The
+// caller writes it.
+func Reroute(o *Order, to catalog.Source) {
+	o.ProviderID, o.ProviderService, o.Preference, o.Cost, o.Exchange = to.ProviderID, to.ProviderService, to.Preference, to.Cost, to.Exchange
+	o.EqualKey = equalKey(o)
+	o.Tries, o.GiveUpAt = 0, noTime
+}
