@@ -23,6 +23,7 @@ type accountCommands struct {
 	List    accountList    `cmd:"" help:"List all accounts."`
 	Suspend accountSuspend `cmd:"" help:"Stop an account: its keys are refused until it is resumed."`
 	Resume  accountResume  `cmd:"" help:"Let a suspended account act again."`
+	Numbers accountNumbers `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
 }
 
 // accountView is an account in JSON.
@@ -68,6 +69,29 @@ func (c *accountCreate) Run(ctx context.Context, t terminal) error {
 			return t.json(viewAccount(account.Listed{Account: a}, core.Currency))
 		}
 		fmt.Fprintf(t.out, "%s is %s, %s.\n`notpanel key create --account %s` makes an API key for it.\n", a.Email, a.ID, a.Role, a.Email)
+		return nil
+	})
+}
+
+// accountNumbers keeps the numbers free that another panel gave.
+type accountNumbers struct {
+	storage
+
+	Last    int64  `arg:"" help:"The last number that was used elsewhere."`
+	Account string `help:"E-mail address or id of an account without orders. Without it: all accounts made from now on."`
+}
+
+// Run sets where numbers begin.
+func (c *accountNumbers) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		if err := core.Accounts.KeepNumbersFree(ctx, c.Account, c.Last, actor); err != nil {
+			return err
+		}
+		whose := c.Account
+		if whose == "" {
+			whose = "each account made from now on"
+		}
+		fmt.Fprintf(t.out, "The first order of %s is number %d.\n", whose, c.Last+1)
 		return nil
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/notpanel/notpanel/internal/order"
 )
 
 // The owner's first minutes: an account, money on it, a key, and all of it listed.
@@ -70,4 +72,17 @@ func TestSuspendAndResume(t *testing.T) {
 	if got := states(); !slices.Equal(got, []string{"active", "active"}) {
 		t.Errorf("after resume: %v", got)
 	}
+}
+
+// Numbers begin behind those that were used elsewhere, until there are orders.
+func TestAccountNumbers(t *testing.T) {
+	t.Parallel()
+	p, ids := setUpOrders(t, 0, order.Held)
+	contains(t, p.ok("account", "numbers", "5000", "--account", "a@example.com"), "a@example.com is number 5001")
+	contains(t, p.ok("account", "numbers", "700"), "each account made from now on is number 701")
+	ids = append(ids, place(t, p.core(), "first"))
+	contains(t, p.ok("order", "show", ids[0]), "live, 5001")
+	contains(t, p.fails(exitFailed, "account", "numbers", "9000", "--account", "a@example.com"), "their numbers stay")
+	contains(t, p.fails(exitUsage, "account", "numbers", "2147483647"), "must be between 0 and 2147483646")
+	contains(t, p.ok("audit"), "all agree")
 }

@@ -17,6 +17,8 @@ type orderCommands struct {
 	List   orderList   `cmd:"" help:"List orders of all accounts, newest first."`
 	Show   orderShow   `cmd:"" help:"Show all that is known of an order."`
 	Settle orderSettle `cmd:"" help:"Say what became of an order that waits for a person."`
+	Pause  orderPause  `cmd:"" help:"Stop a drip-feed from sending more runs; the one under way goes on."`
+	Resume orderResume `cmd:"" help:"Let a paused drip-feed send its runs again."`
 }
 
 // orderList lists orders.
@@ -180,6 +182,44 @@ func (c *orderSettle) Run(ctx context.Context, t terminal) error {
 			return unknownOrder(c.ID, err)
 		}
 		fmt.Fprintf(t.out, "%s is %s; %s of its charge of %s %s is refunded.\n", o.ID, o.State, o.Refunded, o.Charge, core.Currency)
+		return nil
+	})
+}
+
+// orderPause pauses a drip-feed.
+type orderPause struct {
+	storage
+
+	ID string `arg:"" help:"The drip-feed's id, ord_…."`
+}
+
+// Run pauses it and says how many runs there were.
+func (c *orderPause) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		o, err := order.Pause(ctx, core.DB, c.ID, actor)
+		if err != nil {
+			return unknownOrder(c.ID, err)
+		}
+		fmt.Fprintf(t.out, "%s is paused after %d of %d runs.\n", o.ID, o.Run, o.Runs)
+		return nil
+	})
+}
+
+// orderResume resumes a drip-feed.
+type orderResume struct {
+	storage
+
+	ID string `arg:"" help:"The drip-feed's id, ord_…."`
+}
+
+// Run resumes it and says when the next run is due.
+func (c *orderResume) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		o, err := order.Resume(ctx, core.DB, c.ID, actor)
+		if err != nil {
+			return unknownOrder(c.ID, err)
+		}
+		fmt.Fprintf(t.out, "%s goes on: run %d of %d is due at %s.\n", o.ID, min(o.Run+1, o.Runs), o.Runs, orEmpty(when(o.NextRunAt)))
 		return nil
 	})
 }

@@ -186,3 +186,24 @@ func buyerOf(t *testing.T, core *app.Core) (order.Buyer, *catalog.Snapshot) {
 	}
 	return b, s
 }
+
+// A drip-feed is shown as what it is, paused and resumed; other orders are not.
+func TestOrderPauseAndResume(t *testing.T) {
+	t.Parallel()
+	p, ids := setUpOrders(t, 2, order.Held)
+	core := p.core()
+	err := core.DB.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE orders SET kind = 'drip', state = 'pending', runs = 5, run = 0, every_minutes = 60, next_run_at = created_at, give_up_at = NULL WHERE id = $1`, ids[0])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, p.ok("order", "pause", ids[0]), ids[0]+" is paused after 0 of 5 runs")
+	contains(t, p.fails(exitFailed, "order", "pause", ids[0]), "is paused already")
+	contains(t, p.ok("order", "show", ids[0]), "drip-feed: 0 of 5 runs, every 60 minutes, paused")
+	contains(t, p.ok("order", "resume", ids[0]), "run 1 of 5 is due at 2")
+	contains(t, p.fails(exitFailed, "order", "resume", ids[0]), "is not paused")
+	contains(t, p.fails(exitFailed, "order", "pause", ids[1]), "is no drip-feed")
+	contains(t, p.fails(exitFailed, "order", "pause", "ord_x"), "no order ord_x")
+}

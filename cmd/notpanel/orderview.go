@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/fulfil"
@@ -17,11 +19,21 @@ type orderView struct {
 	Account         string  `json:"account"`
 	Mode            string  `json:"mode"`
 	Number          int64   `json:"number"`
+	Kind            string  `json:"kind"`
+	ParentID        string  `json:"parent_id,omitempty"`
+	Run             int64   `json:"run,omitempty"`
+	Runs            int64   `json:"runs,omitempty"`
+	Interval        int64   `json:"interval,omitempty"`
+	NextRunAt       *string `json:"next_run_at,omitempty"`
+	PausedAt        *string `json:"paused_at,omitempty"`
 	State           string  `json:"state"`
 	Attention       string  `json:"attention"`
+	Refusal         string  `json:"refusal"`
 	Service         int64   `json:"service"`
 	Link            string  `json:"link"`
 	Quantity        int64   `json:"quantity"`
+	Fields          values  `json:"fields,omitempty"`
+	Expiry          string  `json:"expiry,omitempty"`
 	Currency        string  `json:"currency"`
 	Rate            string  `json:"rate"`
 	Cost            string  `json:"cost"`
@@ -46,6 +58,10 @@ type orderView struct {
 	EqualKey        string  `json:"equal_key"`
 	CatalogEpoch    int64   `json:"catalog_epoch"`
 	CancelWishAt    *string `json:"cancel_wish_at"`
+	CancelState     string  `json:"cancel_state"`
+	Preference      int64   `json:"preference"`
+	Released        bool    `json:"released"`
+	StartedAt       *string `json:"started_at"`
 	DueAt           *string `json:"due_at"`
 	GiveUpAt        *string `json:"give_up_at"`
 	NextCheckAt     *string `json:"next_check_at"`
@@ -53,6 +69,17 @@ type orderView struct {
 	FinishedAt      *string `json:"finished_at"`
 	CreatedAt       *string `json:"created_at"`
 	UpdatedAt       *string `json:"updated_at"`
+}
+
+// values are the fields of an order's type, by name.
+type values map[string]string
+
+func valuesOf(fields order.Values) values {
+	v := values{}
+	for _, f := range fields {
+		v[f.Name] = f.Text
+	}
+	return v
 }
 
 // stepView is a row of an order's timeline in JSON.
@@ -108,7 +135,10 @@ func (n names) view(ctx context.Context, o *order.Order) (orderView, error) {
 	email, err := n.accounts.of(ctx, o.AccountID)
 	v := orderView{
 		ID: o.ID, AccountID: o.AccountID, Account: email, Mode: string(o.Mode), Number: o.Number,
-		State: string(o.State), Attention: o.Attention, Service: o.ServiceID, Link: o.Link, Quantity: o.Quantity,
+		Kind: string(o.Kind), ParentID: o.ParentID, Run: o.Run, Runs: o.Runs, Interval: o.Every, NextRunAt: when(o.NextRunAt), PausedAt: when(o.PausedAt),
+		State: string(o.State), Attention: o.Attention, Refusal: o.Refusal, Service: o.ServiceID, Link: o.Link, Quantity: o.Quantity,
+		Fields: valuesOf(o.Fields), Expiry: o.Expiry, CancelState: string(o.CancelState), Preference: o.Preference,
+		Released: o.Released, StartedAt: when(o.StartedAt),
 		Currency: n.currency, Rate: o.Rate.String(), Cost: o.Cost.String(), Charge: o.Charge.String(),
 		Refunded: o.Refunded.String(), Paid: o.Paid().String(), StartCount: o.StartCount, Remains: o.Remains,
 		ProviderID: o.ProviderID, Provider: n.providers[o.ProviderID], ProviderService: o.ProviderService,
@@ -190,11 +220,14 @@ func orderRows(o orderView) [][]string {
 		{"Order", o.ID},
 		{"Account", o.Account + ", " + o.AccountID},
 		{"Mode and number", o.Mode + ", " + number(o.Number)},
+		{"Kind", kindText(o)},
 		{"State", o.State},
 		{"Needs a person", o.Attention},
+		{"Last refusal", o.Refusal},
 		{"Service", number(o.Service)},
 		{"Link", o.Link},
 		{"Quantity", number(o.Quantity)},
+		{"Fields", fieldsText(o.Fields)},
 		{"Start count", orEmpty(o.StartCount)},
 		{"Remains", orEmpty(o.Remains)},
 		{"Rate per 1,000", money(o.Rate)},
@@ -216,7 +249,7 @@ func orderRows(o orderView) [][]string {
 		{"Request hash", o.RequestHash},
 		{"Equal key", o.EqualKey},
 		{"Catalogue epoch", number(o.CatalogEpoch)},
-		{"Cancel wished at", orEmpty(o.CancelWishAt)},
+		{"Cancel wished at", strings.TrimSpace(orEmpty(o.CancelWishAt) + " " + o.CancelState)},
 		{"Due at", orEmpty(o.DueAt)},
 		{"Given up at", orEmpty(o.GiveUpAt)},
 		{"Next check at", orEmpty(o.NextCheckAt)},
@@ -225,6 +258,35 @@ func orderRows(o orderView) [][]string {
 		{"Created at", orEmpty(o.CreatedAt)},
 		{"Updated at", orEmpty(o.UpdatedAt)},
 	}
+}
+
+// kindText says what an order is to others.
+func kindText(o orderView) string {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	switch order.Kind(o.Kind) {
+	case order.Drip:
+		text := number(o.Run) + " of " + number(o.Runs) + " runs, every " + number(o.Interval) + " minutes"
+		if o.PausedAt != nil {
+			text += ", paused"
+		}
+		return "drip-feed: " + text
+	case order.Subscription:
+		return "subscription: " + number(o.Run) + " of at most " + number(o.Runs) + " posts"
+	case order.Run, order.Post:
+		return o.Kind + " " + number(o.Run) + " of " + o.ParentID
+	case order.Single:
+	}
+	return o.Kind
+}
+
+// fieldsText is one line of the fields of an order's type.
+func fieldsText(fields values) string {
+	all := make([]string, 0, len(fields))
+	for name, text := range fields {
+		all = append(all, name+": "+strings.ReplaceAll(text, "\n", " / "))
+	}
+	slices.Sort(all)
+	return strings.Join(all, "; ")
 }
 
 // submissionRows names each field of a submission.
