@@ -100,7 +100,7 @@ func TestProviderSet(t *testing.T) {
 		"--profile", `{"method":"GET","names":{"link":"url"}}`, "--header", "X-Client: -", "--slots", "3", "--markup", "12.5%",
 		"--sync-every", "6h", "--balance-low", "25", "--json")
 	v := read[providerView](t, r.out)
-	if r.code != 0 || v.Kind != "classic" || v.Profile.Method != "GET" || v.Profile.Names["link"] != "url" || v.Slots != 3 ||
+	if r.code != 0 || v.Kind != "classic" || v.Profile.Method != http.MethodGet || v.Profile.Names["link"] != "url" || v.Slots != 3 ||
 		orEmpty(v.Markup) != "12.50%" || v.SyncEvery != "6h0m0s" || orEmpty(v.BalanceLow) != "25.00" || len(v.Headers) != 1 || v.Headers[0] != "X-Client" {
 		t.Fatalf("exit %d: %+v %s", r.code, v, r.err)
 	}
@@ -113,6 +113,7 @@ func TestProviderSet(t *testing.T) {
 	if v.Profile.Encoding != "json" || v.Profile.Method != "" || v.Markup != nil || len(v.Headers) != 1 || v.Headers[0] != "X-More" || v.Slots != 3 {
 		t.Errorf("%+v", v)
 	}
+	var said []string
 	for _, wrong := range [][]string{
 		{"--profile", `{"methud":"GET"}`},
 		{"--profile", "@" + file + ".gone"},
@@ -121,11 +122,13 @@ func TestProviderSet(t *testing.T) {
 		{"--sync-every", "1s"},
 		{"--drop-header", "X-Gone"},
 	} {
-		printed += p.run("", append([]string{"provider", "set", "Theirs"}, wrong...)...).err
-		if code := p.run("", append([]string{"provider", "set", "Theirs"}, wrong...)...).code; code == 0 {
+		r := p.run("", append([]string{"provider", "set", "Theirs"}, wrong...)...)
+		if r.code == 0 {
 			t.Errorf("%v is taken", wrong)
 		}
+		said = append(said, r.err)
 	}
+	printed += strings.Join(said, "")
 	contains(t, printed, `profile has no field "methud"`, "one secret")
 	if strings.Contains(printed, "hush-hush") || strings.Contains(printed, "their-key") || strings.Contains(printed, "a,b: c") {
 		t.Error("a secret is printed")

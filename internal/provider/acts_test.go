@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,22 +66,34 @@ func TestCancelFallsBack(t *testing.T) {
 		want    map[string]CancelResult
 		fails   bool
 	}{
-		"at once": {answers: []string{`[{"order":1,"cancel":1},{"order":2,"cancel":1}]`}, asked: []string{"orders=1%2C2"},
-			want: map[string]CancelResult{"1": {Accepted: true}, "2": {Accepted: true}}},
-		"by order": {by: "order", answers: []string{`{"cancel":1}`, unknownID}, asked: []string{"order=1", "order=2"},
-			want: map[string]CancelResult{"1": {Accepted: true}, "2": {Text: "Order can not be canceled"}}},
-		"not by orders": {answers: []string{incorrect, `{"cancel":1}`, incorrect}, asked: []string{"orders=1%2C2", "order=1", "order=2"},
-			want: map[string]CancelResult{"1": {Accepted: true}, "2": {Text: "Incorrect request"}}},
-		"by orders only": {by: "orders", answers: []string{incorrect, `[{"order":1,"cancel":1}]`, unknownID},
+		"at once": {
+			answers: []string{`[{"order":1,"cancel":1},{"order":2,"cancel":1}]`}, asked: []string{"orders=1%2C2"},
+			want: map[string]CancelResult{"1": {Accepted: true}, "2": {Accepted: true}},
+		},
+		"by order": {
+			by: "order", answers: []string{`{"cancel":1}`, unknownID}, asked: []string{"order=1", "order=2"},
+			want: map[string]CancelResult{"1": {Accepted: true}, "2": {Text: "Order can not be canceled"}},
+		},
+		"not by orders": {
+			answers: []string{incorrect, `{"cancel":1}`, incorrect}, asked: []string{"orders=1%2C2", "order=1", "order=2"},
+			want: map[string]CancelResult{"1": {Accepted: true}, "2": {Text: "Incorrect request"}},
+		},
+		"by orders only": {
+			by: "orders", answers: []string{incorrect, `[{"order":1,"cancel":1}]`, unknownID},
 			asked: []string{"orders=1%2C2", "orders=1", "orders=2"},
-			want:  map[string]CancelResult{"1": {Accepted: true}, "2": {Text: "Order can not be canceled"}}},
-		"one spoils all": {answers: []string{unknownID, unknownID, `[{"order":2,"cancel":1}]`}, asked: []string{"orders=1%2C2", "orders=1", "orders=2"},
-			want: map[string]CancelResult{"1": {Text: "Order can not be canceled"}, "2": {Accepted: true}}},
+			want:  map[string]CancelResult{"1": {Accepted: true}, "2": {Text: "Order can not be canceled"}},
+		},
+		"one spoils all": {
+			answers: []string{unknownID, unknownID, `[{"order":2,"cancel":1}]`}, asked: []string{"orders=1%2C2", "orders=1", "orders=2"},
+			want: map[string]CancelResult{"1": {Text: "Order can not be canceled"}, "2": {Accepted: true}},
+		},
 		"a limit":      {answers: []string{`{"error":"Rate limit exceeded"}`}, asked: []string{"orders=1%2C2"}, fails: true},
 		"a wrong key":  {answers: []string{`{"error":"Invalid API key"}`}, asked: []string{"orders=1%2C2"}, fails: true},
 		"broken there": {answers: []string{`{"error":"Internal error"}`}, asked: []string{"orders=1%2C2"}, fails: true},
-		"breaks midway": {answers: []string{incorrect, `{"cancel":1}`, `<html>`}, asked: []string{"orders=1%2C2", "order=1", "order=2"},
-			want: map[string]CancelResult{"1": {Accepted: true}}, fails: true},
+		"breaks midway": {
+			answers: []string{incorrect, `{"cancel":1}`, `<html>`}, asked: []string{"orders=1%2C2", "order=1", "order=2"},
+			want: map[string]CancelResult{"1": {Accepted: true}}, fails: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,7 +112,7 @@ func TestCancelFallsBack(t *testing.T) {
 				t.Error(diff)
 			}
 			for _, w := range e.heard {
-				if w.Method != "POST" {
+				if w.Method != http.MethodPost {
 					t.Errorf("canceled by %s", w.Method)
 				}
 			}
@@ -187,7 +200,7 @@ func TestRefillIsSentOnce(t *testing.T) {
 	if got := c.Refill(t.Context(), "7"); got.Outcome != Accepted || got.UpstreamID != "5" || got.Kept == "" {
 		t.Errorf("%+v", got)
 	}
-	if diff := cmp.Diff([]string{"action=refill&order_id=7"}, e.said()); diff != "" || e.heard[0].Method != "POST" {
+	if diff := cmp.Diff([]string{"action=refill&order_id=7"}, e.said()); diff != "" || e.heard[0].Method != http.MethodPost {
 		t.Error(diff, e.heard[0].Method)
 	}
 	u := raw(t, says(""))

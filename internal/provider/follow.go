@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -165,9 +166,7 @@ func (c *Client) RefillStatus(ctx context.Context, refillIDs []string) (map[stri
 		if err != nil {
 			return reports, err
 		}
-		for refillID, r := range one {
-			reports[refillID] = r
-		}
+		maps.Copy(reports, one)
 	}
 	return reports, nil
 }

@@ -24,20 +24,34 @@ func TestStatusByProfile(t *testing.T) {
 		"classic":       {answers: []string{both}, asked: []string{"action=status&orders=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial"},
 		"other action":  {profile: Profile{BatchStatus: "multi_status"}, answers: []string{both}, asked: []string{"action=multi_status&orders=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial"},
 		"action orders": {profile: Profile{BatchStatus: "orders", BatchParameter: "order"}, answers: []string{both}, asked: []string{"action=orders&order=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial"},
-		"other name": {profile: Profile{Names: map[string]string{"orders": "order_ids", "action": "do"}}, answers: []string{both},
-			asked: []string{"do=status&order_ids=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial"},
-		"parameter before name": {profile: Profile{BatchParameter: "ids", Names: map[string]string{"orders": "order_ids", "action": "do"}}, answers: []string{both},
-			asked: []string{"do=status&ids=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial"},
-		"alone": {profile: Profile{BatchStatus: "none"}, answers: []string{`{"status":"Completed"}`, `{"status":"Partial"}`},
-			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Completed, 8: Partial"},
-		"one alone unknown": {profile: Profile{BatchStatus: "none"}, answers: []string{`{"error":"Incorrect order ID"}`, `{"status":"Partial"}`},
-			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Incorrect order ID, 8: Partial"},
-		"one alone keyed": {profile: Profile{BatchStatus: "none"}, answers: []string{`{"7":{"status":"Completed"}}`, `[{"order":8,"status":"Partial"}]`},
-			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Completed, 8: Partial"},
-		"alone, key gone": {profile: Profile{BatchStatus: "none"}, answers: []string{`{"status":"Completed"}`, `{"error":"Invalid API key"}`},
-			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Completed", fails: true},
-		"alone, another's": {profile: Profile{BatchStatus: "none"}, answers: []string{`{"order":9,"status":"Completed"}`, `{"9":{"status":"Completed"}}`},
-			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10},
+		"other name": {
+			profile: Profile{Names: map[string]string{"orders": "order_ids", "action": "do"}}, answers: []string{both},
+			asked: []string{"do=status&order_ids=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial",
+		},
+		"parameter before name": {
+			profile: Profile{BatchParameter: "ids", Names: map[string]string{"orders": "order_ids", "action": "do"}}, answers: []string{both},
+			asked: []string{"do=status&ids=7%2C8"}, most: 100, reports: "7: Completed, 8: Partial",
+		},
+		"alone": {
+			profile: Profile{BatchStatus: "none"}, answers: []string{`{"status":"Completed"}`, `{"status":"Partial"}`},
+			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Completed, 8: Partial",
+		},
+		"one alone unknown": {
+			profile: Profile{BatchStatus: "none"}, answers: []string{`{"error":"Incorrect order ID"}`, `{"status":"Partial"}`},
+			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Incorrect order ID, 8: Partial",
+		},
+		"one alone keyed": {
+			profile: Profile{BatchStatus: "none"}, answers: []string{`{"7":{"status":"Completed"}}`, `[{"order":8,"status":"Partial"}]`},
+			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Completed, 8: Partial",
+		},
+		"alone, key gone": {
+			profile: Profile{BatchStatus: "none"}, answers: []string{`{"status":"Completed"}`, `{"error":"Invalid API key"}`},
+			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10, reports: "7: Completed", fails: true,
+		},
+		"alone, another's": {
+			profile: Profile{BatchStatus: "none"}, answers: []string{`{"order":9,"status":"Completed"}`, `{"9":{"status":"Completed"}}`},
+			asked: []string{"action=status&order=7", "action=status&order=8"}, most: 10,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -148,7 +148,8 @@ func FuzzServicesInPages(f *testing.F) {
 	for _, pages := range [][2]string{
 		{`{"services":[{"service":1}],"has_more":true}`, `{"services":[{"service":2},{"service":1}],"has_more":false,"count":3}`},
 		{`{"data":[{"id":"a"}],"page":1,"count":"2"}`, `{"data":[],"page":2,"count":2}`},
-		{`{"status":"success","data":"Empty Data"}`, `[]`}, {`[{"service":1},{"service":"1"}]`, `{"error":"x"}`},
+		{`{"status":"success","data":"Empty Data"}`, `[]`},
+		{`[{"service":1},{"service":"1"}]`, `{"error":"x"}`},
 	} {
 		f.Add([]byte(pages[0]), []byte(pages[1]))
 	}

@@ -81,7 +81,7 @@ func scan(s db.Scanner) (p Provider, err error) {
 		&p.Kind, &profile, &p.headersSealed, &p.Slots, &p.Markup, &syncEvery, db.Time(&p.SyncDueAt), db.Time(&p.SyncedAt), &p.Alarm,
 		&p.Balance, db.Time(&p.BalanceAt), &p.BalanceLow, &p.UnknownRow, &p.Probe)
 	if err != nil {
-		return p, err //nolint:wrapcheck // its callers know what they looked for
+		return p, err
 	}
 	p.SyncEvery = time.Duration(syncEvery) * time.Second
 	// One that a newer version wrote stops the calls to this provider, not the

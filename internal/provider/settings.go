@@ -51,7 +51,7 @@ func (s *Store) Create(ctx context.Context, n New, actor string) (p Provider, er
 	if p.Slots == 0 {
 		p.Slots = DefaultSlots
 	}
-	if err := errors.Join(checkName(p.Name), p.Profile.validate(), p.Profile.validateFor(p.Kind), p.Settings.validate()); err != nil {
+	if err := errors.Join(checkName(p.Name), p.Profile.validate(), p.Profile.validateFor(p.Kind), p.validate()); err != nil {
 		return p, firstOf(err)
 	}
 	if p.Kind == Manual {
@@ -103,7 +103,7 @@ func nullable[N money.Amount | money.Percent](n *N) any {
 
 // firstOf is the first of several refusals: one fault has one text.
 func firstOf(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join has no type to ask for
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()[0]
 	}
 	return err
@@ -228,7 +228,7 @@ func (s *Store) apply(p *Provider, c Change, now time.Time) (changed []string, e
 		return nil, err
 	}
 	changed = append(append(changed, headers...), applySettings(p, c, now)...)
-	return changed, p.Settings.validate()
+	return changed, p.validate()
 }
 
 func applySettings(p *Provider, c Change, now time.Time) (changed []string) {

@@ -45,7 +45,7 @@ func TestCreateKeepsEverything(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		t.Helper()
 		ctx, s := context.Background(), newStore(t, d)
-		markup, low := money.Percent(12_500_000), money.Amount(25*money.Unit)
+		markup, low := money.Percent(12_500_000), 25*money.Unit
 		made, err := s.Create(ctx, New{
 			Name: " Theirs ", URL: "https://provider.example/api", Key: upstreamKey, Kind: Classic,
 			Profile:  Profile{Method: "GET", Names: map[string]string{"link": "url"}},
@@ -241,7 +241,7 @@ func TestClientOfStoredProvider(t *testing.T) {
 		must(t, err)
 		_, err = c.Balance(t.Context())
 		must(t, err)
-		if got.Method != "GET" || got.URL.Query().Get("key") != upstreamKey || got.Header.Get("X-Client") != "value" {
+		if got.Method != http.MethodGet || got.URL.Query().Get("key") != upstreamKey || got.Header.Get("X-Client") != "value" {
 			t.Errorf("%s %s %v", got.Method, got.URL, got.Header)
 		}
 	})

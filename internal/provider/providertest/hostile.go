@@ -167,9 +167,9 @@ func gzipped(plain []byte) http.HandlerFunc {
 	}
 }
 
-// redirecting sends the client to where it is.
+// redirecting sends the client to where providers are.
 func redirecting(status int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, status) }
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/api/v2", status) }
 }
 
 // wide is a text in UTF-16, the low byte first.
