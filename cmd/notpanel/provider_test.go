@@ -4,6 +4,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -86,4 +89,70 @@ func TestProviderPauseAndResume(t *testing.T) {
 	if got := read[[]providerView](t, p.ok("provider", "list", "--json")); got[0].State != "active" || got[0].PauseReason != "" {
 		t.Errorf("resumed %+v", got)
 	}
+}
+
+// A provider is made with all that its API needs, and changed one thing at a
+// time; no secret is printed, nor stored in the audit log.
+func TestProviderSet(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	r := p.run("hush-hush-value\n", "provider", "add", "--name", "Theirs", "--url", "https://provider.example/api", "--key", "their-key",
+		"--profile", `{"method":"GET","names":{"link":"url"}}`, "--header", "X-Client: -", "--slots", "3", "--markup", "12.5%",
+		"--sync-every", "6h", "--balance-low", "25", "--json")
+	v := read[providerView](t, r.out)
+	if r.code != 0 || v.Kind != "classic" || v.Profile.Method != http.MethodGet || v.Profile.Names["link"] != "url" || v.Slots != 3 ||
+		orEmpty(v.Markup) != "12.50%" || v.SyncEvery != "6h0m0s" || orEmpty(v.BalanceLow) != "25.00" || len(v.Headers) != 1 || v.Headers[0] != "X-Client" {
+		t.Fatalf("exit %d: %+v %s", r.code, v, r.err)
+	}
+	file := filepath.Join(t.TempDir(), "profile.json")
+	if err := os.WriteFile(file, []byte(`{"encoding":"json"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	printed := r.out + p.ok("provider", "set", "Theirs", "--profile", "@"+file, "--markup", "none", "--header", "X-More: a,b: c", "--drop-header", "x-client", "--json")
+	v = read[providerView](t, printed[len(r.out):])
+	if v.Profile.Encoding != "json" || v.Profile.Method != "" || v.Markup != nil || len(v.Headers) != 1 || v.Headers[0] != "X-More" || v.Slots != 3 {
+		t.Errorf("%+v", v)
+	}
+	var said []string
+	for _, wrong := range [][]string{
+		{"--profile", `{"methud":"GET"}`},
+		{"--profile", "@" + file + ".gone"},
+		{"--header", "Host: x"},
+		{"--key", "-", "--header", "X-A: -"},
+		{"--sync-every", "1s"},
+		{"--drop-header", "X-Gone"},
+	} {
+		r := p.run("", append([]string{"provider", "set", "Theirs"}, wrong...)...)
+		if r.code == 0 {
+			t.Errorf("%v is taken", wrong)
+		}
+		said = append(said, r.err)
+	}
+	printed += strings.Join(said, "")
+	contains(t, printed, `profile has no field "methud"`, "one secret")
+	if strings.Contains(printed, "hush-hush") || strings.Contains(printed, "their-key") || strings.Contains(printed, "a,b: c") {
+		t.Error("a secret is printed")
+	}
+	p.fails(exitUsage, "provider", "add", "--name", "Nowhere")
+	added := read[providerView](t, p.ok("provider", "add", "--name", "People", "--kind", "manual", "--json"))
+	if added.Kind != "manual" || added.URL != "" {
+		t.Errorf("%+v", added)
+	}
+	contains(t, p.fails(exitFailed, "provider", "balance", "People"), "manual")
+}
+
+// Staff decide what a refusal means; one that leaves the order open stays so.
+func TestProviderClassify(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.ok("provider", "add", "--name", "Theirs", "--url", "https://provider.example/api", "--key", "k")
+	contains(t, p.ok("provider", "texts", "Theirs"), "No refusal waits")
+	p.ok("provider", "classify", "Theirs", "--text", "Computer says  no to order 77", "--as", "next-source")
+	contains(t, p.ok("provider", "texts", "Theirs", "--all"), "next-source", "Computer says no to order N")
+	texts := read[[]textView](t, p.ok("provider", "texts", "Theirs", "--all", "--json"))
+	if len(texts) != 1 || texts[0].As != "next-source" || texts[0].Seen != 0 || texts[0].DecidedAt == nil {
+		t.Errorf("%+v", texts)
+	}
+	contains(t, p.fails(exitFailed, "provider", "classify", "Theirs", "--text", "Internal error", "--as", "refuse"), "uncertain")
+	p.fails(exitUsage, "provider", "classify", "Theirs", "--text", "x", "--as", "whatever")
 }

@@ -18,7 +18,7 @@ const reported = "provider: "
 // news reports whether a provider's word could change anything of an order. It
 // saves a write for each check that found what is known.
 func news(o *order.Order, r provider.Report) bool {
-	if r.Err != "" || r.Word == provider.WordUnknown || r.Word == provider.WordTrouble {
+	if senseless(r) {
 		return o.Attention != attentionOf(r)
 	}
 	if strings.HasPrefix(o.Attention, reported) {
@@ -35,10 +35,21 @@ func news(o *order.Order, r provider.Report) bool {
 		return o.State != order.Partial || remainsGrew(o, r)
 	case provider.WordCanceled:
 		return o.State != order.Canceled
-	case provider.WordUnknown, provider.WordTrouble:
+	case provider.WordUnknown, provider.WordTrouble, provider.WordPaused, provider.WordExpired:
 		return true
 	}
 	return true
+}
+
+// senseless reports a report that says nothing an order of this kind can be moved
+// by: an error, trouble, a word that nobody knows or that subscriptions alone have.
+func senseless(r provider.Report) bool {
+	switch r.Word {
+	case provider.WordUnknown, provider.WordTrouble, provider.WordPaused, provider.WordExpired:
+		return true
+	case provider.WordWaiting, provider.WordInProgress, provider.WordCompleted, provider.WordPartial, provider.WordCanceled:
+	}
+	return r.Err != ""
 }
 
 func countsDiffer(o *order.Order, r provider.Report) bool {
@@ -76,7 +87,7 @@ func Apply(tx *db.Tx, orderID string, r provider.Report) error {
 	}
 	o.NextCheckAt = NextCheck(o, tx.Now)
 	a := &applying{tx: tx, book: book, order: o, report: r, before: o.Attention}
-	if r.Err != "" || r.Word == provider.WordUnknown || r.Word == provider.WordTrouble {
+	if senseless(r) {
 		return a.raise(attentionOf(r))
 	}
 	if strings.HasPrefix(o.Attention, reported) {
@@ -173,7 +184,7 @@ func (a *applying) move() error {
 		return a.partial()
 	case provider.WordCanceled:
 		return a.canceled()
-	case provider.WordUnknown, provider.WordTrouble:
+	case provider.WordUnknown, provider.WordTrouble, provider.WordPaused, provider.WordExpired:
 	}
 	return fmt.Errorf("order %s: word %q reached the wrong place", o.ID, a.report.Said)
 }

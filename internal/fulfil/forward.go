@@ -252,7 +252,8 @@ func (f *Forwarder) send(client *provider.Client, c claim) {
 	ctx := context.Background()
 	watch := outbound.NewSubmission(f.now, c.start, firstByte)
 	answer := client.Add(ctx, watch, provider.AddRequest{
-		Service: c.order.ProviderService, Link: c.order.Link, Quantity: strconv.FormatInt(c.order.Quantity, 10),
+		Service: c.order.ProviderService,
+		Fields:  []provider.Field{{Name: "link", Value: c.order.Link}, {Name: "quantity", Value: strconv.FormatInt(c.order.Quantity, 10)}},
 	})
 	f.store(ctx, c, answer, watch.Sent())
 	f.mu.Lock()

@@ -73,8 +73,25 @@ type Answer struct {
 	UpstreamID string // of an acceptance; beside Unknown a hint only
 	Status     int    // HTTP status, 0 without an answer
 	Text       string // the provider's sentence, or ours for what happened; for staff
+	Said       string // of a refusal: the provider's sentence, which staff may classify; "" where it gave none
 	Kept       string // the beginning of the answer's body
 	LinkActive bool   // the refusal says that an order for the link is running there
+}
+
+// Settles reports that a native provider's refusal, of a request whose outcome was
+// unknown, says that the request id made no order. A limit, our key and a
+// suspended account are refused before the id is looked for, so they say nothing.
+func (a Answer) Settles() bool {
+	if a.Outcome != Refused || a.Status != http.StatusBadRequest || a.Said == "" || a.Class == TryLater {
+		return false
+	}
+	lower := strings.ToLower(a.Said)
+	for _, before := range []string{"api key", "suspended", "unknown action", "content type", "content-type", "utf-8", "control character"} {
+		if strings.Contains(lower, before) {
+			return false
+		}
+	}
+	return true
 }
 
 // textRules classify refusals by a part of their text, in lower case. The first
@@ -124,17 +141,25 @@ func linkActive(text string) bool {
 
 // Classify decides what an answer to add means. What is not certainly an
 // acceptance or a refusal is Unknown.
-func Classify(status int, body []byte) Answer {
-	a := classify(status, body)
+func Classify(status int, body []byte) Answer { return classifyAs(status, body, object.refusal) }
+
+// ClassifyNative is Classify for a native provider. Its status beside an order is
+// the order's, which may have failed by the time its request is repeated.
+func ClassifyNative(status int, body []byte) Answer {
+	return classifyAs(status, body, object.errorMember)
+}
+
+func classifyAs(status int, body []byte, refusalOf func(object) (string, bool)) Answer {
+	a := classify(status, body, refusalOf)
 	if a.Outcome == Refused && mentionsOrder(firstObject(body), mentionDepth) {
 		// An id that is given somewhere beside the refusal: the order may exist.
 		a = Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "an order id beside an error: " + a.Text}
 	}
-	a.Status, a.Text = status, storable(a.Text)
+	a.Status, a.Text, a.Said = status, storable(a.Text), storable(a.Said)
 	return a
 }
 
-func classify(status int, body []byte) Answer {
+func classify(status int, body []byte, refusalOf func(object) (string, bool)) Answer {
 	if status >= http.StatusInternalServerError {
 		return Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "status " + strconv.Itoa(status)}
 	}
@@ -146,7 +171,7 @@ func classify(status int, body []byte) Answer {
 		return Answer{Outcome: Unknown, UpstreamID: hint(body), Text: "an answer that can't be read: " + err.Error()}
 	}
 	orderID, odd := object.orderID()
-	refusal, failed := object.refusal()
+	refusal, failed := refusalOf(object)
 	success := status >= 200 && status < 300
 	switch {
 	case odd:
@@ -192,7 +217,7 @@ func refused(status int, text string) Answer {
 	if bare, ok := bareStatus(status); ok && class == Unclassified {
 		class = bare
 	}
-	return Answer{Outcome: Refused, Class: class, Text: text, LinkActive: linkActive(text)}
+	return Answer{Outcome: Refused, Class: class, Text: text, Said: text, LinkActive: linkActive(text)}
 }
 
 // bareStatus gives the class of a status that refuses without a known text.
@@ -293,13 +318,14 @@ func PlausibleID(text string) bool {
 }
 
 // plausibleID knows what can't be an id: a number that is negative, a fraction or
-// has an exponent, a word for nothing, and what is not printable or too long.
+// has an exponent, a word for nothing, a piece of JSON or HTML, and what is not
+// printable or too long.
 func plausibleID(text string, isNumber bool) bool {
 	if isNumber && strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }) >= 0 {
 		return false
 	}
 	return len(text) <= maxUpstreamID && text[0] != '-' && !noIDs[strings.ToLower(text)] &&
-		strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) < 0
+		strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`,"'<>{}[]()\`, r) }) < 0
 }
 
 // scalar returns a string, a number's digits, or "" for null and false. ok is
@@ -322,10 +348,8 @@ func scalar(raw json.RawMessage) (text string, isNumber, ok bool) {
 // refusal reports whether the answer says that it failed, and with which text;
 // the text is "" where it gives no reason.
 func (o object) refusal() (text string, failed bool) {
-	if raw, ok := o["error"]; ok {
-		if text, truthy := errorText(raw); truthy {
-			return text, true
-		}
+	if text, failed := o.errorMember(); failed {
+		return text, true
 	}
 	for name, words := range map[string][]string{"success": {"false", "0"}, "status": {"false", "fail", "failed", "error"}} {
 		if raw, ok := o[name]; ok && slices.Contains(words, strings.ToLower(strings.Trim(string(raw), `"`))) {
@@ -334,6 +358,15 @@ func (o object) refusal() (text string, failed bool) {
 		}
 	}
 	return "", false
+}
+
+// errorMember reports whether the answer has an error member that says something.
+func (o object) errorMember() (text string, failed bool) {
+	raw, ok := o["error"]
+	if !ok {
+		return "", false
+	}
+	return errorText(raw)
 }
 
 // first returns the first of the members that is there, or null.

@@ -11,7 +11,7 @@ import (
 // Whatever a server answers: no panic, an acceptance only where there is one, and
 // never a decision from a 5xx.
 func FuzzClassify(f *testing.F) {
-	for _, c := range hostileAnswers {
+	for _, c := range hostileAnswers() {
 		if len(c.body) < 1000 {
 			f.Add(c.status, []byte(c.body))
 		}
@@ -42,7 +42,7 @@ func FuzzParseStatus(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, ids := range [][]string{{"7"}, {"7", "8"}} {
-			reports, err := parseStatus(body, ids)
+			reports, err := parseStatus(body, ids, WordOf)
 			if err != nil {
 				if reports != nil {
 					t.Fatal("reports beside an error")
@@ -70,7 +70,7 @@ func checkReport(t *testing.T, r Report) {
 	if r.Err != "" && (r.Word != WordUnknown || r.Remains != nil || r.Charge != nil) {
 		t.Fatalf("%+v has an error and more", r)
 	}
-	if r.Word < WordUnknown || r.Word > WordTrouble {
+	if r.Word < WordUnknown || r.Word > WordExpired {
 		t.Fatalf("word %d", r.Word)
 	}
 }

@@ -86,8 +86,8 @@ func offersOf(listings []Listing, markup money.Percent) (offers []catalog.Offer,
 		rate, err := money.Markup(l.Cost, markup)
 		switch {
 		case l.Problem != "":
-		case l.Type != "" && !strings.EqualFold(l.Type, string(catalog.Default)):
-			l.Problem = "its type is not sold here: " + cutName(l.Type)
+		case l.Type != "" && l.Type != catalog.Default:
+			l.Problem = "its type is not sold here: " + string(l.Type)
 		case err != nil:
 			l.Problem = "its price is out of range"
 		}

@@ -214,7 +214,7 @@ func TestImportRefusesWhatItCannotTrust(t *testing.T) {
 		"balance of HTML":   {`<h1>Hello</h1>`, list, "can't be read"},
 		"empty list":        {"", `[]`, "lists no services"},
 		"a list of nothing": {"", `[null,1]`, "lists no services"},
-		"empty data":        {"", `{"status":"success","data":"Empty Data"}`, "can't be read"},
+		"empty data":        {"", `{"status":"success","data":"Empty Data"}`, "no services to tell of"},
 		"error":             {"", `{"error":"Incorrect request"}`, "Incorrect request"},
 		"HTML":              {"", `<html>`, "can't be read"},
 		"pages":             {"", `{"services":` + list + `,"has_more":true}`, "comes in pages"},

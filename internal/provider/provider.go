@@ -9,15 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
-	"github.com/notpanel/notpanel/internal/id"
-	"github.com/notpanel/notpanel/internal/plain"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
@@ -40,7 +37,29 @@ type Provider struct {
 	PauseReason string
 	CreatedAt   time.Time
 
-	keySealed string
+	Kind    Kind
+	Profile Profile
+	Settings
+
+	SyncDueAt  time.Time     // when its list is read next; zero: not by itself
+	SyncedAt   time.Time     // when its list was last brought in
+	Alarm      string        // why its last sync was not applied; "" is none
+	Balance    *money.Amount // of our account there, in its currency; nil until read
+	BalanceAt  time.Time
+	UnknownRow int64 // uncertain outcomes in a row, for the breaker
+	Probe      bool  // the breaker lets one order through
+
+	keySealed     string
+	headersSealed string
+	profileErr    error // why the stored profile can't be used
+}
+
+// Settings are what an operator sets of a provider besides its address.
+type Settings struct {
+	Slots      int64          // calls of add at once, per node
+	Markup     *money.Percent // of its services that have none of their own; nil: the import's
+	SyncEvery  time.Duration  // whole seconds between readings of its list; 0: not by itself
+	BalanceLow *money.Amount  // below it the operator is told; nil: never
 }
 
 // Store keeps providers.
@@ -52,48 +71,28 @@ type Store struct {
 // NewStore returns the providers of d, their keys sealed under ring.
 func NewStore(d *db.DB, ring *secret.Ring) *Store { return &Store{db: d, ring: ring} }
 
-const columns = `id, name, url, key_sealed, currency, state, pause_reason, created_at`
+const columns = `id, name, url, key_sealed, currency, state, pause_reason, created_at, kind, profile, headers_sealed, slots, markup,
+	sync_every, sync_due_at, synced_at, alarm, balance, balance_at, balance_low, unknown_row, probe`
 
 func scan(s db.Scanner) (p Provider, err error) {
-	err = s.Scan(&p.ID, &p.Name, &p.URL, &p.keySealed, &p.Currency, &p.State, &p.PauseReason, db.Time(&p.CreatedAt))
-	return p, err
+	var profile string
+	var syncEvery int64
+	err = s.Scan(&p.ID, &p.Name, &p.URL, &p.keySealed, &p.Currency, &p.State, &p.PauseReason, db.Time(&p.CreatedAt),
+		&p.Kind, &profile, &p.headersSealed, &p.Slots, &p.Markup, &syncEvery, db.Time(&p.SyncDueAt), db.Time(&p.SyncedAt), &p.Alarm,
+		&p.Balance, db.Time(&p.BalanceAt), &p.BalanceLow, &p.UnknownRow, &p.Probe)
+	if err != nil {
+		return p, err
+	}
+	p.SyncEvery = time.Duration(syncEvery) * time.Second
+	// One that a newer version wrote stops the calls to this provider, not the
+	// reading of the others.
+	p.Profile, p.profileErr = ParseProfile(profile)
+	return p, nil
 }
 
-// Add stores a provider. Its key is sealed.
+// Add stores a classic provider that differs in nothing. Its key is sealed.
 func (s *Store) Add(ctx context.Context, name, address, key, actor string) (Provider, error) {
-	p := Provider{ID: id.New(id.Provider), Name: strings.TrimSpace(name), URL: address, State: Active}
-	u, err := url.Parse(address)
-	switch {
-	case p.Name == "" || len(p.Name) > 64:
-		return p, fault.New(fault.Invalid, "name must have 1 to 64 characters")
-	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
-		return p, fault.New(fault.Invalid, "url must be the full address of the provider's API, such as https://provider.example/api/v2")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return p, fault.New(fault.Invalid, "url must hold no user, query or fragment: the key has a setting of its own")
-	case key == "" || len(key) > 512 || strings.ContainsAny(key, "\r\n\x00"):
-		return p, fault.New(fault.Invalid, "key must be one line of 1 to 512 characters")
-	}
-	for field, text := range map[string]string{"name": p.Name, "url": address} {
-		if err := plain.Line(field, text); err != nil {
-			return p, err
-		}
-	}
-	p.keySealed = s.ring.Seal([]byte(key), "providers", "key", p.ID)
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		p.CreatedAt = tx.Now
-		added, err := tx.ExecOne(`
-			INSERT INTO providers (id, name, url, key_sealed, state, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
-			p.ID, p.Name, p.URL, p.keySealed, string(p.State), db.At(tx.Now))
-		if err != nil {
-			return fmt.Errorf("add provider: %w", err)
-		}
-		if !added {
-			return fault.Newf(fault.Conflict, "a provider named %s exists already", p.Name)
-		}
-		return account.Record(tx, actor, "provider.add", p.ID, p.Name+" "+p.URL)
-	})
-	return p, err
+	return s.Create(ctx, New{Name: name, URL: address, Key: key}, actor)
 }
 
 // Find returns the provider with that id or name.
@@ -140,20 +139,11 @@ func (s *Store) SetCurrency(ctx context.Context, providerID, currency string) er
 	})
 }
 
-// SetAddress changes where a provider is reached and with which key.
-func (s *Store) SetAddress(ctx context.Context, providerID, address, key, actor string) error {
-	sealed := s.ring.Seal([]byte(key), "providers", "key", providerID)
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE providers SET url = $2, key_sealed = $3 WHERE id = $1`, providerID, address, sealed)
-		if err != nil {
-			return fmt.Errorf("set provider's address: %w", err)
-		}
-		return account.Record(tx, actor, "provider.address", providerID, address)
-	})
-}
-
 // key opens a provider's sealed key.
 func (s *Store) key(p Provider) (string, error) {
+	if p.Kind == Manual {
+		return "", fault.Newf(fault.Conflict, "%s is a manual provider: it is never called", p.Name)
+	}
 	plain, err := s.ring.Open(p.keySealed, "providers", "key", p.ID)
 	if err != nil {
 		return "", fmt.Errorf("open the key of provider %s: %w", p.Name, err)

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
+	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/money"
 )
 
@@ -23,10 +23,13 @@ type Listing struct {
 	ID          string
 	Name        string
 	Category    string
-	Type        string // as written; "" means default
+	Type        catalog.Type // "" where nobody knows the one it names
 	Description string
-	Cost        money.Amount // per 1,000
+	Cost        money.Amount // per 1,000, of a package as the provider prices them
 	Min, Max    int64
+	Dripfeed    bool
+	Refill      bool
+	RefillDays  int64 // 0: not told
 	Cancel      bool
 	Problem     string // why it can't be sold; "" is none
 }
@@ -38,7 +41,10 @@ type Report struct {
 	StartCount *int64 // nil: unknown
 	Remains    *int64 // nil: unknown or not a count
 	Charge     *money.Amount
-	Err        string // the provider's error for this order; then nothing else is set
+	Posts      int64    // of a subscription: those ordered so far
+	Orders     []string // the provider's ids of a subscription's posts
+	Expiry     string   // of a subscription, as written
+	Err        string   // the provider's error for this order; then nothing else is set
 }
 
 // Word is a provider's state of an order. It is their word, not a state of ours.
@@ -53,6 +59,8 @@ const (
 	WordPartial
 	WordCanceled // canceled, refunded
 	WordTrouble  // fail, error, rejected: a person must look
+	WordPaused   // of subscriptions only: they wait, nothing has ended
+	WordExpired  // of subscriptions only: they have ended
 )
 
 // words lists the spellings, without case, spaces, underscores and hyphens.
@@ -64,12 +72,16 @@ var words = map[string]Word{
 	"completed": WordCompleted, "complete": WordCompleted, "success": WordCompleted,
 	"partial":  WordPartial,
 	"canceled": WordCanceled, "cancelled": WordCanceled, "refunded": WordCanceled,
+	"paused": WordPaused, "expired": WordExpired,
 	"fail": WordTrouble, "failed": WordTrouble, "error": WordTrouble, "rejected": WordTrouble,
 }
 
 // WordOf reads a status word as providers spell it.
-func WordOf(said string) Word {
-	return words[strings.NewReplacer(" ", "", "_", "", "-", "").Replace(strings.ToLower(strings.TrimSpace(said)))]
+func WordOf(said string) Word { return words[bareWord(said)] }
+
+// bareWord is a word without case, spaces, underscores and hyphens.
+func bareWord(said string) string {
+	return strings.NewReplacer(" ", "", "_", "", "-", "").Replace(strings.ToLower(strings.TrimSpace(said)))
 }
 
 // errUnreadable says that an answer is not what the action's answer can be.
@@ -78,11 +90,33 @@ var errUnreadable = errors.New("the provider's answer can't be read")
 // decode reads a JSON value of any shape, numbers as they were written. Text
 // before it, as some servers print warnings there, is passed over.
 func decode(body []byte) (any, error) {
-	start := bytes.IndexAny(body, "{[")
-	if start < 0 {
-		return nil, errUnreadable
+	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf")))
+	// A body that begins as JSON is read as it is: what stands inside a broken one
+	// is no answer.
+	candidates := 1
+	if len(body) > 0 && body[0] != '{' && body[0] != '[' {
+		candidates = mostCandidates
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body[start:]))
+	for range candidates {
+		start := bytes.IndexAny(body, "{[")
+		if start < 0 {
+			break
+		}
+		body = body[start:]
+		if v, err := decodeWhole(body); err == nil {
+			return v, nil
+		}
+		body = body[1:]
+	}
+	return nil, errUnreadable
+}
+
+// mostCandidates is how many brackets of a warning are taken for the beginning of
+// the answer.
+const mostCandidates = 16
+
+func decodeWhole(body []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var v any
 	if err := decoder.Decode(&v); err != nil {
@@ -114,11 +148,35 @@ func flag(v any) bool {
 	return t == "1" || t == "true"
 }
 
-// count reads a whole number that is not negative; some servers write it as 157.0.
+// count reads a whole number that is not negative; some servers write it as
+// 157.0 or 1.57e2.
 func count(v any) (int64, bool) {
-	whole, fraction, _ := strings.Cut(text(v), ".")
-	n, err := strconv.ParseInt(whole, 10, 64)
-	return n, err == nil && n >= 0 && strings.Trim(fraction, "0") == ""
+	written := strings.ToLower(text(v))
+	mantissa, exponent, ok := strings.Cut(written, "e")
+	shift, err := 0, error(nil)
+	if ok {
+		shift, err = strconv.Atoi(exponent)
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	const most = 40 // digits: far more than an int64 has
+	digits := whole + fraction
+	shift -= len(fraction)
+	if err != nil || whole == "" || len(digits) > most || shift > most || shift < -most || strings.Trim(digits, "0123456789") != "" {
+		return 0, false
+	}
+	switch {
+	case shift >= 0:
+		digits += strings.Repeat("0", shift)
+	case strings.Trim(digits[max(len(digits)+shift, 0):], "0") != "":
+		return 0, false
+	default:
+		digits = digits[:max(len(digits)+shift, 0)]
+	}
+	if digits = strings.TrimLeft(digits, "0"); digits == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, err == nil
 }
 
 // failure returns the error that a whole answer is.
@@ -128,10 +186,16 @@ func failure(v any) error {
 		return nil
 	}
 	if said := errorOf(o); said != "" {
-		return fmt.Errorf("the provider answered: %s", said)
+		return &saidError{said}
 	}
 	return nil
 }
+
+// saidError is an error in the provider's own words.
+type saidError struct{ text string }
+
+// Error returns who said what.
+func (e *saidError) Error() string { return "the provider answered: " + e.text }
 
 // errorOf returns an answer's or an item's error as text, "" for the values that
 // languages take for false.
@@ -166,77 +230,9 @@ func parseBalance(body []byte) (Balance, error) {
 	return Balance{Amount: amount, Currency: strings.ToUpper(text(o["currency"]))}, nil
 }
 
-// parseServices reads a list, alone or wrapped as "services" or "data".
-func parseServices(body []byte) ([]Listing, error) {
-	v, err := decode(body)
-	if err != nil {
-		return nil, err
-	}
-	if o, ok := v.(map[string]any); ok {
-		if err := failure(v); err != nil {
-			return nil, err
-		}
-		if more := o["has_more"]; flag(more) {
-			return nil, errors.New("the provider's list comes in pages, which is not supported")
-		}
-		if v = o["services"]; v == nil {
-			v = o["data"]
-		}
-		list, _ := v.([]any)
-		if total, ok := count(o["count"]); ok && total > int64(len(list)) {
-			return nil, fmt.Errorf("the provider's list is not whole: %d of %d services", len(list), total)
-		}
-	}
-	list, ok := v.([]any)
-	if !ok {
-		return nil, errUnreadable
-	}
-	all := make([]Listing, 0, len(list))
-	for _, one := range list {
-		if o, ok := one.(map[string]any); ok {
-			all = append(all, parseListing(o))
-		}
-	}
-	return all, nil
-}
-
-// parseListing reads what it can and names the first thing that makes the
-// service impossible to sell.
-func parseListing(o map[string]any) Listing {
-	l := Listing{
-		ID: text(o["service"]), Name: cutName(text(o["name"])), Category: cutName(text(o["category"])), Type: text(o["type"]),
-		Description: text(o["desc"]), Cancel: flag(o["cancel"]),
-	}
-	if l.ID == "" {
-		l.ID = text(o["id"])
-	}
-	if l.Description == "" {
-		l.Description = text(o["description"])
-	}
-	if l.Category == "" {
-		l.Category = "Other"
-	}
-	var err error
-	l.Cost, err = money.ParseUp(text(o["rate"]))
-	var okMin, okMax bool
-	l.Min, okMin = count(o["min"])
-	l.Max, okMax = count(o["max"])
-	switch {
-	case l.ID == "" || !plausibleID(l.ID, false):
-		l.Problem = "it has no number"
-	case l.Name == "":
-		l.Problem = "it has no name"
-	case err != nil || l.Cost < 0:
-		l.Problem = "its rate can't be read"
-	case !okMin || !okMax || l.Min < 1 || l.Max < l.Min:
-		l.Problem = "its limits can't be read"
-	}
-	return l
-}
-
 // parseStatus reads an object keyed by id, a list of rows, or, for one id, the
 // report itself.
-func parseStatus(body []byte, ids []string) (map[string]Report, error) {
+func parseStatus(body []byte, ids []string, words func(string) Word) (map[string]Report, error) {
 	v, err := decode(body)
 	if err != nil {
 		return nil, err
@@ -250,7 +246,7 @@ func parseStatus(body []byte, ids []string) (map[string]Report, error) {
 				if orderID == "" {
 					orderID = text(o["id"])
 				}
-				reports[orderID] = parseReport(o)
+				reports[orderID] = parseReport(o, words)
 			}
 		}
 	case map[string]any:
@@ -258,12 +254,15 @@ func parseStatus(body []byte, ids []string) (map[string]Report, error) {
 			return nil, err
 		}
 		if _, single := v["status"].(string); single && len(ids) == 1 {
-			return map[string]Report{ids[0]: parseReport(v)}, nil
+			if named := text(v["order"]); named == "" || named == ids[0] {
+				reports[ids[0]] = parseReport(v, words)
+			}
+			return reports, nil
 		}
 		for orderID, item := range v {
 			switch item := item.(type) {
 			case map[string]any:
-				reports[orderID] = parseReport(item)
+				reports[orderID] = parseReport(item, words)
 			case string:
 				reports[orderID] = Report{Err: storable(item)}
 			}
@@ -272,12 +271,12 @@ func parseStatus(body []byte, ids []string) (map[string]Report, error) {
 	return reports, nil
 }
 
-func parseReport(o map[string]any) Report {
+func parseReport(o map[string]any, words func(string) Word) Report {
 	if said := errorOf(o); said != "" {
 		return Report{Err: said}
 	}
 	said := text(o["status"])
-	r := Report{Said: storable(said), Word: WordOf(said)}
+	r := Report{Said: storable(said), Word: words(said), Expiry: cutLine(text(o["expiry"]), maxExpiry)}
 	if n, ok := count(o["start_count"]); ok && n > 0 {
 		r.StartCount = &n
 	}
@@ -287,5 +286,29 @@ func parseReport(o map[string]any) Report {
 	if charge, err := money.ParseUp(text(o["charge"])); err == nil && charge >= 0 {
 		r.Charge = &charge
 	}
+	if n, ok := count(o["posts"]); ok {
+		r.Posts = n
+	}
+	r.Orders = idsOf(o["orders"])
 	return r
+}
+
+// maxExpiry bounds a subscription's end as a provider writes it, in characters.
+const maxExpiry = 40
+
+// maxPosts bounds the posts of a subscription that are read.
+const maxPosts = 10_000
+
+// idsOf reads a list of ids, each once; what can't be one is passed over.
+func idsOf(v any) (ids []string) {
+	list, _ := v.([]any)
+	seen := map[string]bool{}
+	for _, one := range list {
+		orderID := text(one)
+		if len(ids) < maxPosts && orderID != "" && PlausibleID(orderID) && !seen[orderID] {
+			seen[orderID] = true
+			ids = append(ids, orderID)
+		}
+	}
+	return ids
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/money"
 )
 
@@ -21,7 +22,9 @@ func TestWordOf(t *testing.T) {
 		WordPartial:    {"Partial", "PARTIAL", "par-tial"},
 		WordCanceled:   {"Canceled", "Cancelled", "cancelled", "Refunded"},
 		WordTrouble:    {"Fail", "Failed", "Error", "Rejected"},
-		WordUnknown:    {"", " ", "Paused", "Expired", "Refill", "Partially completed", "not completed", "cancel", "In\tprogress", "done", "1", "завершено", "canceled."},
+		WordPaused:     {"Paused", "paused"},
+		WordExpired:    {"Expired", "EXPIRED"},
+		WordUnknown:    {"", " ", "Refill", "Partially completed", "not completed", "cancel", "In\tprogress", "done", "1", "завершено", "canceled."},
 	} {
 		for _, said := range spellings {
 			if got := WordOf(said); got != word {
@@ -76,7 +79,7 @@ func TestParseStatusShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reports, err := parseStatus([]byte(c.body), c.ids)
+			reports, err := parseStatus([]byte(c.body), c.ids, WordOf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +102,7 @@ func TestParseStatusValues(t *testing.T) {
 		`{"status":"Pending","start_count":-5,"remains":-5}`:         "1 Pending start ? remains ? charge ?",
 		`{"status":"Pending","start_count":"x","remains":"Unknown"}`: "1 Pending start ? remains ? charge ?",
 		`{"status":"Pending","start_count":1.5,"remains":1.5}`:       "1 Pending start ? remains ? charge ?",
-		`{"status":"Pending","start_count":1e3,"remains":"1,000"}`:   "1 Pending start ? remains ? charge ?",
+		`{"status":"Pending","start_count":1e3,"remains":"1,000"}`:   "1 Pending start 1000 remains ? charge ?",
 		`{"status":"Pending","remains":99999999999999999999}`:        "1 Pending start ? remains ? charge ?",
 		`{"status":"Pending","remains":5000000}`:                     "1 Pending start ? remains 5000000 charge ?",
 		`{"status":"Pending","charge":"-0.5"}`:                       "1 Pending start ? remains ? charge ?",
@@ -124,7 +127,7 @@ func TestParseStatusValues(t *testing.T) {
 	} {
 		t.Run(item, func(t *testing.T) {
 			t.Parallel()
-			reports, err := parseStatus([]byte(`{"7":`+item+`}`), []string{"7", "8"})
+			reports, err := parseStatus([]byte(`{"7":`+item+`}`), []string{"7", "8"}, WordOf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,13 +148,13 @@ func TestParseStatusRefusesWhatItCannotRead(t *testing.T) {
 		``, `null`, `7`, `"Completed"`, `<html>{css}</html>`, `{"7":{"status":"Completed"}`, `{"7":{"status":"Completed"}} <br>`,
 		`{"error":"Incorrect order ID"}`, `{"error":{"code":1}}`, `{"error":"Invalid API key","7":{"status":"Completed"}}`, deep,
 	} {
-		if reports, err := parseStatus([]byte(body), []string{"7"}); err == nil {
+		if reports, err := parseStatus([]byte(body), []string{"7"}, WordOf); err == nil {
 			t.Errorf("%.60q gives %v", body, reports)
 		}
 	}
 	// Readable, but not about the order: it is missing.
 	for _, body := range []string{`{}`, `[]`, `{"8":{"status":"Completed"}}`, `{"status":"Completed"}`, `{"7":null}`, `{"7":[1]}`, `[{"status":"Completed"}]`} {
-		reports, err := parseStatus([]byte(body), []string{"7", "9"})
+		reports, err := parseStatus([]byte(body), []string{"7", "9"}, WordOf)
 		if _, known := reports["7"]; err != nil || known {
 			t.Errorf("%s: %v, %v", body, reports, err)
 		}
@@ -161,7 +164,7 @@ func TestParseStatusRefusesWhatItCannotRead(t *testing.T) {
 func TestParseServicesShapes(t *testing.T) {
 	t.Parallel()
 	const row = `{"service":1,"name":"Views","type":"Default","category":"Video","rate":"0.90","min":"50","max":"10000","cancel":true}`
-	want := []Listing{{ID: "1", Name: "Views", Category: "Video", Type: "Default", Cost: 900_000, Min: 50, Max: 10_000, Cancel: true}}
+	want := []Listing{{ID: "1", Name: "Views", Category: "Video", Type: catalog.Default, Cost: 900_000, Min: 50, Max: 10_000, Cancel: true}}
 	for name, body := range map[string]string{
 		"list":                `[` + row + `]`,
 		"services":            `{"services":[` + row + `],"count":1,"page":1,"has_more":false}`,
@@ -288,7 +291,7 @@ func TestParseServicesFlagsAndTexts(t *testing.T) {
 	if got[0].Description != "short" || got[1].Description != "long" {
 		t.Errorf("descriptions %q and %q", got[0].Description, got[1].Description)
 	}
-	if got[2].Name != "two lines  here" || got[2].Category != "a b" || got[2].Type != "" {
+	if got[2].Name != "two lines  here" || got[2].Category != "a b" || got[2].Type != catalog.Default {
 		t.Errorf("texts %+v", got[2])
 	}
 }
