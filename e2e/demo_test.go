@@ -46,7 +46,7 @@ func startDemo(t *testing.T, folder string) *demo {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ready.json")
 	begun := time.Now()
-	p := start(t, launch{args: []string{"demo", "--listen", "127.0.0.1:0", "--ready-file", file}, dir: folder})
+	p := start(t, launch{args: []string{"demo", "--listen", "127.0.0.1:0", "--ready-file", file}, env: unlimited, dir: folder})
 	var content []byte
 	eventually(t, "the demo is ready", func() bool {
 		if !p.running() {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,13 +82,17 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// unlimited is the environment in which nothing limits requests: tests are in a
+// hurry.
+var unlimited = []string{"NOTPANEL_LIMIT_IP=0", "NOTPANEL_LIMIT_KEY=0", "NOTPANEL_LIMIT_TIERS=standard=0,reseller=0,agency=0"}
+
 // env is the environment of every process that works on this database.
 func (w *world) env(more ...string) []string {
-	return append([]string{
+	return slices.Concat([]string{
 		"NOTPANEL_DATABASE_URL=" + w.url,
 		"NOTPANEL_SECRET_KEY=" + w.secretKey,
 		"NOTPANEL_OUTBOUND_ALLOW=127.0.0.0/8",
-	}, more...)
+	}, unlimited, more)
 }
 
 // try runs a command to its end.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/telemetry"
 )
 
@@ -17,10 +18,12 @@ type demoCommand struct {
 	PublicURL string `name:"public-url" env:"NOTPANEL_PUBLIC_URL" help:"With --public: the address as visitors type it."`
 	OpsListen string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:0" help:"Address of health, readiness and metrics."`
 	ReadyFile string `help:"File to write addresses and keys into once everything is ready." type:"path"`
+
+	config.Limits `embed:""`
 }
 
 func (c *demoCommand) options() app.DemoOptions {
-	return app.DemoOptions{Dir: c.Data, Listen: c.Listen, OpsListen: c.OpsListen, Public: c.Public, PublicURL: c.PublicURL}
+	return app.DemoOptions{Dir: c.Data, Listen: c.Listen, OpsListen: c.OpsListen, Public: c.Public, PublicURL: c.PublicURL, Limits: c.Limits}
 }
 
 // Validate says what is wrong with the flags.

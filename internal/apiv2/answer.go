@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 )
 
 // answer is what goes out: the status, a body and how it is to be read.
@@ -15,7 +16,9 @@ type answer struct {
 	body       []byte
 	plain      bool // text, not JSON
 	allow      string
-	retryAfter int // seconds; 0 is none
+	retryAfter int  // seconds; 0 is none
+	hangUp     bool // the connection is not used again
+	limits     ratelimit.Verdict
 }
 
 // write sends the answer.
@@ -34,6 +37,10 @@ func (a answer) write(w http.ResponseWriter) {
 	if a.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(a.retryAfter))
 	}
+	if a.hangUp {
+		h.Set("Connection", "close")
+	}
+	writeLimits(h, a.limits)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // the client is gone if this fails, and there is nobody left to tell
 }

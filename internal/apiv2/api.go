@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -17,12 +18,14 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 )
 
 // Deps are what the API calls.
@@ -36,6 +39,10 @@ type Deps struct {
 	Balance  func(ctx context.Context, walletID string) (money.Amount, error)
 	Currency string
 	Log      *slog.Logger
+	// ClientAddress finds the client behind proxies; nil takes the peer.
+	ClientAddress func(*http.Request) netip.Addr
+	// Limits decide whether a request may go on; nil: every one may.
+	Limits Limiter
 	// Observe is told the action and the status of every answer; may be nil.
 	Observe func(action string, status int)
 }
@@ -53,6 +60,12 @@ type API struct {
 func New(d Deps) *API {
 	if d.Observe == nil {
 		d.Observe = func(string, int) {}
+	}
+	if d.Limits == nil {
+		d.Limits = ratelimit.New(ratelimit.Limits{}, clock.System)
+	}
+	if d.ClientAddress == nil {
+		d.ClientAddress = clientaddr.New(nil, nil).Of
 	}
 	return &API{Deps: d}
 }
@@ -79,19 +92,24 @@ var (
 	errSuspended   = fault.New(fault.Forbidden, "Account suspended")
 )
 
-// ServeHTTP answers one request: body, key, account, action, fields, in this order.
+// ServeHTTP answers one request: the address's limit, body, key, account, the key's
+// and the tier's limits, action, fields, in this order.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := id.New(id.Request)
 	w.Header().Set("X-Request-Id", requestID)
-	action, answer := a.serve(r, requestID)
+	action, answer := a.serve(w, r, requestID)
 	answer.write(w)
 	a.Observe(action, answer.status)
 }
 
 // serve returns the action's name, for metrics, and the answer.
-func (a *API) serve(r *http.Request, requestID string) (action string, out answer) {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (action string, out answer) {
 	action = "none"
 	defer a.recovered(r.Context(), requestID, &action, &out)
+	from := a.ClientAddress(r)
+	if limits := a.Limits.Address(r.Context(), from); limits.Denied() {
+		return action, turnAway(w, r, limits)
+	}
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return action, refuse(errMethod)
 	}
@@ -104,6 +122,12 @@ func (a *API) serve(r *http.Request, requestID string) (action string, out answe
 	if err != nil {
 		a.report(r.Context(), requestID, action, err)
 		return action, beforeKey(in, fault.From(err))
+	}
+	a.Limits.KeySeen(r.Context(), from, string(c.who.Tier))
+	limits := a.Limits.Key(r.Context(), c.use())
+	defer func() { out.limits = limits }()
+	if limits.Denied() {
+		return action, c.limited()
 	}
 	if err := a.native(c); err != nil {
 		return action, refuse(fault.From(err))
@@ -127,7 +151,9 @@ func (a *API) recovered(ctx context.Context, requestID string, action *string, o
 	if p := recover(); p != nil {
 		err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		a.report(ctx, requestID, *action, err)
+		limits := out.limits
 		*out = refuse(fault.From(err))
+		out.limits = limits
 	}
 }
 
@@ -190,11 +216,19 @@ func beforeKey(in *input, f *fault.Error) answer {
 	return refuse(f)
 }
 
+// asksAbout reports whether an action, in any case, is a question about orders or
+// refills.
+func asksAbout(action string) bool {
+	switch strings.ToLower(action) {
+	case "status", "refill_status", "orders", "statuses", "multi_status", "multi-status":
+		return true
+	}
+	return false
+}
+
 // isPoll reports a question about an order or refill by its classic number.
 func isPoll(in *input) bool {
-	switch strings.ToLower(in.either("action")) {
-	case "status", "refill_status", "orders", "statuses", "multi_status", "multi-status":
-	default:
+	if !asksAbout(in.either("action")) {
 		return false
 	}
 	for _, name := range []string{"order", "orders", "refill", "refills"} {

@@ -19,7 +19,7 @@ var actions = []string{"services", "add", "status", "cancel", "balance", "order"
 // everywhere are the golden files that every action must have: what can happen to
 // any of its requests.
 var everywhere = []string{
-	"ok", "invalid_key", "suspended", "database_away", "key_in_query", "get", "json_body", "not_utf8", "control_character", "too_large",
+	"ok", "invalid_key", "suspended", "database_away", "key_in_query", "get", "json_body", "not_utf8", "control_character", "too_large", "limited",
 }
 
 // besides are the golden files that an action must have for its own fields.
@@ -29,12 +29,16 @@ var besides = map[string][]string{
 	"add": {
 		"missing_parameter", "malformed", "malformed_link", "malformed_max_charge", "quantity_bounds", "service_not_found",
 		"insufficient_balance", "max_charge", "not_available", "request_id_reused", "database_away_without_request_id", "ok_repeat", "ok_multipart",
+		"limited_without_request_id",
 	},
-	"status": {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "invalid_key_poll", "database_away_poll", "too_large_poll", "ok_many", "ok_words"},
+	"status": {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "invalid_key_poll", "database_away_poll", "too_large_poll", "ok_many", "ok_words", "limited_poll"},
 	"cancel": {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "not_possible", "ok_many", "ok_wish"},
 	"order":  {"missing_parameter", "both", "long_id", "order_not_found", "ok_request_id"},
 	// What is refused before there is an action.
-	"request": {"missing_action", "unknown_action", "method", "content_type", "content_encoding", "malformed_body", "too_many_fields"},
+	"request": {
+		"missing_action", "unknown_action", "method", "content_type", "content_encoding", "malformed_body", "too_many_fields",
+		"limited_ip", "limited_ip_large", "limited_known", "limited_tier", "no_limits", "no_limit_of_keys", "no_limit_of_the_tier",
+	},
 }
 
 // Every action has a golden file for each error that it can meet.

@@ -26,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
@@ -217,6 +218,7 @@ type panel struct {
 	auth  *apikey.Authenticator
 	ring  *secret.Ring
 	log   *bytes.Buffer
+	deps  apiv2.Deps
 	seeds seeds
 	made  []string // orders that appeared in answers, in that order
 }
@@ -256,8 +258,9 @@ func serving(t testing.TB, d *db.DB, s seeds) *panel {
 	p.auth = apikey.NewAuthenticator(d, p.ring, clock.System)
 	placer := order.NewPlacer(d, order.PlacerOptions{})
 	t.Cleanup(placer.Close)
-	p.api = apiv2.New(apiv2.Deps{
-		Keys: p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Placer: placer, Orders: order.NewStore(d),
+	p.deps = apiv2.Deps{
+		Limits: ratelimit.New(defaultLimits, halfMinute),
+		Keys:   p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Placer: placer, Orders: order.NewStore(d),
 		Cancel: order.NewCanceller(d, nil), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
 			err = d.Read(ctx, func(tx *db.Tx) error {
@@ -266,8 +269,22 @@ func serving(t testing.TB, d *db.DB, s seeds) *panel {
 			})
 			return balance, err
 		},
-	})
+	}
+	p.api = apiv2.New(p.deps)
 	return p
+}
+
+// defaultLimits are those of a panel that sets none.
+var defaultLimits = ratelimit.Limits{Address: 300, Key: 100, Tiers: map[string]int64{"standard": 300, "reseller": 1200, "agency": 6000}}
+
+// halfMinute is when all requests of a test are counted: X-RateLimit-Reset is
+// 1767225660 then, 30 s ahead.
+func halfMinute() time.Time { return time.Unix(1_767_225_630, 0) }
+
+// limit makes the API anew with other limits, and nothing counted.
+func (p *panel) limit(l ratelimit.Limits) {
+	p.deps.Limits = ratelimit.New(l, halfMinute)
+	p.api = apiv2.New(p.deps)
 }
 
 // post sends a form and returns the answer.

@@ -20,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 )
 
 // A golden file is a conversation with a panel that is fresh from the fixture:
@@ -30,8 +31,9 @@ import (
 //	<<<
 //	its answer
 //
-// and again from >>>. A line "# given: the database is closed" sets the scene. A
-// request is written as it goes over the wire, but
+// and again from >>>. A line sets the scene: "# given: the database is closed", or
+// "# given: limits of ip 2, key 1, tier 300" in place of the usual ones. A request
+// is written as it goes over the wire, from 192.0.2.1, but
 //
 //   - its lines end in LF, Content-Length is added, and in a form-encoded body
 //     each field may have a line of its own;
@@ -129,11 +131,7 @@ func (p *panel) converse(file string) string {
 	closed := false
 	for line := range strings.Lines(head) {
 		if given, ok := strings.CutPrefix(strings.TrimSpace(line), scene); ok {
-			if given != "the database is closed" {
-				p.Fatalf("unknown scene %q", given)
-			}
-			must(p, p.d.Close())
-			closed = true
+			closed = p.set(given) || closed
 		}
 	}
 	var out strings.Builder
@@ -148,6 +146,21 @@ func (p *panel) converse(file string) string {
 		p.audit()
 	}
 	return out.String()
+}
+
+// set sets a scene and reports whether the database is closed then.
+func (p *panel) set(given string) (closed bool) {
+	p.Helper()
+	if given == "the database is closed" {
+		must(p, p.d.Close())
+		return true
+	}
+	var address, key, tier int64
+	if _, err := fmt.Sscanf(given, "limits of ip %d, key %d, tier %d", &address, &key, &tier); err != nil {
+		p.Fatalf("unknown scene %q", given)
+	}
+	p.limit(ratelimit.Limits{Address: address, Key: key, Tiers: map[string]int64{"standard": tier}})
+	return false
 }
 
 var (
@@ -195,6 +208,7 @@ func (p *panel) request(text string) *http.Request {
 	raw := strings.ReplaceAll(strings.TrimSuffix(head, "\n"), "\n", "\r\n") + "\r\n\r\n" + body
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 	must(p, err)
+	r.RemoteAddr = "192.0.2.1:4711"
 	return r.WithContext(p.Context())
 }
 
@@ -202,7 +216,10 @@ var (
 	orderID = regexp.MustCompile(`ord_[0-9A-Z]{26}`)
 	moment  = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 	// headers in the order in which they are shown.
-	headers = []string{"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options", "Allow", "Retry-After"}
+	headers = []string{
+		"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options", "Allow", "Connection", "Retry-After",
+		"X-RateLimit-DeniedBy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Tier-Remaining",
+	}
 )
 
 // written shows an answer as golden files do.
@@ -218,7 +235,7 @@ func (p *panel) written(w *httptest.ResponseRecorder, begun time.Time) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "HTTP/1.1 %d %s\n", w.Code, http.StatusText(w.Code))
 	for _, name := range headers {
-		if value := w.Header().Get(name); value != "" {
+		for _, value := range w.Header()[name] { // in this very spelling
 			fmt.Fprintf(&out, "%s: %s\n", name, value)
 		}
 	}

@@ -93,15 +93,25 @@ func (r *room) give(n int64) { r.taken.Add(-n) }
 func read(r *http.Request, large *room) (*input, error) {
 	in := &input{method: r.Method, body: map[string]string{}, query: map[string]string{}}
 	in.readQuery(r.URL.RawQuery)
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if isEncoded(r) {
 		return in, errEncoded
 	}
 	body, err := in.readAll(r, large)
-	in.readBody(r.Header.Get("Content-Type"), body)
+	in.readFields(r.Header.Get("Content-Type"), body)
+	return in, err
+}
+
+func isEncoded(r *http.Request) bool {
+	coding := r.Header.Get("Content-Encoding")
+	return coding != "" && !strings.EqualFold(coding, "identity")
+}
+
+// readFields decodes a body and trims its values.
+func (in *input) readFields(contentType string, body []byte) {
+	in.readBody(contentType, body)
 	for name, v := range in.body {
 		in.body[name] = strings.TrimSpace(v)
 	}
-	return in, err
 }
 
 // readAll reads a body. Above smallBody it goes on only with room for the whole,

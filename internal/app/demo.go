@@ -47,6 +47,7 @@ type DemoOptions struct {
 	OpsListen string
 	Public    bool
 	PublicURL string
+	Limits    config.Limits
 	Log       *slog.Logger
 	Progress  func(text string)
 }
@@ -116,6 +117,7 @@ func (o DemoOptions) settings() config.Serve {
 	return config.Serve{
 		Storage:  config.InFile(filepath.Join(o.Dir, "panel.db")),
 		Outbound: config.Outbound{OutboundAllow: "127.0.0.0/8,::1/128", ProviderTimeout: demoTimeout},
+		Limits:   o.Limits,
 		Listen:   o.Listen, OpsListen: o.OpsListen, PublicURL: o.PublicURL, AutoMigrate: true, Dev: !o.Public,
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/id"
 )
@@ -16,7 +16,7 @@ import (
 // are served, and who answers a path.
 type front struct {
 	public  *url.URL // nil: loopback names only
-	proxies []netip.Prefix
+	clients *clientaddr.Finder
 	api     http.Handler
 }
 
@@ -61,16 +61,7 @@ func (f *front) isHTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	for _, p := range f.proxies {
-		if p.Contains(peer.Addr().Unmap()) {
-			return saysHTTPS(r.Header.Values("X-Forwarded-Proto"))
-		}
-	}
-	return false
+	return f.clients.ThroughProxy(r) && saysHTTPS(r.Header.Values("X-Forwarded-Proto"))
 }
 
 // saysHTTPS reports that nothing in a proxy's header contradicts https: one that

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/id"
 )
 
@@ -26,9 +27,11 @@ func faced(t *testing.T, public string, proxies ...string) *front {
 			t.Fatal(err)
 		}
 	}
+	var trusted []netip.Prefix
 	for _, p := range proxies {
-		f.proxies = append(f.proxies, netip.MustParsePrefix(p))
+		trusted = append(trusted, netip.MustParsePrefix(p))
 	}
+	f.clients = clientaddr.New(trusted, nil)
 	return f
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
@@ -22,6 +23,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/telemetry"
 	"github.com/notpanel/notpanel/internal/worker"
 )
@@ -152,11 +154,17 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	limits, err := s.settings.RateLimits()
+	if err != nil {
+		return err
+	}
+	clients := clientaddr.New(proxies, forgottenProxy(s.log, clock.System)) //nolint:contextcheck // it tells of requests long after the start
 	api := apiv2.New(apiv2.Deps{
+		Limits: ratelimit.New(limits, clock.System), ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Placer: s.Placer, Orders: s.Core.Orders,
 		Cancel: order.NewCanceller(s.Core.DB, nil), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
-	s.api = newHTTPServer(&front{public: public, proxies: proxies, api: api}, s.log)
+	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)
 	var config net.ListenConfig
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)

@@ -150,6 +150,7 @@ type Serve struct {
 	Storage  `embed:""`
 	Outbound `embed:""`
 	Rules    `embed:""`
+	Limits   `embed:""`
 
 	Listen         string `env:"NOTPANEL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	OpsListen      string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:8081" help:"Address of health, readiness and metrics; empty turns them off."`
@@ -215,6 +216,9 @@ func (s *Serve) Validate() error {
 		return err
 	}
 	if _, err := s.Floor(); err != nil {
+		return err
+	}
+	if _, err := s.RateLimits(); err != nil {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

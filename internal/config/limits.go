@@ -1,0 +1,115 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/ratelimit"
+)
+
+// Limits say how many requests a minute are answered. Without values nothing is
+// limited.
+type Limits struct {
+	LimitIP       int64  `env:"NOTPANEL_LIMIT_IP" default:"300" help:"Requests a minute from an address; one that sent a usable key has its tier's limit where that is higher. 0 is no limit."`
+	LimitKey      int64  `env:"NOTPANEL_LIMIT_KEY" default:"100" help:"Requests a minute with a key that has no limit of its own; classic keys have three times it. 0 is no limit."`
+	LimitTiers    string `env:"NOTPANEL_LIMIT_TIERS" default:"standard=300,reseller=1200,agency=6000" help:"Requests a minute with all live keys of an account together, by tier. 0 is no limit, and so is an empty list."`
+	LimitNetworks string `env:"NOTPANEL_LIMIT_NETWORKS" help:"Networks whose addresses have another limit, such as 203.0.113.0/24=5000,2001:db8::/32=0. 0 is no limit."`
+}
+
+// maxLimit bounds a limit: more than a minute can hold, and far from overflow.
+const maxLimit = 1_000_000_000
+
+// RateLimits returns the limits that the settings say.
+func (l Limits) RateLimits() (limits ratelimit.Limits, err error) {
+	for name, n := range map[string]int64{"NOTPANEL_LIMIT_IP": l.LimitIP, "NOTPANEL_LIMIT_KEY": l.LimitKey} {
+		if n < 0 || n > maxLimit {
+			return limits, fmt.Errorf("%s must be a whole number between 0 (no limit) and %d", name, maxLimit)
+		}
+	}
+	limits = ratelimit.Limits{Address: l.LimitIP, Key: l.LimitKey}
+	if limits.Tiers, err = parseTiers(l.LimitTiers); err != nil {
+		return limits, fmt.Errorf("NOTPANEL_LIMIT_TIERS: %w", err)
+	}
+	if limits.Networks, err = parseNetworks(l.LimitNetworks); err != nil {
+		return limits, fmt.Errorf("NOTPANEL_LIMIT_NETWORKS: %w", err)
+	}
+	return limits, nil
+}
+
+// Validate checks the settings.
+func (l Limits) Validate() error {
+	_, err := l.RateLimits()
+	return err
+}
+
+// parseTiers reads a list that names every tier: one that was forgotten would have
+// no limit.
+func parseTiers(s string) (map[string]int64, error) {
+	tiers := map[string]int64{}
+	if strings.TrimSpace(s) == "" {
+		return tiers, nil
+	}
+	known := []string{string(account.Standard), string(account.Reseller), string(account.Agency)}
+	err := eachLimit(s, func(name string, limit int64) error {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%q is no tier; there are %s", name, strings.Join(known, ", "))
+		}
+		if _, twice := tiers[name]; twice {
+			return fmt.Errorf("%s comes twice", name)
+		}
+		tiers[name] = limit
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range known {
+		if _, ok := tiers[name]; !ok {
+			return nil, fmt.Errorf("%s is missing; %s=0 gives it no limit", name, name)
+		}
+	}
+	return tiers, nil
+}
+
+func parseNetworks(s string) (networks []ratelimit.Network, err error) {
+	seen := map[netip.Prefix]bool{}
+	err = eachLimit(s, func(name string, limit int64) error {
+		list, err := outbound.ParseAllow(name)
+		if err != nil {
+			return err
+		}
+		if len(list) != 1 {
+			return fmt.Errorf("a limit of %d belongs to no network", limit)
+		}
+		if seen[list[0]] {
+			return fmt.Errorf("%s comes twice", list[0])
+		}
+		seen[list[0]] = true
+		networks = append(networks, ratelimit.Network{Prefix: list[0], Limit: limit})
+		return nil
+	})
+	return networks, err
+}
+
+// eachLimit reads a list of name=limit, separated by commas.
+func eachLimit(s string, each func(name string, limit int64) error) error {
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(item, "=")
+		limit, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		if !ok || err != nil || limit < 0 || limit > maxLimit {
+			return fmt.Errorf("%q must be NAME=LIMIT with a limit between 0 (none) and %d", item, maxLimit)
+		}
+		if err := each(strings.TrimSpace(name), limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}

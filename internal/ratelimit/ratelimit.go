@@ -1,0 +1,139 @@
+// Package ratelimit decides whether a request may go on. It counts requests in
+// three layers: by the address they come from, before anything else is known of
+// them; by API key; and by all live keys of an account together, as its tier
+// allows.
+//
+// All counters run in the same windows: the minutes of the wall clock. So key and
+// tier always start anew together, and one X-RateLimit-Reset is true of both;
+// nodes that share counters need to agree on nothing but the time; and a
+// window's end empties whole tables, which bounds their memory. Like every
+// fixed window it lets twice the limit through around a minute's end.
+//
+// It knows addresses, limits and ids. What a key, an account or a request is, it
+// does not know, and of HTTP nothing. Its counters are of this process alone.
+package ratelimit
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/clock"
+)
+
+// Layer names what a request was counted by, as X-RateLimit-DeniedBy does.
+type Layer string
+
+// The layers.
+const (
+	ByIP   Layer = "ip"
+	ByKey  Layer = "key"
+	ByTier Layer = "tier"
+)
+
+// window is the length of a window in seconds.
+const window = 60
+
+// classicTimes is how many times the default of a native key a classic one has:
+// its clients ask about every order by itself.
+const classicTimes = 3
+
+// Limits are requests a minute; 0 is no limit.
+type Limits struct {
+	// Address is for one IPv4 address or one IPv6 /64; a /48 has ten times it.
+	Address int64
+	// Networks have limits of their own in place of Address.
+	Networks []Network
+	// Key is for a native key without a limit of its own; a classic one has three
+	// times it.
+	Key int64
+	// Tiers are for all live keys of an account together, by the tier's name.
+	Tiers map[string]int64
+}
+
+// Network is a network whose addresses have another limit than all others. It is
+// the operator's word: no key that comes from there changes it.
+type Network struct {
+	Prefix netip.Prefix
+	Limit  int64 // requests a minute for each address; 0 is no limit
+}
+
+// Verdict is what was decided about a request.
+type Verdict struct {
+	// DeniedBy is the layer whose limit is used up; empty where the request may go on.
+	DeniedBy Layer
+	// Limit and Remaining are those of the layer that is nearer to its limit, this
+	// request counted. Limit 0: nothing limits the request.
+	Limit, Remaining int64
+	// TierLimit and TierRemaining are the tier's. TierLimit 0: it does not limit
+	// the request.
+	TierLimit, TierRemaining int64
+	// Reset is when the window ends, in Unix seconds.
+	Reset int64
+	// RetryAfter is the time until then in whole seconds, at least 1.
+	RetryAfter int
+}
+
+// Denied reports whether the request must not go on.
+func (v Verdict) Denied() bool { return v.DeniedBy != "" }
+
+// Limiter counts in memory. Its methods may be called from many goroutines; their
+// contexts are for limiters whose counters are elsewhere.
+type Limiter struct {
+	limits    Limits
+	now       clock.Clock
+	addresses addresses
+	keys      keys
+}
+
+// New returns a limiter whose counters are at zero.
+func New(l Limits, now clock.Clock) *Limiter {
+	l.Networks = slices.Clone(l.Networks)
+	// Of networks within each other the narrowest decides.
+	slices.SortStableFunc(l.Networks, func(a, b Network) int { return b.Prefix.Bits() - a.Prefix.Bits() })
+	return &Limiter{limits: l, now: now, addresses: newAddresses(l), keys: newKeys()}
+}
+
+// Address counts a request from a client's address, before anything else of the
+// request is looked at.
+func (l *Limiter) Address(_ context.Context, from netip.Addr) Verdict {
+	return l.addresses.take(from, l.now())
+}
+
+// KeySeen notes that a usable key of a tier came from an address: for an hour the
+// address has the tier's limit where that is higher than its own.
+func (l *Limiter) KeySeen(_ context.Context, from netip.Addr, tier string) {
+	l.addresses.meet(from, l.limits.Tiers[tier], l.now())
+}
+
+// DeniedAddresses returns the addresses from which usable keys had come and which
+// were refused all the same within the last day, the latest first: customers that
+// may need a higher limit.
+func (l *Limiter) DeniedAddresses() []DeniedAddress { return l.addresses.refused(l.now()) }
+
+// Key counts a request at its key and, for a live one, at its account's tier.
+// Where either refuses, neither has counted it.
+func (l *Limiter) Key(_ context.Context, u Use) Verdict {
+	keyLimit := u.PerMinute
+	if keyLimit == 0 {
+		keyLimit = l.limits.Key
+		if u.Classic {
+			keyLimit *= classicTimes
+		}
+	}
+	tierLimit := l.limits.Tiers[u.Tier]
+	if u.Test {
+		tierLimit = 0
+	}
+	return l.keys.take(u, keyLimit, tierLimit, l.now())
+}
+
+// minuteOf returns the number of the window that a time is in.
+func minuteOf(t time.Time) int64 { return t.Unix() / window }
+
+// verdict returns one that says when the window of now ends, and nothing else.
+func verdict(now time.Time) Verdict {
+	reset := (minuteOf(now) + 1) * window
+	return Verdict{Reset: reset, RetryAfter: int(reset - now.Unix())}
+}
