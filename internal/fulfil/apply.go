@@ -18,6 +18,9 @@ const reported = "provider: "
 // news reports whether a provider's word could change anything of an order. It
 // saves a write for each check that found what is known.
 func news(o *order.Order, r provider.Report) bool {
+	if o.Kind == order.Subscription {
+		return subscriptionNews(o, r)
+	}
 	if senseless(r) {
 		return o.Attention != attentionOf(r)
 	}
@@ -59,7 +62,11 @@ func countsDiffer(o *order.Order, r provider.Report) bool {
 func differs(have, said *int64) bool { return said != nil && (have == nil || *have != *said) }
 
 func chargeDiffers(o *order.Order, r provider.Report) bool {
-	return r.Charge != nil && (o.ProviderCharge == nil || *o.ProviderCharge != *r.Charge)
+	if r.Charge == nil {
+		return false
+	}
+	said := (&applying{order: o}).ours(*r.Charge)
+	return said != nil && (o.ProviderCharge == nil || *o.ProviderCharge != *said)
 }
 
 // validRemains reports whether what is left is a share of the quantity.
@@ -86,7 +93,10 @@ func Apply(tx *db.Tx, orderID string, r provider.Report) error {
 		return nil // it went elsewhere meanwhile
 	}
 	o.NextCheckAt = NextCheck(o, tx.Now)
-	a := &applying{tx: tx, book: book, order: o, report: r, before: o.Attention}
+	a := &applying{tx: tx, book: book, order: o, report: r, before: o.Attention, actor: "provider"}
+	if o.Kind == order.Subscription {
+		return a.subscription()
+	}
 	if senseless(r) {
 		return a.raise(attentionOf(r))
 	}
@@ -106,7 +116,7 @@ func raiseReported(tx *db.Tx, orderID, attention string) error {
 	if err != nil {
 		return err
 	}
-	a := &applying{tx: tx, book: book, order: o, before: o.Attention}
+	a := &applying{tx: tx, book: book, order: o, before: o.Attention, actor: "provider"}
 	return a.raise(attention)
 }
 
@@ -140,6 +150,7 @@ type applying struct {
 	order  *order.Order
 	report provider.Report
 	before string // the attention it had
+	actor  string // who says it
 }
 
 // raise asks for a person, once for the same reason. What another alarm says,
@@ -150,7 +161,7 @@ func (a *applying) raise(attention string) error {
 	if o.Attention != "" && !strings.HasPrefix(o.Attention, reported) {
 		return order.Save(a.tx, o, o.State)
 	}
-	return order.Raise(a.tx, o, "provider", attention)
+	return order.Raise(a.tx, o, a.actor, attention)
 }
 
 // takeCounts notes start count, remains and the provider's charge. Remains of an
@@ -164,8 +175,22 @@ func (a *applying) takeCounts() {
 		o.Remains = r.Remains
 	}
 	if r.Charge != nil {
-		o.ProviderCharge = r.Charge
+		o.ProviderCharge = a.ours(*r.Charge)
 	}
+}
+
+// ours is a provider's charge in the panel's currency, by the rate that the order
+// was sold at.
+func (a *applying) ours(charge money.Amount) *money.Amount {
+	const same = 1_000_000_000
+	if a.order.Exchange == same {
+		return &charge
+	}
+	scaled, err := money.Scale(charge, a.order.Exchange, same)
+	if err != nil {
+		return nil // out of range is as good as not told
+	}
+	return &scaled
 }
 
 func (a *applying) move() error {
@@ -195,6 +220,10 @@ func (a *applying) completed() error {
 	if o.State == order.Completed || o.State == order.Partial {
 		return order.Save(a.tx, o, o.State)
 	}
+	if o.Kind == order.Post {
+		o.SetRemains(order.Completed, false)
+		return a.to(order.Completed, false)
+	}
 	if o.Remains == nil {
 		none := int64(0)
 		o.Remains = &none
@@ -206,6 +235,9 @@ func (a *applying) completed() error {
 // cost that the order was sold at.
 func (a *applying) overcharged() error {
 	o := a.order
+	if o.Kind == order.Post {
+		return nil // what it may cost its share says
+	}
 	if cost, ok := a.fullCost(); ok && o.ProviderCharge != nil && *o.ProviderCharge > cost+cost/100 {
 		a.before = o.Attention
 		return a.raise(reported + fmt.Sprintf("it charged %s, the cost was %s", *o.ProviderCharge, cost))
@@ -216,6 +248,10 @@ func (a *applying) overcharged() error {
 // partial refunds the share of what remains, if that is a share.
 func (a *applying) partial() error {
 	o, r := a.order, a.report
+	if o.Kind == order.Post {
+		o.SetRemains(order.Partial, false)
+		return a.to(order.Partial, false)
+	}
 	if r.Remains == nil || *r.Remains <= 0 || *r.Remains > o.Quantity {
 		return a.raise(reported + "partial, but its remains make no sense")
 	}
@@ -230,11 +266,18 @@ func (a *applying) partial() error {
 // own charge says so too, the share of what remains is refunded.
 func (a *applying) canceled() error {
 	o, r := a.order, a.report
+	charge := o.ProviderCharge
+	if r.Charge == nil {
+		charge = nil
+	}
+	if o.Kind == order.Post {
+		return a.canceledPost(charge)
+	}
 	part := r.Remains != nil && *r.Remains > 0 && *r.Remains < o.Quantity
 	full, known := a.fullCost()
-	if part && known && r.Charge != nil {
+	if part && known && charge != nil {
 		delivered, err := money.Charge(o.Cost, o.Quantity-*r.Remains)
-		if err == nil && within(*r.Charge, delivered) {
+		if err == nil && within(*charge, delivered) {
 			if money.Refund(o.Charge, *r.Remains, o.Quantity) < o.Refunded {
 				return a.raise(reported + "canceled, but with less remaining than it said before")
 			}
@@ -242,7 +285,7 @@ func (a *applying) canceled() error {
 			return a.to(order.Canceled, true)
 		}
 	}
-	if known && full > 0 && r.Charge != nil && within(*r.Charge, full) {
+	if known && full > 0 && charge != nil && within(*charge, full) {
 		return a.raise(reported + "canceled, but it charged the full cost")
 	}
 	rest := o.Quantity
@@ -267,6 +310,6 @@ func within(said, expected money.Amount) bool {
 
 func (a *applying) to(state order.State, delivered bool) error {
 	return order.Transition(a.tx, a.book, a.order, order.Change{
-		To: state, Actor: "provider", Reason: "the provider says " + cut(a.report.Said), Delivered: delivered,
+		To: state, Actor: a.actor, Reason: "the provider says " + cut(a.report.Said), Delivered: delivered,
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -18,8 +17,6 @@ import (
 )
 
 const (
-	// slotsPerProvider is how many calls of add run at once, per provider and node.
-	slotsPerProvider = 8
 	// firstByte is how long after its submission a request may begin to leave. A
 	// process that was stopped meanwhile sends nothing when it wakes.
 	firstByte = 5 * time.Second
@@ -123,18 +120,22 @@ type claim struct {
 	order      *order.Order
 	submission *Submission
 	start      time.Time // before the record was begun
+	again      bool      // a native provider is asked once more with the same request id
 }
 
 // forward fills a provider's free slots.
 func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, error) {
 	f.mu.Lock()
-	free := slotsPerProvider - f.busy[p.ID]
+	free := int(p.Slots) - f.busy[p.ID]
 	f.mu.Unlock()
 	if free <= 0 {
 		return 0, nil
 	}
 	if due, err := f.anyDue(ctx, p.ID); err != nil || !due {
 		return 0, err
+	}
+	if p.Kind == provider.Manual {
+		return f.toPeople(ctx, p, free)
 	}
 	client, err := f.providers.Client(p, f.guard, f.timeout)
 	if err != nil {
@@ -157,15 +158,22 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 			return 0, err
 		}
 	}
-	f.mu.Lock()
-	f.busy[p.ID] += len(found.sending)
-	f.mu.Unlock()
-	f.calls.Add(len(found.sending))
-	for _, c := range found.sending {
-		c.start = start
-		go f.send(client, c) //nolint:contextcheck,gosec // a call runs to its end, whatever happens to the pass
-	}
+	f.start(client, start, found.sending)
 	return len(found.sending) + found.moved, nil
+}
+
+// start makes the calls that are on record since start.
+func (f *Forwarder) start(client *provider.Client, start time.Time, all []claim) {
+	f.mu.Lock()
+	for _, c := range all {
+		f.busy[c.provider.ID]++
+	}
+	f.mu.Unlock()
+	f.calls.Add(len(all))
+	for _, c := range all {
+		c.start = start
+		go f.send(client, c)
+	}
 }
 
 func (f *Forwarder) anyDue(ctx context.Context, providerID string) (due bool, err error) {
@@ -251,10 +259,7 @@ func (f *Forwarder) send(client *provider.Client, c claim) {
 	defer f.calls.Done()
 	ctx := context.Background()
 	watch := outbound.NewSubmission(f.now, c.start, firstByte)
-	answer := client.Add(ctx, watch, provider.AddRequest{
-		Service: c.order.ProviderService,
-		Fields:  []provider.Field{{Name: "link", Value: c.order.Link}, {Name: "quantity", Value: strconv.FormatInt(c.order.Quantity, 10)}},
-	})
+	answer := client.Add(ctx, watch, addRequest(c))
 	f.store(ctx, c, answer, watch.Sent())
 	f.mu.Lock()
 	f.busy[c.provider.ID]--

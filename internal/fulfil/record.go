@@ -30,8 +30,11 @@ func record(tx *db.Tx, c claim, a provider.Answer, sent bool) error {
 	if err != nil {
 		return err
 	}
-	u.Sent, u.HTTPStatus, u.Answer, u.EndedAt = sent, int64(a.Status), a.Kept, tx.Now
-	r := &recording{tx: tx, book: book, order: o, submission: u, answer: a, providerName: c.provider.Name}
+	u.Sent, u.HTTPStatus, u.Answer, u.EndedAt = sent || c.again, int64(a.Status), a.Kept, tx.Now
+	r := &recording{tx: tx, book: book, order: o, submission: u, answer: a, provider: c.provider, repeated: c.again}
+	if c.provider.Kind == provider.Native {
+		u.LeaseUntil = tx.Now.Add(nextAsk(u, tx.Now)) // if the outcome is unknown, it is asked for then
+	}
 	switch u.Outcome {
 	case Sending, Unknown:
 		return r.open()
@@ -43,12 +46,13 @@ func record(tx *db.Tx, c claim, a provider.Answer, sent bool) error {
 
 // recording is one run of record.
 type recording struct {
-	tx           *db.Tx
-	book         *ledger.Book
-	order        *order.Order
-	submission   *Submission
-	answer       provider.Answer
-	providerName string
+	tx         *db.Tx
+	book       *ledger.Book
+	order      *order.Order
+	submission *Submission
+	answer     provider.Answer
+	provider   provider.Provider
+	repeated   bool // the answer is to a repeated request of a native provider
 }
 
 // open stores the outcome of a submission that nobody has settled.
@@ -64,8 +68,14 @@ func (r *recording) open() error {
 	case provider.Accepted:
 		return r.accepted()
 	case provider.NotSent:
+		if r.repeated {
+			return r.unknown("asked again, not reached: " + a.Text) // it was sent before
+		}
 		return r.notSent()
 	case provider.Refused:
+		if r.repeated && !a.Settles() {
+			return r.unknown("asked again, and it says nothing of the order: " + a.Text)
+		}
 		// After an unknown submission "active order with this link" may speak of
 		// our own order.
 		if a.LinkActive && r.order.EverUnknown {
@@ -89,7 +99,7 @@ func (r *recording) accepted() error {
 	if err := r.close(Accepted); err != nil {
 		return err
 	}
-	return accept(r.tx, r.book, r.order, r.answer.UpstreamID, "panel", r.providerName+" accepted it as "+r.answer.UpstreamID)
+	return accept(r.tx, r.book, r.order, r.answer.UpstreamID, "panel", r.provider.Name+" accepted it as "+r.answer.UpstreamID)
 }
 
 // accept moves an order to processing under the provider's id.
@@ -119,7 +129,19 @@ func (r *recording) again(reason string) error {
 
 func (r *recording) refused() error {
 	a := r.answer
-	if r.order.State == order.Uncertain && a.Class == provider.Unclassified {
+	class := a.Class
+	r.order.Refusal = ""
+	if a.Said != "" {
+		decided, _, err := provider.SeeText(r.tx, r.submission.ProviderID, a.Said)
+		if err != nil {
+			return err
+		}
+		if decided != provider.Unclassified {
+			class = decided
+		}
+		r.order.Refusal = provider.TextKey(a.Said)
+	}
+	if r.order.State == order.Uncertain && class == provider.Unclassified && !r.repeated {
 		// Nobody knows what this answer means, so it settles nothing.
 		return r.unknown("refused late: " + a.Text)
 	}
@@ -127,8 +149,7 @@ func (r *recording) refused() error {
 		return err
 	}
 	r.order.Generation++
-	r.order.Refusal = a.Text
-	return r.byClass(a.Class, fmt.Sprintf("%s refused it (%s): %s", r.providerName, a.Class, a.Text))
+	return r.byClass(class, fmt.Sprintf("%s refused it (%s): %s", r.provider.Name, class, a.Text))
 }
 
 // byClass moves an order that its provider certainly does not have.
@@ -148,6 +169,12 @@ func (r *recording) byClass(class provider.Class, reason string) error {
 		return r.move(order.Failed, reason)
 	case provider.Unclassified:
 		r.giveUpAfter(order.Patience)
+		if r.order.State == order.Uncertain {
+			// It is not there for certain, and goes the way of all such refusals.
+			if err := r.move(order.Pending, reason); err != nil || r.order.State != order.Pending {
+				return err
+			}
+		}
 		return r.move(order.Held, reason)
 	}
 	return fmt.Errorf("refusal of class %v", class)
@@ -196,7 +223,7 @@ func (r *recording) late() error {
 			return err
 		}
 		return order.Raise(r.tx, r.order, "panel",
-			fmt.Sprintf("settled as accepted, but %s refused it after all: %s", r.providerName, r.answer.Text))
+			fmt.Sprintf("settled as accepted, but %s refused it after all: %s", r.provider.Name, r.answer.Text))
 	}
 	if r.answer.Outcome != provider.Accepted {
 		return r.submission.save(r.tx)
@@ -209,7 +236,7 @@ func (r *recording) late() error {
 		return err
 	}
 	return order.Raise(r.tx, r.order, "panel",
-		fmt.Sprintf("exists twice: %s accepted an earlier sending as %s", r.providerName, r.answer.UpstreamID))
+		fmt.Sprintf("exists twice: %s accepted an earlier sending as %s", r.provider.Name, r.answer.UpstreamID))
 }
 
 func (r *recording) close(outcome Outcome) error {

@@ -133,6 +133,6 @@ func (r Rules) mayGo(tx *db.Tx, o *order.Order) (ok, refused bool, err error) {
 	if err != nil || reason == "" {
 		return err == nil, false, err
 	}
-	o.GiveUpAt = tx.Now.Add(order.Patience)
+	o.GiveUpAt, o.Refusal = tx.Now.Add(order.Patience), ""
 	return false, false, order.Transition(tx, nil, o, order.Change{To: order.Held, Actor: "panel", Reason: reason})
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
@@ -37,6 +38,7 @@ type Submission struct {
 	ID         string
 	OrderID    string
 	ProviderID string
+	Generation int64  // of the order; with its id it is the request id that a native provider gets
 	Token      string // whoever holds it may store the outcome
 	Outcome    Outcome
 	UpstreamID string // beside an unknown outcome a hint only
@@ -46,26 +48,27 @@ type Submission struct {
 	LeaseUntil time.Time
 	BeganAt    time.Time
 	EndedAt    time.Time // when the call was over; zero: unknown
+	LastSentAt time.Time // when it was last put on record as being sent
 }
 
-const submissionColumns = `id, order_id, provider_id, token, outcome, upstream_id, sent, http_status, answer, lease_until, began_at, ended_at`
+const submissionColumns = `id, order_id, provider_id, generation, token, outcome, upstream_id, sent, http_status, answer, lease_until, began_at, ended_at, last_sent_at`
 
 func scanSubmission(s db.Scanner) (*Submission, error) {
 	u := &Submission{}
-	err := s.Scan(&u.ID, &u.OrderID, &u.ProviderID, &u.Token, &u.Outcome, db.String(&u.UpstreamID), &u.Sent, &u.HTTPStatus,
-		&u.Answer, db.Time(&u.LeaseUntil), db.Time(&u.BeganAt), db.Time(&u.EndedAt))
+	err := s.Scan(&u.ID, &u.OrderID, &u.ProviderID, &u.Generation, &u.Token, &u.Outcome, db.String(&u.UpstreamID), &u.Sent, &u.HTTPStatus,
+		&u.Answer, db.Time(&u.LeaseUntil), db.Time(&u.BeganAt), db.Time(&u.EndedAt), db.Time(&u.LastSentAt))
 	return u, err
 }
 
 // begin records that an order is being sent, before it is.
 func begin(tx *db.Tx, o *order.Order, lease time.Duration) (*Submission, error) {
 	u := &Submission{
-		ID: id.New(id.Submission), OrderID: o.ID, ProviderID: o.ProviderID, Token: rand.Text(),
-		Outcome: Sending, BeganAt: tx.Now, LeaseUntil: tx.Now.Add(lease),
+		ID: id.New(id.Submission), OrderID: o.ID, ProviderID: o.ProviderID, Generation: o.Generation, Token: rand.Text(),
+		Outcome: Sending, BeganAt: tx.Now, LastSentAt: tx.Now, LeaseUntil: tx.Now.Add(lease),
 	}
 	_, err := tx.Exec(`
-		INSERT INTO submissions (id, order_id, provider_id, equal_key, generation, token, outcome, lease_until, began_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		INSERT INTO submissions (id, order_id, provider_id, equal_key, generation, token, outcome, lease_until, began_at, last_sent_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`,
 		u.ID, u.OrderID, u.ProviderID, o.EqualKey, o.Generation, u.Token, string(u.Outcome), db.At(u.LeaseUntil), db.At(u.BeganAt))
 	if err != nil {
 		return nil, fmt.Errorf("begin submission of %s: %w", o.ID, err)
@@ -96,12 +99,17 @@ func openSubmission(tx *db.Tx, orderID string) (u *Submission, found bool, err e
 	return u, true, nil
 }
 
+// requestID is what a native provider knows the sending by. It stays the same for
+// as long as nobody knows whether the order is there.
+func (u *Submission) requestID() string { return u.OrderID + "." + strconv.FormatInt(u.Generation, 10) }
+
 // save writes what became of a submission.
 func (u *Submission) save(tx *db.Tx) error {
 	_, err := tx.Exec(`
-		UPDATE submissions SET outcome = $2, upstream_id = $3, sent = $4, http_status = $5, answer = $6, ended_at = $7
+		UPDATE submissions SET outcome = $2, upstream_id = $3, sent = $4, http_status = $5, answer = $6, ended_at = $7,
+			token = $8, lease_until = $9, last_sent_at = $10
 		WHERE id = $1`,
-		u.ID, string(u.Outcome), db.Text(u.UpstreamID), u.Sent, u.HTTPStatus, u.Answer, db.At(u.EndedAt))
+		u.ID, string(u.Outcome), db.Text(u.UpstreamID), u.Sent, u.HTTPStatus, u.Answer, db.At(u.EndedAt), u.Token, db.At(u.LeaseUntil), db.At(u.LastSentAt))
 	if err != nil {
 		return fmt.Errorf("save submission %s: %w", u.ID, err)
 	}

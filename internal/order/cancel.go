@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -138,3 +139,22 @@ func EndWish(tx *db.Tx, o *Order, actor, reason string) error {
 
 // CancelRefusal begins the timeline's note of a refused cancel.
 const CancelRefusal = "not canceled"
+
+// ClaimCancels takes up to most orders of a provider that it has to be told of, and
+// moves their time by lease, so that nobody else tells it meanwhile.
+func ClaimCancels(tx *db.Tx, providerID string, most int, lease time.Duration) ([]*Order, error) {
+	due, err := db.All(tx, scan, `SELECT `+columns+` FROM orders
+		WHERE provider_id = $1 AND cancel_due_at <= $2 AND upstream_id IS NOT NULL AND state IN ('processing', 'in_progress')
+		ORDER BY cancel_due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED`, providerID, db.At(tx.Now), most)
+	if err != nil {
+		return nil, fmt.Errorf("find cancels: %w", err)
+	}
+	args := make([][]any, len(due))
+	for i, o := range due {
+		args[i] = []any{o.ID, db.At(tx.Now.Add(lease))}
+	}
+	if err := tx.ExecMany(`UPDATE orders SET cancel_due_at = $2 WHERE id = $1`, args); err != nil {
+		return nil, fmt.Errorf("claim cancels: %w", err)
+	}
+	return due, nil
+}

@@ -185,6 +185,8 @@ CREATE INDEX orders_refusal ON orders (provider_id, refusal) WHERE state = 'held
 CREATE INDEX orders_cancel ON orders (provider_id, cancel_due_at) WHERE cancel_due_at IS NOT NULL;
 CREATE INDEX orders_finished ON orders (service_id, finished_at) WHERE finished_at IS NOT NULL;
 
+ALTER TABLE submissions ADD COLUMN last_sent_at BIGINT;
+
 -- Whether the answer to an add without a request id arrived.
 CREATE TABLE replays (
   account_id   TEXT NOT NULL REFERENCES accounts (id),

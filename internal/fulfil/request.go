@@ -1,0 +1,42 @@
+package fulfil
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/provider"
+)
+
+// addRequest is an order as its provider is sent it.
+func addRequest(c claim) provider.AddRequest {
+	o := c.order
+	r := provider.AddRequest{Service: o.ProviderService, RequestID: c.submission.requestID()}
+	if o.Link != "" {
+		r.Fields = append(r.Fields, provider.Field{Name: "link", Value: o.Link})
+	}
+	if o.Kind != order.Subscription {
+		r.Fields = append(r.Fields, provider.Field{Name: "quantity", Value: strconv.FormatInt(o.Quantity, 10)})
+	}
+	for _, v := range o.Fields {
+		text := v.Text
+		if v.Name == "expiry" && c.provider.Kind != provider.Native {
+			text = dayFirst(text)
+		}
+		r.Fields = append(r.Fields, provider.Field{Name: v.Name, Value: text})
+	}
+	if o.Kind == order.Subscription && o.Fields.Get("posts") == "" {
+		// Without a number the provider would go on for ever; no more is paid for.
+		r.Fields = append(r.Fields, provider.Field{Name: "posts", Value: strconv.FormatInt(o.Runs, 10)})
+	}
+	return r
+}
+
+// dayFirst writes a day as classic providers read it: 31/12/2026.
+func dayFirst(day string) string {
+	if t, err := time.Parse(time.DateOnly, strings.TrimSpace(day)); err == nil {
+		return t.Format("02/01/2006")
+	}
+	return day
+}
