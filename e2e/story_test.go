@@ -56,7 +56,7 @@ func TestFromNothingByCommandsOnly(t *testing.T) {
 			Name    string
 			Rate    string
 		}](t, n.call(form(key, "services")).body)
-		if report.Added != 12 || len(report.LeftOut) != 0 || len(services) != 12 {
+		if report.Added < 13 || report.Added+len(report.LeftOut) != 29 || len(services) != report.Added {
 			t.Errorf("%d imported, %d left out, %d listed", report.Added, len(report.LeftOut), len(services))
 		}
 		if services[6].Name != "Background removal" || services[6].Rate != "24.00" {

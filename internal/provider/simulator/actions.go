@@ -1,135 +1,86 @@
 package simulator
 
 import (
-	"crypto/subtle"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
-
-	"github.com/notpanel/notpanel/internal/money"
 )
 
-// api answers a request in the classic dialect.
-func (s *Simulator) api(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		refuse(w, incorrectRequest)
-		return
+// classic answers a request in the classic dialect.
+func (s *Simulator) classic(w http.ResponseWriter, r *http.Request, form url.Values) {
+	action := value(form, "action")
+	if batch := s.accept.BatchAction; batch != "" {
+		if value(form, "orders") != "" && action == "status" {
+			action = ""
+		}
+		if action == batch {
+			action = "status"
+		}
 	}
-	form, ok := readForm(w, r)
-	if !ok {
-		refuse(w, incorrectRequest)
-		return
-	}
-	if subtle.ConstantTimeCompare([]byte(value(form, "key")), []byte(s.key)) != 1 {
-		refuse(w, invalidKey)
-		return
-	}
-	switch value(form, "action") {
+	switch action {
 	case "services":
-		s.services(w)
+		s.services(w, form)
 	case "add":
-		s.add(w, r, form)
+		s.add(w, r, form, classic)
 	case "status":
 		s.status(w, form)
+	case "refill":
+		s.refill(w, r, form)
+	case "refill_status":
+		s.refillStatus(w, form)
 	case "cancel":
 		s.cancel(w, r, form)
 	case "balance":
-		sendJSON(w, balanceAnswer{Balance: s.book.funds(s.now()).String(), Currency: currency})
+		sendJSON(w, s.balance())
 	default:
 		refuse(w, incorrectRequest)
 	}
 }
 
-func (s *Simulator) services(w http.ResponseWriter) {
-	list := catalogue()
-	rows := make([]serviceRow, 0, len(list))
-	for _, sv := range list {
-		rows = append(rows, sv.row())
+func (s *Simulator) balance() balanceAnswer {
+	return balanceAnswer{Balance: s.book.funds(s.now()).String(), Currency: s.currency}
+}
+
+func (s *Simulator) add(w http.ResponseWriter, r *http.Request, form url.Values, d dialect) {
+	rq := request{link: value(form, "link")}
+	rq.plan = steering(rq.link)
+	if sv, found := s.book.service(value(form, "service")); found && shapeOf(sv.kind).linkless {
+		rq.plan = steering(value(form, "username"))
 	}
-	sendJSON(w, rows)
-}
-
-// request is an order as asked for.
-type request struct {
-	service, quantity int64
-	link              string
-	plan              plan
-}
-
-func (s *Simulator) add(w http.ResponseWriter, r *http.Request, form url.Values) {
-	p := steering(value(form, "link"))
-	if !s.pause(p.slow) {
+	if !s.pause(rq.plan.slow) {
 		panic(http.ErrAbortHandler)
 	}
-	rq, charge, why := s.check(form)
-	if why == "" {
-		why = p.refusal()
-	}
-	if why != "" {
-		refuse(w, why)
+	if d == native && s.known(w, form, &rq) {
 		return
 	}
-	if p.outcome == timeoutLost {
-		s.hold(r, p.outcome)
+	if bad := s.check(form, d, &rq); bad != nil {
+		d.refuse(w, bad)
+		return
 	}
-	rq.plan = p
-	id, why, err := s.book.accept(s.now(), rq, charge)
+	if s.spoil(w, r, d, rq) {
+		return
+	}
+	p, why, err := s.book.accept(s.now(), rq)
 	switch {
 	case err != nil:
 		s.fail(w, r, err)
 	case why != "":
-		refuse(w, why)
+		d.refuse(w, say(why))
 	default:
-		s.log.InfoContext(r.Context(), "order accepted", slog.Int64("order", id), slog.String("outcome", string(p.outcome)))
-		s.answerAdd(w, r, p.outcome, id)
+		s.log.InfoContext(r.Context(), "order accepted", slog.Int64("order", p.order.ID), slog.String("outcome", rq.plan.name()))
+		s.answerAdd(w, r, d, p)
 	}
-}
-
-// check reads an order and its charge, or says why it cannot be one.
-func (s *Simulator) check(form url.Values) (rq request, charge money.Amount, why refusal) {
-	number, err := strconv.ParseInt(value(form, "service"), 10, 64)
-	sv, found := s.catalog[number]
-	if err != nil || !found {
-		return rq, 0, incorrectService
-	}
-	rq = request{service: number, link: value(form, "link"), quantity: quantity(value(form, "quantity"))}
-	switch {
-	case rq.link == "":
-		return rq, 0, badLink
-	case rq.quantity < sv.min:
-		return rq, 0, refusal(fmt.Sprintf("Quantity less than minimal %d", sv.min))
-	case rq.quantity > sv.max:
-		return rq, 0, refusal(fmt.Sprintf("Quantity more than maximum %d", sv.max))
-	}
-	charge, err = money.Charge(sv.rate, rq.quantity)
-	if err != nil {
-		return rq, 0, incorrectRequest
-	}
-	return rq, charge, ""
-}
-
-// quantity reads a number as a lenient script does: what is no number is 0, what
-// is too large to hold is very large.
-func quantity(text string) int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0
-	}
-	return n
 }
 
 func (s *Simulator) status(w http.ResponseWriter, form url.Values) {
-	tokens, batch := orderTokens(form)
+	tokens, batch := tokensOf(form, "orders", "order")
 	if len(tokens) == 0 || len(tokens) > maxBatch {
 		refuse(w, incorrectRequest)
 		return
 	}
 	answers := make(object, 0, len(tokens))
 	for _, token := range tokens {
-		answers = append(answers, member{key: token, value: s.statusOf(token)})
+		answers = append(answers, member{key: token, value: s.statusOf(classic, token, !batch)})
 	}
 	if !batch {
 		sendJSON(w, answers[0].value)
@@ -138,27 +89,137 @@ func (s *Simulator) status(w http.ResponseWriter, form url.Values) {
 	sendJSON(w, answers)
 }
 
-// statusOf returns a statusAnswer or an errorAnswer.
-func (s *Simulator) statusOf(token string) any {
-	st, found := s.book.status(s.now(), orderID(token))
-	if !found {
-		return errorAnswer{Error: incorrectOrder}
+// one does something to the order or refill that a token names, and returns what
+// came of it or why nothing did.
+type one func(token string) (done any, why refusal, err error)
+
+// each answers an action that takes one order or several: what the one is called
+// alone, and as a value in a batch.
+func (s *Simulator) each(w http.ResponseWriter, r *http.Request, tokens []string, name string, do one) {
+	rows := make([]object, 0, len(tokens))
+	for _, token := range tokens {
+		done, why, err := do(token)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		row := object{{"order", echoed(orderPrefix, token)}}
+		switch {
+		case why == "":
+			row = append(row, member{name, done})
+		case s.flatErrors:
+			row = append(row, member{"error", string(why)})
+		default:
+			row = append(row, member{name, errorAnswer{Error: string(why)}})
+		}
+		rows = append(rows, row)
 	}
-	return st.answer()
+	sendJSON(w, rows)
+}
+
+// echoed is a token in a row: a number where it is one.
+func echoed(prefix, token string) any {
+	if id := number(prefix, token); id > 0 {
+		return id
+	}
+	return token
 }
 
 func (s *Simulator) cancel(w http.ResponseWriter, r *http.Request, form url.Values) {
-	tokens, batch := orderTokens(form)
+	tokens, batch := tokensOf(form, "orders", "order")
+	if len(tokens) == 0 || len(tokens) > maxBatch || batch && s.accept.CancelOne {
+		refuse(w, incorrectRequest)
+		return
+	}
+	do := func(token string) (any, refusal, error) {
+		_, why, err := s.cancelOne(token)
+		return 1, why, err
+	}
+	if batch {
+		s.each(w, r, tokens, "cancel", do)
+		return
+	}
+	done, why, err := do(tokens[0])
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case why != "":
+		refuse(w, why)
+	default:
+		sendJSON(w, object{{"cancel", done}})
+	}
+}
+
+func (s *Simulator) cancelOne(token string) (Order, refusal, error) {
+	id := number(orderPrefix, token)
+	if o, found := s.book.look(s.now(), id); !found || !means(token, orderPrefix, o.NativeID) {
+		return Order{}, incorrectOrder, nil
+	}
+	return s.book.cancel(s.now(), id)
+}
+
+func (s *Simulator) refill(w http.ResponseWriter, r *http.Request, form url.Values) {
+	tokens, batch := tokensOf(form, "orders", "order")
 	if len(tokens) == 0 || len(tokens) > maxBatch {
 		refuse(w, incorrectRequest)
 		return
 	}
-	rows := make([]cancelRow, 0, len(tokens))
-	for _, token := range tokens {
-		row, err := s.cancelOne(token)
-		if err != nil {
-			s.fail(w, r, err)
+	if batch {
+		s.each(w, r, tokens, "refill", func(token string) (any, refusal, error) {
+			f, _, why, err := s.refillOne(token)
+			return f.ID, why, err
+		})
+		return
+	}
+	f, p, why, err := s.refillOne(tokens[0])
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case why != "":
+		refuse(w, why)
+	case p.refill == refillNameless:
+		sendJSON(w, object{{"status", "Success"}, {"message", "Refill request was sent"}})
+	case p.refill == refillNumber:
+		sendJSON(w, object{{"success", true}, {"refill", f.ID}})
+	default:
+		sendJSON(w, object{{"refill", f.text()}})
+	}
+}
+
+func (s *Simulator) refillOne(token string) (Refill, plan, refusal, error) {
+	id := number(orderPrefix, token)
+	if o, found := s.book.look(s.now(), id); !found || !means(token, orderPrefix, o.NativeID) {
+		return Refill{}, plan{}, incorrectOrder, nil
+	}
+	return s.book.refill(s.now(), id)
+}
+
+func (s *Simulator) refillStatus(w http.ResponseWriter, form url.Values) {
+	if order := value(form, "order"); order != "" && value(form, "refill") == "" && value(form, "refills") == "" {
+		f, found := s.book.lastRefill(s.now(), number(orderPrefix, order))
+		if !found {
+			refuse(w, refillNotFound)
 			return
+		}
+		sendJSON(w, object{{"status", f.Status}})
+		return
+	}
+	tokens, batch := tokensOf(form, "refills", "refill")
+	if len(tokens) == 0 || len(tokens) > maxBatch {
+		refuse(w, incorrectRequest)
+		return
+	}
+	rows := make([]object, 0, len(tokens))
+	for _, token := range tokens {
+		f, found := s.refillNamed(token)
+		row := object{{"refill", echoed(refillPrefix, token)}}
+		switch {
+		case found:
+			row = append(row, member{"status", f.Status})
+		case s.flatErrors:
+			row = append(row, member{"error", string(refillNotFound)})
+		default:
+			row = append(row, member{"status", classic.failing(refillNotFound)})
 		}
 		rows = append(rows, row)
 	}
@@ -166,24 +227,17 @@ func (s *Simulator) cancel(w http.ResponseWriter, r *http.Request, form url.Valu
 		sendJSON(w, rows)
 		return
 	}
-	if _, done := rows[0].Cancel.(int); done {
-		sendJSON(w, cancelAnswer{Cancel: 1})
+	f, found := s.refillNamed(tokens[0])
+	if !found {
+		refuse(w, refillNotFound)
 		return
 	}
-	sendJSON(w, rows[0].Cancel)
+	sendJSON(w, object{{"status", f.Status}})
 }
 
-func (s *Simulator) cancelOne(token string) (cancelRow, error) {
-	row := cancelRow{Order: token, Cancel: 1}
-	id := orderID(token)
-	if id > 0 {
-		row.Order = id
-	}
-	why, err := s.book.cancel(s.now(), id, func(service int64) bool { return s.catalog[service].cancel })
-	if why != "" {
-		row.Cancel = errorAnswer{Error: why}
-	}
-	return row, err
+func (s *Simulator) refillNamed(token string) (Refill, bool) {
+	f, found := s.book.refillByID(s.now(), number(refillPrefix, token))
+	return f, found && means(token, refillPrefix, f.NativeID)
 }
 
 // fail answers a request whose order could not be written down.

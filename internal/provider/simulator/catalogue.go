@@ -7,24 +7,33 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 )
 
-// service is an entry of the demo catalogue. All are of the type Default: the
-// unit that is counted stands in the description.
+// service is an entry of the demo catalogue. The unit that is counted stands in
+// the description.
 type service struct {
 	number         int64
 	category, name string
+	kind           string // the type; "" is Default
 	desc           string
-	rate           money.Amount // per 1,000
-	min, max       int64
-	cancel         bool
+	rate           money.Amount // per 1,000, or of the whole where it is flat
+	min, max       int64        // of a package both are the units in it
+
+	dripfeed, refill, cancel bool
+
+	flat bool // the rate is the price of a package
+	gone bool // not listed and not sold
 
 	// loose services are listed as careless panels list theirs: rate and min as
 	// numbers, dripfeed left out.
 	loose bool
 }
 
-// catalogue returns the demo catalogue, sorted by number. Numbers are an
-// interface: panels that imported a service keep ordering by its number.
-func catalogue() []service {
+// catalogue returns the demo catalogue as it is at first, sorted by number.
+// Numbers are an interface: panels that imported a service keep ordering by its
+// number.
+func catalogue() []service { return append(plain(), typed()...) }
+
+// plain returns the services that are bought by their quantity alone.
+func plain() []service {
 	const (
 		adverts = "Adverts"
 		writing = "Article writing"
@@ -98,12 +107,19 @@ func catalogue() []service {
 
 func cents(n int64) money.Amount { return money.Amount(n) * money.Unit / 100 }
 
-func byNumber(list []service) map[int64]service {
-	m := make(map[int64]service, len(list))
-	for _, s := range list {
-		m[s.number] = s
+// price is what a quantity costs, rounded up.
+func (s service) price(quantity int64) (money.Amount, error) {
+	if s.flat {
+		return s.rate, nil
 	}
-	return m
+	return money.Charge(s.rate, quantity)
+}
+
+func (s service) typeName() string {
+	if s.kind == "" {
+		return typeDefault
+	}
+	return s.kind
 }
 
 // serviceRow is a service on the wire.
@@ -123,9 +139,9 @@ type serviceRow struct {
 
 func (s service) row() serviceRow {
 	row := serviceRow{
-		Service: s.number, Name: s.name, Type: "Default", Category: s.category,
+		Service: s.number, Name: s.name, Type: s.typeName(), Category: s.category,
 		Rate: s.rate.String(), Min: strconv.FormatInt(s.min, 10), Max: strconv.FormatInt(s.max, 10),
-		Dripfeed: new(bool), Cancel: s.cancel, Desc: s.desc,
+		Dripfeed: &s.dripfeed, Refill: s.refill, Cancel: s.cancel, Desc: s.desc,
 	}
 	if s.loose {
 		row.Rate, row.Min, row.Dripfeed = json.Number(s.rate.String()), s.min, nil

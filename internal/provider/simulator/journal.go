@@ -17,10 +17,11 @@ import (
 // journalName is the file in Options.Dir.
 const journalName = "simulator.jsonl"
 
-// line is a line of the journal: an order accepted or, where Canceled is set, an
-// order canceled by a client. Times are Unix microseconds, money is millionths.
+// line is a line of the journal: an order accepted or, where the field for it is
+// set, an order canceled by a client, a refill asked for, the catalogue or its
+// list changed, or the deposit. Times are Unix microseconds, money is millionths.
 type line struct {
-	Order    int64        `json:"order"`
+	Order    int64        `json:"order,omitempty"`
 	Service  int64        `json:"service,omitempty"`
 	Link     string       `json:"link,omitempty"`
 	Quantity int64        `json:"quantity,omitempty"`
@@ -28,25 +29,43 @@ type line struct {
 	Accepted int64        `json:"accepted,omitempty"`
 	Pace     int64        `json:"pace,omitempty"`
 	Canceled int64        `json:"canceled,omitempty"`
+
+	Fields    Fields       `json:"fields,omitempty"`
+	RequestID string       `json:"request_id,omitempty"`
+	Hash      string       `json:"hash,omitempty"`  // of what the request id stands for
+	Parts     int          `json:"parts,omitempty"` // posts or runs
+	Rate      money.Amount `json:"rate,omitempty"`  // of the parts
+
+	Refill  int64         `json:"refill,omitempty"`
+	Asked   int64         `json:"asked,omitempty"`
+	Change  *Change       `json:"change,omitempty"`
+	Listing *Listing      `json:"listing,omitempty"`
+	Deposit *money.Amount `json:"deposit,omitempty"`
 }
 
 func acceptance(o *held) line {
-	return line{
+	l := line{
 		Order: o.id, Service: o.service, Link: o.link, Quantity: o.quantity, Charge: o.charge,
 		Accepted: clock.Micros(o.accepted), Pace: o.pace.Microseconds(),
+		Fields: o.fields, RequestID: o.requestID, Hash: o.hash,
 	}
+	if o.series != nil {
+		l.Parts, l.Rate = len(o.series.sizes), o.series.rate
+	}
+	return l
 }
 
 func cancellation(o *held, at time.Time) line {
 	return line{Order: o.id, Canceled: clock.Micros(at)}
 }
 
-// order is the inverse of acceptance. The plan is read from the link again.
+// order is the inverse of acceptance, but for the parts. The plan is read again.
 func (l line) order() *held {
 	return &held{
-		id: l.Order, service: l.Service, quantity: l.Quantity, link: l.Link, charge: l.Charge,
+		id: l.Order, service: l.Service, quantity: l.Quantity, link: l.Link, fields: l.Fields,
+		requestID: l.RequestID, hash: l.Hash, charge: l.Charge,
 		accepted: clock.FromMicros(l.Accepted), pace: time.Duration(l.Pace) * time.Microsecond,
-		plan: steering(l.Link), requests: 1,
+		plan: steering(steeredBy(l.Link, l.Fields)), requests: 1,
 	}
 }
 

@@ -3,124 +3,9 @@ package simulator
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
-
-// maxSlow bounds the wait that a link may ask for.
-const maxSlow = 5 * time.Minute
-
-// outcome is the word of a link's fragment that says what becomes of its order.
-type outcome string
-
-const (
-	completes       outcome = "complete"
-	endsPartial     outcome = "partial"
-	endsCanceled    outcome = "cancel"
-	refused         outcome = "refuse"
-	refusedUnknown  outcome = "refuse-unknown"
-	refusedFunds    outcome = "no-funds"
-	timeoutAccepted outcome = "timeout-accepted"
-	timeoutLost     outcome = "timeout-lost"
-	htmlAccepted    outcome = "500-accepted"
-	jsonAccepted    outcome = "500-json-accepted"
-	garbage         outcome = "garbage"
-	dropBody        outcome = "drop-body"
-)
-
-// plan is what a link asks for.
-type plan struct {
-	outcome outcome
-	percent int64         // what endsPartial delivers of the quantity
-	slow    time.Duration // before anything is done
-}
-
-// steering reads the plan from a link. A link without steering asks for
-// completion, one with words that there are not for a refusal.
-func steering(link string) plan {
-	p := plan{outcome: completes}
-	_, fragment, _ := strings.Cut(link, "#")
-	// Some clients escape the colon and the comma on their way.
-	if plain, err := url.PathUnescape(fragment); err == nil {
-		fragment = plain
-	}
-	words, steered := strings.CutPrefix(fragment, "sim=")
-	if !steered {
-		return p
-	}
-	var outcomes, waits int
-	for word := range strings.SplitSeq(words, ",") {
-		wait, ok := p.take(word)
-		if wait {
-			waits++
-		} else {
-			outcomes++
-		}
-		if !ok || waits > 1 || outcomes > 1 {
-			return plan{outcome: refused}
-		}
-	}
-	return p
-}
-
-// take adds one word to the plan and reports whether it was a wait, and whether
-// it was a word at all.
-func (p *plan) take(word string) (wait, ok bool) {
-	name, argument, has := strings.Cut(word, ":")
-	switch name {
-	case "slow":
-		d, err := time.ParseDuration(argument)
-		p.slow = d
-		return true, err == nil && d > 0 && d <= maxSlow
-	case string(endsPartial):
-		// 100 is allowed: a Partial without remains is something clients meet.
-		n, err := strconv.ParseUint(argument, 10, 8)
-		p.outcome, p.percent = endsPartial, int64(n)
-		return false, err == nil && n <= 100
-	}
-	p.outcome = outcome(name)
-	return false, !has && p.outcome.plain()
-}
-
-// plain reports whether o is an outcome that stands without an argument.
-func (o outcome) plain() bool {
-	switch o {
-	case completes, endsCanceled, refused, refusedUnknown, refusedFunds, timeoutAccepted,
-		timeoutLost, htmlAccepted, jsonAccepted, garbage, dropBody:
-		return true
-	default:
-		return false
-	}
-}
-
-// refusal is the text that the plan wants an add to be refused with, or "".
-func (p plan) refusal() refusal {
-	switch p.outcome {
-	case refused:
-		return incorrectLink
-	case refusedUnknown:
-		return declined
-	case refusedFunds:
-		return notEnoughFunds
-	default:
-		return ""
-	}
-}
-
-// ending returns the last word on an order and what remains of its quantity.
-func (p plan) ending(quantity int64) (status string, remains int64) {
-	switch p.outcome {
-	case endsPartial:
-		// Rounded down: a started unit is not a delivered one.
-		return statusPartial, quantity - share(quantity, p.percent, 100)
-	case endsCanceled:
-		return statusCanceled, quantity
-	default:
-		return statusCompleted, 0
-	}
-}
 
 // What the misbehaving outcomes answer.
 const (
@@ -130,8 +15,9 @@ const (
 )
 
 // answerAdd answers an add whose order was recorded, in the way of its plan.
-func (s *Simulator) answerAdd(w http.ResponseWriter, r *http.Request, o outcome, id int64) {
-	switch o {
+func (s *Simulator) answerAdd(w http.ResponseWriter, r *http.Request, d dialect, p placing) {
+	body := s.placed(d, p.order)
+	switch o := p.plan.answer; o {
 	case timeoutAccepted:
 		s.hold(r, o)
 	case htmlAccepted:
@@ -141,10 +27,68 @@ func (s *Simulator) answerAdd(w http.ResponseWriter, r *http.Request, o outcome,
 	case garbage:
 		send(w, http.StatusOK, typeHTML, []byte(phpNotice))
 	case dropBody:
-		cutOff(w, encode(orderAnswer{Order: id}))
+		cutOff(w, encode(body))
+	case duplicateID:
+		sendJSON(w, s.placed(d, p.prior))
+	case idAndError:
+		sendJSON(w, object{{"order", d.id(p.order)}, {"error", somethingWrong}})
+	case noID:
+		sendJSON(w, object{{"status", "success"}})
+	case textID:
+		sendJSON(w, object{{"order", d.text(p.order)}})
+	case created:
+		send(w, http.StatusCreated, typeJSON, encode(object{
+			{"status", "success"}, {"order", d.id(p.order)}, {"charge", p.order.Charge.String()}, {"currency", s.currency},
+		}))
+	case emptyBody:
+		send(w, http.StatusOK, typeJSON, nil)
+	case redirects:
+		// Back to where it came from: a client that follows orders again.
+		w.Header().Set("Location", r.URL.Path)
+		send(w, http.StatusTemporaryRedirect, typeHTML, nil)
 	default:
-		sendJSON(w, orderAnswer{Order: id})
+		sendJSON(w, body)
 	}
+}
+
+// spoil answers an add that is to leave no order behind, and reports whether it
+// did. It may not return, as hold.
+func (s *Simulator) spoil(w http.ResponseWriter, r *http.Request, d dialect, rq request) bool {
+	if why := rq.plan.refusal(); why != "" {
+		d.refuse(w, say(why))
+		return true
+	}
+	of := steeredBy(rq.link, rq.fields)
+	switch rq.plan.answer {
+	case refusedLater:
+		if !s.book.spoils(of, rq.plan.times) {
+			return false
+		}
+		if d == native {
+			w.Header().Set("X-Ratelimit-Deniedby", "key")
+			w.Header().Set("Retry-After", "1")
+		}
+		d.refuse(w, say(tooMany))
+	case bareStatus:
+		if rq.plan.code == http.StatusTooManyRequests || rq.plan.code == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "1")
+		}
+		send(w, rq.plan.code, typeText, []byte(http.StatusText(rq.plan.code)+"\n"))
+	case timeoutLost:
+		times := rq.plan.times
+		if d == native {
+			// A request that can be repeated safely is lost once, or nobody could see
+			// that its repeat settles it.
+			of, times = rq.requestID, max(times, 1)
+		}
+		if !s.book.spoils(of, times) {
+			return false
+		}
+		s.hold(r, timeoutLost)
+	default:
+		return false
+	}
+	return true
 }
 
 // hold keeps a request open until its client goes away or the simulator is

@@ -1,28 +1,21 @@
 // Package simulator is a provider that delivers nothing: an HTTP handler that
-// speaks the classic v2 dialect, keeps the orders it accepts and walks each of
-// them to a last word. The demo and the sandbox order from it, and tests count
-// what it holds.
+// speaks both dialects of the v2 API, keeps the orders it accepts and walks each
+// of them, and each refill, to a last word. The demo and the sandbox order from
+// it, and tests count what it holds.
 //
 // What becomes of an order is chosen by the fragment of its link, so that any
-// client can ask for any outcome through the ordinary API:
+// client can ask for any outcome through the ordinary API: #sim= and words with
+// commas between them, such as
 //
-//	#sim=complete             delivered in full; also without a fragment
-//	#sim=partial:40           40 percent delivered, then Partial
-//	#sim=cancel               Canceled, nothing delivered, nothing charged
-//	#sim=refuse               refused: Incorrect link
-//	#sim=refuse-unknown       refused with a text that nobody has classified
-//	#sim=no-funds             refused: Not enough funds on balance
-//	#sim=timeout-accepted     recorded, never answered
-//	#sim=timeout-lost         neither recorded nor answered
-//	#sim=500-accepted         recorded, answered 500 with HTML
-//	#sim=500-json-accepted    recorded, answered 500 with a JSON error
-//	#sim=garbage              recorded, answered 200 with a PHP notice
-//	#sim=drop-body            recorded, the answer cut off in its middle
-//	#sim=slow:5s              the same as without, after a wait of at most 5 minutes
+//	#sim=partial:40                        40 percent delivered, then Partial
+//	#sim=timeout-accepted                  recorded, never answered
+//	#sim=slow:1s,take-back:60,numbers      accepted after a second, Completed, later Partial; counts are numbers
 //
-// One outcome may be joined with slow by a comma: #sim=slow:1s,partial:40. An
-// outcome that only spoils the answer lets its order run to completion. Other
-// words are refused with Incorrect link.
+// One word says what add answers, one what becomes of the order, one what of a
+// wish to cancel, one what of a refill, one where a subscription or drip-feed
+// stops; others say how its status lies. docs/simulator.md has all of them.
+// A word that there is not, and two of one kind, are refused with Incorrect link.
+// A subscription has no link: its user name is steered instead.
 //
 // The package knows nothing of the panel that orders from it: the two meet on
 // the wire alone.
@@ -42,13 +35,30 @@ import (
 const defaultPace = 6 * time.Second
 
 // about is what a browser sees that finds its way here.
-const about = "This is notpanel's simulated provider: it speaks the classic v2 dialect at POST /api/v2 and delivers nothing.\n" +
-	"GET /sim/orders lists the orders that it holds.\n"
+const about = "This is notpanel's simulated provider: it speaks the v2 API at POST /api/v2 and delivers nothing.\n" +
+	"GET /sim/orders lists the orders that it holds, /sim/catalogue and /sim/balance what it sells and our money there.\n"
+
+// defaultCurrency is the provider's, in which its rates and charges are.
+const defaultCurrency = "USD"
 
 // Options say how a simulator behaves.
 type Options struct {
 	// Key is the API key that clients have to send. Required.
 	Key string
+
+	// NativeKey is a second key of the same account, whose requests are answered
+	// in the native dialect. Empty: the provider has the classic one alone.
+	NativeKey string
+
+	// Currency is what the provider counts in. Empty means USD.
+	Currency string
+
+	// Accept says which forms of a request the classic dialect takes.
+	Accept Accept
+
+	// FlatErrors puts the error of a row in a classic batch beside the order, and
+	// not in the place of its value.
+	FlatErrors bool
 
 	// Dir is the folder in which orders are kept, in the file simulator.jsonl.
 	// It is made if it is missing, and belongs to one simulator at a time.
@@ -71,11 +81,13 @@ type Options struct {
 
 // Simulator is the provider, an http.Handler. It is safe for concurrent use.
 type Simulator struct {
-	key     string
-	clock   clock.Clock
-	log     *slog.Logger
-	catalog map[int64]service
-	book    *book
+	key, nativeKey string
+	currency       string
+	accept         Accept
+	flatErrors     bool
+	clock          clock.Clock
+	log            *slog.Logger
+	book           *book
 
 	stop sync.Once
 	done chan struct{} // closed by Close
@@ -91,6 +103,12 @@ func New(o Options) (*Simulator, error) {
 	if o.Pace < 0 {
 		return nil, errors.New("simulator: the pace is negative")
 	}
+	if o.NativeKey == o.Key {
+		return nil, errors.New("simulator: the native key is the classic one")
+	}
+	if o.Currency == "" {
+		o.Currency = defaultCurrency
+	}
 	if o.Pace == 0 {
 		o.Pace = defaultPace
 	}
@@ -105,18 +123,19 @@ func New(o Options) (*Simulator, error) {
 		return nil, err
 	}
 	return &Simulator{
-		key:     o.Key,
-		clock:   o.Clock,
-		log:     o.Log,
-		catalog: byNumber(catalogue()),
-		book:    b,
-		done:    make(chan struct{}),
+		key: o.Key, nativeKey: o.NativeKey,
+		currency: o.Currency, accept: o.Accept, flatErrors: o.FlatErrors,
+		clock: o.Clock,
+		log:   o.Log,
+		book:  b,
+		done:  make(chan struct{}),
 	}, nil
 }
 
-// ServeHTTP answers POST /api/v2 (a slash at the end is accepted) in the classic
-// dialect, GET /sim/orders with the held orders as JSON, and GET / with a word
-// about itself. An answer that is withheld or cut off ends in a panic with
+// ServeHTTP answers /api/v2 (a slash at the end is accepted) in the dialect of the
+// key, GET /sim/orders with the held orders as JSON, and GET / with a word about
+// itself. GET /sim/catalogue and /sim/balance show, and POST to them from this
+// machine changes, what is sold and the balance. An answer that is withheld or cut off ends in a panic with
 // http.ErrAbortHandler, which is how a handler tells its server to drop the
 // connection; whatever wraps this handler has to let it pass.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -129,6 +148,10 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.api(w, r)
 	case "/sim/orders":
 		readOnly(w, r, func() { sendJSON(w, rows(s.Orders())) })
+	case "/sim/catalogue":
+		s.catalogueControl(w, r)
+	case "/sim/balance":
+		s.balanceControl(w, r)
 	case "/":
 		readOnly(w, r, func() { send(w, http.StatusOK, typeText, []byte(about)) })
 	default:

@@ -89,10 +89,15 @@ func setup(t *testing.T) *provider { return setupIn(t, "", newHands()) }
 
 func setupIn(t *testing.T, dir string, clock *hands) *provider {
 	t.Helper()
+	return setupWith(t, clock, simulator.Options{Dir: dir})
+}
+
+// setupWith adds what every provider of these tests has to o.
+func setupWith(t *testing.T, clock *hands, o simulator.Options) *provider {
+	t.Helper()
 	logs := make(signals, 64)
-	sim, err := simulator.New(simulator.Options{
-		Key: key, Dir: dir, Pace: pace, Clock: clock.Now, Log: slog.New(logs),
-	})
+	o.Key, o.Pace, o.Clock, o.Log = key, pace, clock.Now, slog.New(logs)
+	sim, err := simulator.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +137,16 @@ func (p *provider) do(t *testing.T, method, path, contentType, body string) answ
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	return answer{status: resp.StatusCode, header: resp.Header, body: read(t, resp.Body)}
+}
+
+func read(t *testing.T, r io.Reader) string {
+	t.Helper()
+	text, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: string(text)}
+	return string(text)
 }
 
 const urlencoded = "application/x-www-form-urlencoded"
@@ -185,7 +195,7 @@ func TestAnswersAreClassicToTheByte(t *testing.T) {
 		{"action=cancel&order=23502", `{"cancel":1}`},
 		{"action=status&order=23501", `{"charge":"0.00","start_count":"0","status":"Canceled","remains":"1001","currency":"USD"}`},
 		{"action=balance", `{"balance":"1000.00","currency":"USD"}`},
-		{"action=refill&order=23501", `{"error":"Incorrect request"}`},
+		{"action=refill&order=23501", `{"error":"Order cannot be refilled: the service has no refill"}`},
 		{"action=", `{"error":"Incorrect request"}`},
 		{"action=status", `{"error":"Incorrect request"}`},
 		{"action=cancel&orders=,", `{"error":"Incorrect request"}`},
@@ -349,6 +359,24 @@ func TestHeldOrdersAreListed(t *testing.T) {
 	a := p.do(t, http.MethodGet, "/sim/orders", "", "")
 	if a.body != want || a.header.Get("Content-Type") != "application/json" {
 		t.Errorf("%s\n got %s\nwant %s", a.header.Get("Content-Type"), a.body, want)
+	}
+}
+
+// What an order has beside the common is listed with it.
+func TestHeldOrdersAreListedWithAllTheyHave(t *testing.T) {
+	t.Parallel()
+	p := setupWith(t, newHands(), simulator.Options{NativeKey: nativeKey})
+	p.placed(t, adding("127", "username", "trade-weekly#sim=stop:1", "min", "50", "max", "50", "delay", "0", "posts", "2")+"&request_id=shop-1")
+	p.clock.advance(pace)
+	p.call(t, "action=refill&order=23502")
+	want := `[{"order":23501,"service":127,"link":"","quantity":100,"status":"Canceled","charge":"0.125","start_count":24985,"remains":50,` +
+		`"accepted":"2026-03-01T12:00:00.123456Z","requests":1,"request_id":"shop-1",` +
+		`"fields":{"delay":"0","max":"50","min":"50","posts":"2","username":"trade-weekly#sim=stop:1"},"parts":[23502]},` +
+		`{"order":23502,"service":127,"link":"","quantity":50,"status":"Completed","charge":"0.125","start_count":24992,"remains":0,` +
+		`"accepted":"2026-03-01T12:00:02.123456Z","requests":1,"parent":23501,` +
+		`"refills":[{"refill":901,"status":"Pending","asked":"2026-03-01T12:00:06.123456Z"}]}]`
+	if got := p.do(t, http.MethodGet, "/sim/orders", "", "").body; got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }
 

@@ -75,16 +75,42 @@ func TestTornLastLineIsRemoved(t *testing.T) {
 	}
 }
 
+// What an older version wrote is read as it was meant.
+func TestOldJournalIsRead(t *testing.T) {
+	t.Parallel()
+	dir, clock := t.TempDir(), newHands()
+	const old = `{"order":23501,"service":108,"link":"https://example.com/#sim=partial:40","quantity":1000,"charge":1250000,"accepted":1772366400000000,"pace":6000000}` + "\n" +
+		`{"order":23502,"service":108,"link":"https://example.com","quantity":1000,"charge":1250000,"accepted":1772366400000000,"pace":6000000}` + "\n" +
+		`{"order":23502,"canceled":1772366401000000}` + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "simulator.jsonl"), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := setupIn(t, dir, clock)
+	clock.advance(pace)
+	p.expect(t, "action=status&orders=23501,23502", `{"23501":{"charge":"0.50","start_count":"24985","status":"Partial","remains":"600","currency":"USD"},`+
+		`"23502":{"charge":"0.00","start_count":"24992","status":"Canceled","remains":"1000","currency":"USD"}}`)
+	p.expect(t, "action=balance", `{"balance":"999.50","currency":"USD"}`)
+}
+
 // A file that is not a journal is left as it is.
 func TestStrangeJournalIsRefused(t *testing.T) {
 	t.Parallel()
 	const good = `{"order":23501,"quantity":1,"link":"a"}` + "\n"
 	cases := map[string]string{
-		"not JSON":          "hello\n",
-		"no quantity":       `{"order":23501}` + "\n",
-		"number twice":      good + good,
-		"negative charge":   `{"order":23501,"quantity":1,"charge":-1}` + "\n",
-		"cancel of nothing": `{"order":23501,"canceled":1}` + "\n",
+		"not JSON":           "hello\n",
+		"no quantity":        `{"order":23501}` + "\n",
+		"number twice":       good + good,
+		"negative charge":    `{"order":23501,"quantity":1,"charge":-1}` + "\n",
+		"cancel of nothing":  `{"order":23501,"canceled":1}` + "\n",
+		"refill of nothing":  `{"order":23501,"refill":901,"asked":1}` + "\n",
+		"refill out of turn": good + `{"order":23501,"refill":902,"asked":1}` + "\n",
+		"unknown service":    `{"change":{"service":1}}` + "\n",
+		"unknown form":       `{"listing":{"form":"xml"}}` + "\n",
+		"negative deposit":   `{"deposit":-1}` + "\n",
+		"too many parts":     `{"order":23501,"quantity":1001,"parts":1001,"fields":{"runs":"1001"}}` + "\n",
+		"uneven parts":       `{"order":23501,"quantity":3,"parts":2,"fields":{"runs":"2"}}` + "\n",
+		"parts of nothing":   `{"order":23501,"quantity":2,"parts":2}` + "\n",
+		"parts for nothing":  `{"order":23501,"quantity":2,"charge":5,"parts":2,"fields":{"runs":"2"}}` + "\n",
 	}
 	for name, text := range cases {
 		t.Run(name, func(t *testing.T) {

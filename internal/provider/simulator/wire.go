@@ -23,57 +23,21 @@ const (
 	typeText = "text/plain; charset=utf-8"
 )
 
-// refusal is the text of a classic error. Clients match on these texts, so each
-// is an interface. "" means that nothing is refused.
-type refusal string
-
+// Content types of the requests.
 const (
-	badLink          refusal = "Bad link"
-	cannotCancel     refusal = "Order cannot be canceled"
-	declined         refusal = "Order declined by policy desk 7"
-	incorrectLink    refusal = "Incorrect link"
-	incorrectOrder   refusal = "Incorrect order ID"
-	incorrectRequest refusal = "Incorrect request"
-	incorrectService refusal = "Incorrect service ID"
-	internalError    refusal = "Internal error"
-	invalidKey       refusal = "Invalid API key"
-	notEnoughFunds   refusal = "Not enough funds on balance"
+	typeForm      = "application/x-www-form-urlencoded"
+	typeMultipart = "multipart/form-data"
 )
 
-// errorAnswer is the classic error, alone or in the place of a value.
+// errorAnswer is an error, alone or in the place of a value.
 type errorAnswer struct {
-	Error refusal `json:"error"`
-}
-
-// orderAnswer is the answer to add.
-type orderAnswer struct {
-	Order int64 `json:"order"`
+	Error string `json:"error"`
 }
 
 // balanceAnswer is the answer to balance.
 type balanceAnswer struct {
 	Balance  string `json:"balance"`
 	Currency string `json:"currency"`
-}
-
-// statusAnswer is the answer to status: text, all of it.
-type statusAnswer struct {
-	Charge     string `json:"charge"`
-	StartCount string `json:"start_count"`
-	Status     string `json:"status"`
-	Remains    string `json:"remains"`
-	Currency   string `json:"currency"`
-}
-
-// cancelAnswer is the answer to cancel with order.
-type cancelAnswer struct {
-	Cancel int `json:"cancel"`
-}
-
-// cancelRow is a row of the answer to cancel with orders.
-type cancelRow struct {
-	Order  any `json:"order"`  // the number, or the token that is none
-	Cancel any `json:"cancel"` // 1, or an errorAnswer
 }
 
 // member is one key of an object whose keys stand in the order of the request.
@@ -109,7 +73,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (form url.Values, ok bool)
 		return nil, false
 	}
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind == "multipart/form-data" {
+	if kind == typeMultipart {
 		if err := r.ParseMultipartForm(maxBody); err != nil {
 			return nil, false
 		}
@@ -124,12 +88,13 @@ func value(form url.Values, name string) string {
 	return strings.TrimSpace(strings.ToValidUTF8(form.Get(name), "\uFFFD"))
 }
 
-// orderTokens returns the orders that a request names, each once, and whether it
-// asked for them as a batch. Some clients put a list into order.
-func orderTokens(form url.Values) (tokens []string, batch bool) {
-	list := value(form, "orders")
+// tokensOf returns the orders or refills that a request names, each once, and
+// whether it asked for them as a batch. Some clients put a list into the
+// parameter for one.
+func tokensOf(form url.Values, many, single string) (tokens []string, batch bool) {
+	list := value(form, many)
 	if list == "" {
-		list = value(form, "order")
+		list = value(form, single)
 		if list != "" && !strings.Contains(list, ",") {
 			return []string{list}, false
 		}
@@ -145,20 +110,11 @@ func orderTokens(form url.Values) (tokens []string, batch bool) {
 	return tokens, true
 }
 
-// orderID returns the number that a token stands for, 0 if it is none.
-func orderID(token string) int64 {
-	id, err := strconv.ParseInt(token, 10, 64)
-	if err != nil || id < 0 {
-		return 0
-	}
-	return id
-}
-
-func refuse(w http.ResponseWriter, why refusal) { sendJSON(w, errorAnswer{Error: why}) }
+func refuse(w http.ResponseWriter, why refusal) { sendJSON(w, errorAnswer{Error: string(why)}) }
 
 // sendInternal answers as a panel whose script failed.
 func sendInternal(w http.ResponseWriter) {
-	send(w, http.StatusInternalServerError, typeJSON, encode(errorAnswer{Error: internalError}))
+	send(w, http.StatusInternalServerError, typeJSON, encode(errorAnswer{Error: string(internalError)}))
 }
 
 func sendJSON(w http.ResponseWriter, v any) { send(w, http.StatusOK, typeJSON, encode(v)) }
