@@ -53,8 +53,10 @@ type Server struct {
 	guard     *outbound.Guard
 	forwarder *fulfil.Forwarder
 	follower  *fulfil.Follower
+	actor     *fulfil.Actor
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
+	wakeActs  func() // the actor: customers wish something of their orders
 	metrics   *telemetry.Metrics
 	draining  atomic.Bool
 
@@ -105,6 +107,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		},
 	}
 	s.forwarder, s.follower = fulfil.NewForwarder(options), fulfil.NewFollower(options)
+	s.actor, s.wakeActs = fulfil.NewActor(options), func() {}
 	s.wake = func() {}                                                                                               // nothing to wake before Start
 	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
@@ -116,6 +119,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 func (s *Server) startWorkers() {
 	s.wake = s.forwarder.Run(s.workers)
 	s.follower.Run(s.workers)
+	s.wakeActs = s.actor.Run(s.workers)
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
@@ -129,6 +133,16 @@ func (s *Server) startWorkers() {
 		Name: "queued", Every: 2 * time.Second,
 		Pass: func(ctx context.Context) (int, error) {
 			moved, err := order.Unqueue(ctx, s.Core.DB)
+			if moved > 0 {
+				s.wake()
+			}
+			return moved, err
+		},
+	})
+	s.workers.Go(worker.Loop{
+		Name: "classified", Every: 5 * time.Second,
+		Pass: func(ctx context.Context) (int, error) {
+			moved, err := fulfil.MoveDecided(ctx, s.Core.DB, s.Core.Providers)
 			if moved > 0 {
 				s.wake()
 			}
@@ -162,7 +176,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	api := apiv2.New(apiv2.Deps{
 		Limits: ratelimit.New(limits, clock.System), ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Placer: s.Placer, Orders: s.Core.Orders,
-		Cancel: order.NewCanceller(s.Core.DB, nil), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
+		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)
 	var config net.ListenConfig
@@ -254,6 +268,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(err, errors.New("a call to a provider did not end in time; its order becomes uncertain"))
 	}
 	s.follower.Drain()
+	s.actor.Drain()
 	err = errors.Join(err, s.keys.WriteUses(ctx))
 	if s.ops != nil {
 		err = errors.Join(err, s.ops.Shutdown(shutdown))

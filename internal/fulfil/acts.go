@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
@@ -15,8 +16,11 @@ import (
 )
 
 const (
-	// actsMost is how many cancels or refills of a provider one pass takes.
+	// actsMost is how many cancels of a provider, or refills that it has, one call names.
 	actsMost = 100
+	// refillsAtOnce is how many refills a provider is asked for at once: each is a
+	// call of its own, and all must end within their lease.
+	refillsAtOnce = 8
 	// actTriesMost is how often a wish is told to a provider that gives no answer
 	// of use before a person is asked.
 	actTriesMost = 8
@@ -32,11 +36,15 @@ type Actor struct {
 	guard     *outbound.Guard
 	timeout   time.Duration
 	log       *slog.Logger
+
+	mu    sync.Mutex
+	busy  map[string]bool // what is being done, by work and provider
+	calls sync.WaitGroup
 }
 
 // NewActor returns an actor that does nothing until its loops run.
 func NewActor(o Options) *Actor {
-	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log}
+	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, busy: map[string]bool{}}
 }
 
 // Run starts the loops in g and returns what wakes them.
@@ -49,64 +57,91 @@ func (a *Actor) Run(g *worker.Group) (wake func()) {
 	}
 }
 
-// each runs pass for every provider that has an API; one that fails holds up no other.
-func (a *Actor) each(ctx context.Context, pass func(context.Context, provider.Provider, *provider.Client) (int, error)) (done int, err error) {
+// Drain waits for the calls under way.
+func (a *Actor) Drain() { a.calls.Wait() }
+
+// each starts work for every provider that has an API and is not at it already: one
+// that is slow or fails holds up no other.
+func (a *Actor) each(ctx context.Context, name string, work func(context.Context, provider.Provider, *provider.Client) error) (int, error) {
 	providers, err := a.providers.List(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list providers: %w", err)
 	}
 	for _, p := range providers {
-		if p.Kind == provider.Manual {
+		if p.Kind == provider.Manual || !a.begin(name+p.ID) {
 			continue
 		}
-		client, passErr := a.providers.Client(p, a.guard, a.timeout)
-		n := 0
-		if passErr == nil {
-			n, passErr = pass(ctx, p, client)
-		}
-		if passErr != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %w", p.Name, passErr))
-		}
-		done += n
+		a.calls.Go(func() {
+			defer a.end(name + p.ID)
+			ctx := context.WithoutCancel(ctx)
+			client, err := a.providers.Client(p, a.guard, a.timeout)
+			if err == nil {
+				err = work(ctx, p, client)
+			}
+			if err != nil {
+				a.log.LogAttrs(ctx, slog.LevelError, "wishes not told", slog.String("work", name), slog.String("provider", p.Name), slog.Any("error", err))
+			}
+		})
 	}
-	return done, err
+	return 0, nil
 }
 
-// lease is how long a claimed wish belongs to its node.
+// begin reports whether nobody is at the work, and takes it.
+func (a *Actor) begin(work string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.busy[work]
+	a.busy[work] = true
+	return !taken
+}
+
+func (a *Actor) end(work string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.busy, work)
+}
+
+// lease is how long a claimed wish belongs to its node: its call has ended then.
 func (a *Actor) lease() time.Duration { return a.timeout + leaseMargin }
 
 // Cancels tells providers which of their orders customers want canceled. A provider
 // may be told twice: what is canceled twice is canceled.
-func (a *Actor) Cancels(ctx context.Context) (told int, err error) {
-	return a.each(ctx, func(ctx context.Context, p provider.Provider, client *provider.Client) (int, error) {
+func (a *Actor) Cancels(ctx context.Context) (int, error) {
+	return a.each(ctx, "cancel", func(ctx context.Context, p provider.Provider, client *provider.Client) error {
 		due, err := a.claimCancels(ctx, p.ID)
 		if err != nil || len(due) == 0 {
-			return 0, err
+			return err
 		}
 		ids := make([]string, len(due))
 		for i, o := range due {
 			ids[i] = o.UpstreamID
 		}
 		results, callErr := client.Cancel(ctx, ids)
+		errs := []error{callErr}
 		for _, o := range due {
-			result, said := results[o.UpstreamID]
-			err = errors.Join(err, a.db.Write(ctx, func(tx *db.Tx) error { return canceled(tx, o.ID, p.Name, result, said) }))
+			said := wishAnswer{asked: callErr == nil}
+			said.result, said.told = results[o.UpstreamID]
+			errs = append(errs, a.db.Write(ctx, func(tx *db.Tx) error { return canceled(tx, o.ID, p.Name, said) }))
 		}
-		if callErr != nil {
-			a.log.LogAttrs(ctx, slog.LevelWarn, "cancel not answered", slog.String("provider", p.Name), slog.Any("error", callErr))
-		}
-		return len(due), err
+		return errors.Join(errs...)
 	})
+}
+
+// wishAnswer is what a provider said to the wish to cancel an order.
+type wishAnswer struct {
+	result provider.CancelResult
+	told   bool // it said something
+	asked  bool // the whole call was answered: silence is the provider's
 }
 
 // claimCancels takes the wishes of which a provider has to be told.
 func (a *Actor) claimCancels(ctx context.Context, providerID string) (due []*order.Order, err error) {
-	any := false
+	waiting := false
 	err = a.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM orders WHERE provider_id = $1 AND cancel_due_at <= $2)`,
-			providerID, db.At(tx.Now)).Scan(&any)
+			providerID, db.At(tx.Now)).Scan(&waiting)
 	})
-	if err != nil || !any {
+	if err != nil || !waiting {
 		return nil, err
 	}
 	err = a.db.Write(ctx, func(tx *db.Tx) error {
@@ -117,21 +152,21 @@ func (a *Actor) claimCancels(ctx context.Context, providerID string) (due []*ord
 }
 
 // canceled stores what a provider said to the wish to cancel an order.
-func canceled(tx *db.Tx, orderID, providerName string, result provider.CancelResult, said bool) error {
+func canceled(tx *db.Tx, orderID, providerName string, said wishAnswer) error {
 	o, err := order.LockAlone(tx, orderID)
 	if err != nil || o.CancelState != order.CancelWished || o.State.Final() {
 		return err
 	}
 	switch {
-	case said && result.Accepted:
+	case said.told && said.result.Accepted:
 		o.CancelState, o.CancelDueAt = order.CancelForwarded, time.Time{}
 		o.NextCheckAt = tx.Now // its status says what became of it
 		return order.Note(tx, o, "provider", providerName+" takes the cancel")
-	case said:
-		return order.EndWish(tx, o, "provider", providerName+" refused: "+cut(result.Text))
+	case said.told:
+		return order.EndWish(tx, o, "provider", providerName+" refused: "+cut(said.result.Text))
 	}
 	o.CancelTries++
-	if o.CancelTries >= actTriesMost {
+	if said.asked && o.CancelTries >= actTriesMost {
 		o.CancelDueAt = time.Time{}
 		return order.Raise(tx, o, "panel", reported+"it answers nothing of use to the wish to cancel")
 	}
@@ -141,34 +176,42 @@ func canceled(tx *db.Tx, orderID, providerName string, result provider.CancelRes
 
 // Refills asks providers for the refills that customers wished, and about those
 // that they have.
-func (a *Actor) Refills(ctx context.Context) (told int, err error) {
-	return a.each(ctx, func(ctx context.Context, p provider.Provider, client *provider.Client) (int, error) {
-		var wished, running []*order.Refill
-		any := false
-		err := a.db.Read(ctx, func(tx *db.Tx) error {
-			return tx.QueryRow(`
-				SELECT EXISTS (SELECT 1 FROM refills WHERE provider_id = $1 AND due_at <= $2)
-					OR EXISTS (SELECT 1 FROM refills WHERE provider_id = $1 AND next_check_at <= $2)`, p.ID, db.At(tx.Now)).Scan(&any)
-		})
-		if err != nil || !any {
-			return 0, err
-		}
-		err = a.db.Write(ctx, func(tx *db.Tx) error {
-			if wished, err = order.ClaimRefills(tx, p.ID, actsMost, a.lease()); err != nil {
-				return err
-			}
-			running, err = order.ClaimRefillChecks(tx, p.ID, actsMost, a.lease())
-			return err
-		})
+func (a *Actor) Refills(ctx context.Context) (int, error) {
+	return a.each(ctx, "refill", func(ctx context.Context, p provider.Provider, client *provider.Client) error {
+		wished, running, err := a.claimRefills(ctx, p.ID)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		for _, r := range wished {
-			err = errors.Join(err, a.refill(ctx, p, client, r))
+		errs := make([]error, len(wished)+1)
+		var calls sync.WaitGroup
+		for i, r := range wished {
+			calls.Go(func() { errs[i] = a.refill(ctx, p, client, r) })
 		}
-		err = errors.Join(err, a.askRefills(ctx, p, client, running))
-		return len(wished) + len(running), err
+		errs[len(wished)] = a.askRefills(ctx, client, running)
+		calls.Wait()
+		return errors.Join(errs...)
 	})
+}
+
+// claimRefills takes the refills that a provider has to be told of or asked about.
+func (a *Actor) claimRefills(ctx context.Context, providerID string) (wished, running []*order.Refill, err error) {
+	due := false
+	err = a.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`
+			SELECT EXISTS (SELECT 1 FROM refills WHERE provider_id = $1 AND due_at <= $2)
+				OR EXISTS (SELECT 1 FROM refills WHERE provider_id = $1 AND next_check_at <= $2)`, providerID, db.At(tx.Now)).Scan(&due)
+	})
+	if err != nil || !due {
+		return nil, nil, err
+	}
+	err = a.db.Write(ctx, func(tx *db.Tx) error {
+		if wished, err = order.ClaimRefills(tx, providerID, refillsAtOnce, a.lease()); err != nil {
+			return err
+		}
+		running, err = order.ClaimRefillChecks(tx, providerID, actsMost, a.lease())
+		return err
+	})
+	return wished, running, err
 }
 
 // refill asks for one refill and stores what was said. A call without an answer
@@ -240,7 +283,7 @@ func refillUnknown(tx *db.Tx, o *order.Order, r *order.Refill, why string) error
 }
 
 // askRefills asks about the refills that a provider has.
-func (a *Actor) askRefills(ctx context.Context, p provider.Provider, client *provider.Client, running []*order.Refill) error {
+func (a *Actor) askRefills(ctx context.Context, client *provider.Client, running []*order.Refill) error {
 	if len(running) == 0 {
 		return nil
 	}
@@ -249,10 +292,7 @@ func (a *Actor) askRefills(ctx context.Context, p provider.Provider, client *pro
 		ids[i] = r.UpstreamID
 	}
 	reports, err := client.RefillStatus(ctx, ids)
-	if err != nil {
-		a.log.LogAttrs(ctx, slog.LevelWarn, "refills not learnt", slog.String("provider", p.Name), slog.Any("error", err))
-	}
-	var errs []error
+	errs := []error{err}
 	for _, r := range running {
 		report, said := reports[r.UpstreamID]
 		errs = append(errs, a.db.Write(ctx, func(tx *db.Tx) error { return refillSaid(tx, r.ID, report, said) }))

@@ -11,7 +11,6 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/provider"
-	"github.com/notpanel/notpanel/internal/worker"
 )
 
 const (
@@ -47,11 +46,6 @@ func (f *Forwarder) Again(ctx context.Context) (asked int, err error) {
 		asked += n
 	}
 	return asked, err
-}
-
-// runAgain starts the loop in g.
-func (f *Forwarder) runAgain(g *worker.Group) {
-	g.Go(worker.Loop{Name: "ask-again", Every: 2 * time.Second, Pass: f.Again})
 }
 
 // dueAgain selects submissions of uncertain orders that are due to be asked for.
@@ -95,7 +89,7 @@ func (f *Forwarder) again(ctx context.Context, p provider.Provider) (int, error)
 			f.calls.Go(func() { f.lookUp(context.WithoutCancel(ctx), client, c) })
 			continue
 		}
-		f.start(client, start, []claim{c})
+		f.start(client, start, []claim{c}) //nolint:contextcheck // a call runs to its end, whatever happens to the pass
 	}
 	return asked, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,6 @@ import (
 )
 
 const (
-	// statusMost is how many orders one call of status asks about.
-	statusMost = 100
 	// statusCalls is how many calls one batch may become when it is halved.
 	statusCalls = 32
 	// missesMost is how often in a row nothing may be said of an order before a
@@ -70,10 +69,14 @@ func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 		return 0, fmt.Errorf("list providers: %w", err)
 	}
 	for _, p := range providers {
-		if !f.begin(p.ID) {
+		if p.Kind == provider.Manual || !f.begin(p.ID) {
 			continue
 		}
-		checks, claimErr := f.claim(ctx, p.ID)
+		client, claimErr := f.providers.Client(p, f.guard, f.timeout)
+		var checks []*order.Order
+		if claimErr == nil {
+			checks, claimErr = f.claim(ctx, p.ID, client.StatusMost())
+		}
 		if claimErr != nil {
 			err = errors.Join(err, fmt.Errorf("follow %s: %w", p.Name, claimErr))
 		}
@@ -84,7 +87,7 @@ func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 		claimed += len(checks)
 		f.calls.Go(func() {
 			defer f.end(p.ID)
-			f.follow(context.WithoutCancel(ctx), p, checks)
+			f.follow(context.WithoutCancel(ctx), p, client, checks)
 		})
 	}
 	return claimed, err
@@ -107,12 +110,9 @@ func (f *Follower) end(providerID string) {
 
 // follow asks about the claimed orders and applies what is said. When that fails,
 // the claim runs out and the orders are asked about again.
-func (f *Follower) follow(ctx context.Context, p provider.Provider, checks []*order.Order) {
-	client, err := f.providers.Client(p, f.guard, f.timeout)
-	if err == nil {
-		calls := statusCalls
-		err = f.ask(ctx, client, checks, &calls)
-	}
+func (f *Follower) follow(ctx context.Context, p provider.Provider, client *provider.Client, checks []*order.Order) {
+	calls := statusCalls
+	err := f.ask(ctx, client, checks, &calls)
 	f.mu.Lock()
 	f.failures[p.ID]++
 	if err == nil {
@@ -147,6 +147,12 @@ func (f *Follower) ask(ctx context.Context, client *provider.Client, checks []*o
 	switch half := len(checks) / 2; {
 	case err == nil:
 		return f.apply(ctx, checks, reports)
+	case len(reports) > 0: // learnt before it failed; the others' claim runs out
+		told := slices.DeleteFunc(slices.Clone(checks), func(o *order.Order) bool {
+			_, answered := reports[o.UpstreamID]
+			return !answered
+		})
+		return errors.Join(err, f.apply(ctx, told, reports))
 	case !errors.Is(err, provider.ErrAnswer):
 		return err
 	case half > 0:
@@ -184,7 +190,7 @@ func (f *Follower) heard(o *order.Order) {
 
 // claim takes the orders that are due for a check; their next check moves to the
 // end of the claim, so that no other node asks beside this one.
-func (f *Follower) claim(ctx context.Context, providerID string) (checks []*order.Order, err error) {
+func (f *Follower) claim(ctx context.Context, providerID string, most int) (checks []*order.Order, err error) {
 	due := false
 	err = f.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM orders WHERE provider_id = $1 AND next_check_at <= $2)`,
@@ -194,7 +200,7 @@ func (f *Follower) claim(ctx context.Context, providerID string) (checks []*orde
 		return nil, err
 	}
 	err = f.db.Write(ctx, func(tx *db.Tx) error {
-		checks, err = order.ClaimChecks(tx, providerID, statusMost, min(f.timeout, statusTimeout)+statusMargin)
+		checks, err = order.ClaimChecks(tx, providerID, most, min(f.timeout, statusTimeout)+statusMargin)
 		return err
 	})
 	return checks, err

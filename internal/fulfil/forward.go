@@ -70,9 +70,10 @@ func NewForwarder(o Options) *Forwarder {
 	return f
 }
 
-// Run starts the loop in g and returns what wakes it.
+// Run starts the loops in g and returns what wakes the one that forwards.
 func (f *Forwarder) Run(g *worker.Group) (wake func()) {
 	wake = g.Go(worker.Loop{Name: "forward", Every: time.Second, Pass: f.Pass, Backlog: f.backlog})
+	g.Go(worker.Loop{Name: "ask-again", Every: 2 * time.Second, Pass: f.Again})
 	f.mu.Lock()
 	f.wake = wake
 	f.mu.Unlock()
@@ -158,7 +159,7 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 			return 0, err
 		}
 	}
-	f.start(client, start, found.sending)
+	f.start(client, start, found.sending) //nolint:contextcheck // a call runs to its end, whatever happens to the pass
 	return len(found.sending) + found.moved, nil
 }
 

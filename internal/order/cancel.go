@@ -126,7 +126,7 @@ func KeepWish(tx *db.Tx, o *Order) error {
 	}
 	if allowed {
 		o.wish(tx)
-		return nil
+		return Note(tx, o, "panel", "the wish to cancel goes to the provider")
 	}
 	return EndWish(tx, o, "panel", "the provider has the order, and the service allows no cancel then")
 }
