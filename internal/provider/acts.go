@@ -302,16 +302,17 @@ func (c *Client) OrderByRequestID(ctx context.Context, requestID string) (upstre
 	if !c.native {
 		return "", false, errors.New("only a native provider knows request ids")
 	}
-	body, err := c.ask(ctx, "order", []Field{{"request_id", requestID}}, looks, maxAnswer)
+	status, body, err := c.call(ctx, "order", []Field{{"request_id", requestID}}, looks, maxAnswer)
 	if err != nil {
 		return "", false, err
 	}
-	return parseLookup(body, requestID)
+	return parseLookup(status, body, requestID)
 }
 
 // parseLookup reads the answer to a look-up: an order that carries the request id
-// that was asked for, or the one sentence that says that there is none.
-func parseLookup(body []byte, requestID string) (upstreamID string, found bool, err error) {
+// that was asked for, or the one sentence that says that there is none, as the
+// panel itself says it: what stands before it answers 404.
+func parseLookup(status int, body []byte, requestID string) (upstreamID string, found bool, err error) {
 	o, err := readObject(body)
 	if err != nil {
 		return "", false, errUnreadable
@@ -322,9 +323,9 @@ func parseLookup(body []byte, requestID string) (upstreamID string, found bool, 
 	switch {
 	case odd || !ok || named != "" && named != requestID:
 		return "", false, errUnreadable
-	case orderID != "" && !failed && strings.HasPrefix(orderID, "ord_"):
+	case status == http.StatusOK && orderID != "" && !failed && strings.HasPrefix(orderID, "ord_"):
 		return orderID, true, nil
-	case orderID == "" && failed && len(o) == 1 && strings.EqualFold(strings.TrimSpace(refusal), "order not found"):
+	case status == http.StatusBadRequest && orderID == "" && failed && len(o) == 1 && strings.EqualFold(strings.TrimSpace(refusal), "order not found"):
 		return "", false, nil
 	case failed:
 		return "", false, &saidError{storable(refusal)}

@@ -236,7 +236,11 @@ func TestParseLookup(t *testing.T) {
 		``:                                            "",
 		`<html>Order not found</html>`:                "",
 	} {
-		orderID, found, err := parseLookup([]byte(body), "r")
+		status := http.StatusOK
+		if strings.Contains(body, "error") {
+			status = http.StatusBadRequest
+		}
+		orderID, found, err := parseLookup(status, []byte(body), "r")
 		got := orderID
 		if !found && err == nil {
 			got = "not found"
@@ -244,6 +248,14 @@ func TestParseLookup(t *testing.T) {
 		if got != want || (err != nil && found) {
 			t.Errorf("%s: %q, %v, %v", body, orderID, found, err)
 		}
+	}
+	for _, status := range []int{200, 201, 403, 404, 410} {
+		if _, _, err := parseLookup(status, []byte(`{"error":"Order not found"}`), "r"); err == nil {
+			t.Errorf("a certain no with status %d", status)
+		}
+	}
+	if _, _, err := parseLookup(400, []byte(`{"order":"ord_A"}`), "r"); err == nil {
+		t.Error("an order in a refusal")
 	}
 }
 

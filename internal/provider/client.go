@@ -137,35 +137,41 @@ func kept(body []byte) string {
 }
 
 // ask makes a call that may be repeated, and returns the answer's body.
-func (c *Client) ask(ctx context.Context, action string, fields []Field, e effect, limit int64) ([]byte, error) {
+func (c *Client) ask(ctx context.Context, action string, fields []Field, e effect, limit int64) (body []byte, err error) {
+	_, body, err = c.call(ctx, action, fields, e, limit)
+	return body, err
+}
+
+// call is ask that returns the answer's status too.
+func (c *Client) call(ctx context.Context, action string, fields []Field, e effect, limit int64) (status int, body []byte, err error) {
 	timeout := min(readTimeout, c.timeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := c.request(ctx, action, fields, e)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	response, err := c.guard.Client(timeout).Do(request)
 	if errors.Is(err, outbound.ErrNotAllowed) {
-		return nil, fmt.Errorf("%s: %w: a provider outside the public internet, or without https, needs its network in NOTPANEL_OUTBOUND_ALLOW",
+		return 0, nil, fmt.Errorf("%s: %w: a provider outside the public internet, or without https, needs its network in NOTPANEL_OUTBOUND_ALLOW",
 			action, outbound.Strip(err))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", action, outbound.Strip(err))
+		return 0, nil, fmt.Errorf("%s: %w", action, outbound.Strip(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, truncated, err := outbound.ReadBody(response.Body, limit)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", action, outbound.Strip(err))
+		return 0, nil, fmt.Errorf("%s: %w", action, outbound.Strip(err))
 	case truncated:
-		return nil, fmt.Errorf("%s: the answer is larger than %d bytes", action, limit)
+		return 0, nil, fmt.Errorf("%s: the answer is larger than %d bytes", action, limit)
 	case response.StatusCode == http.StatusTooManyRequests:
-		return nil, fmt.Errorf("%s: the provider answered with status %d", action, response.StatusCode)
+		return 0, nil, fmt.Errorf("%s: the provider answered with status %d", action, response.StatusCode)
 	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode >= 300 && response.StatusCode < 400:
-		return nil, fmt.Errorf("%s: the provider answered with status %d: %w", action, response.StatusCode, ErrAnswer)
+		return 0, nil, fmt.Errorf("%s: the provider answered with status %d: %w", action, response.StatusCode, ErrAnswer)
 	}
-	return c.withoutSecrets(body), nil
+	return response.StatusCode, c.withoutSecrets(body), nil
 }
 
 // withoutSecrets takes our key and the values of our headers out of an answer

@@ -254,15 +254,15 @@ func TestEmptyDataIsNoChange(t *testing.T) {
 func TestListingFlags(t *testing.T) {
 	t.Parallel()
 	got, err := parseServices([]byte(`[
-		{"service":1,"name":"V","rate":"1","min":"1e2","max":1.5E+3,"type":"custom_comments","dripfeed":"1","refill":true,"refill_days":"30","cancel":0},
+		{"service":1,"name":"V","rate":"1","min":"1e2","max":1.5E+3,"increment":"100","type":"custom_comments","dripfeed":"1","refill":true,"refill_days":"30","cancel":0},
 		{"service":"1","name":"again","rate":"2","min":1,"max":2},
-		{"service":2,"name":"V","rate":"1","min":1,"max":2,"type":"Telepathy","refill":false,"refill_days":30},
+		{"service":2,"name":"V","rate":"1","min":1,"max":2,"increment":3,"type":"Telepathy","refill":false,"refill_days":30},
 		{"service":3,"name":"V","rate":"1","min":1,"max":2,"type":"WEB TRAFFIC","refill":1,"refill_days":99999}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []Listing{
-		{ID: "1", Name: "V", Category: "Other", Type: "Custom Comments", Cost: 1_000_000, Min: 100, Max: 1500, Dripfeed: true, Refill: true, RefillDays: 30},
+		{ID: "1", Name: "V", Category: "Other", Type: "Custom Comments", Cost: 1_000_000, Min: 100, Max: 1500, Increment: 100, Dripfeed: true, Refill: true, RefillDays: 30},
 		{ID: "2", Name: "V", Category: "Other", Cost: 1_000_000, Min: 1, Max: 2, Problem: "its type is not sold here: Telepathy"},
 		{ID: "3", Name: "V", Category: "Other", Type: "Web Traffic", Cost: 1_000_000, Min: 1, Max: 2, Refill: true},
 	}

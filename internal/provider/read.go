@@ -27,6 +27,7 @@ type Listing struct {
 	Description string
 	Cost        money.Amount // per 1,000, of a package as the provider prices them
 	Min, Max    int64
+	Increment   int64 // 0: it names none
 	Dripfeed    bool
 	Refill      bool
 	RefillDays  int64 // 0: not told

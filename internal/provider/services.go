@@ -129,6 +129,9 @@ func parseListing(o map[string]any) Listing {
 	l.Cost, err = money.ParseUp(text(o["rate"]))
 	l.Min, okMin = count(o["min"])
 	l.Max, okMax = count(o["max"])
+	if l.Increment, _ = count(o["increment"]); l.Increment > l.Max {
+		l.Increment = 0 // nothing could be ordered
+	}
 	switch {
 	case l.ID == "" || !plausibleID(l.ID, false):
 		l.Problem = "it has no number"

@@ -121,7 +121,7 @@ func checkURL(address string) error {
 	switch {
 	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
 		return fault.New(fault.Invalid, "url must be the full address of the provider's API, such as https://provider.example/api/v2")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return fault.New(fault.Invalid, "url must hold no user, query or fragment: the key has a setting of its own")
 	}
 	return plain.Line("url", address)

@@ -85,6 +85,7 @@ func TestCreateRefuses(t *testing.T) {
 			"name must":         {URL: url, Key: "k"},
 			"url must be":       {Name: "N", URL: "provider.example", Key: "k"},
 			"url must hold":     {Name: "N", URL: url + "?key=k", Key: "k"},
+			"url must hold no":  {Name: "N", URL: url + "?", Key: "k"},
 			"key must":          {Name: "N", URL: url},
 			"kind must":         {Name: "N", URL: url, Key: "k", Kind: "odd"},
 			"profile.method":    {Name: "N", URL: url, Key: "k", Profile: Profile{Method: "PUT"}},

@@ -67,7 +67,8 @@ func TextKey(text string) string {
 // counted nor decided: it stays what it is.
 //
 // Text is Answer.Said. One that is known and undecided is not counted: nobody
-// has to look at it.
+// has to look at it. Without a decision the answer's own class stands: it knows the
+// status as well.
 func SeeText(tx *db.Tx, providerID, text string) (class Class, decided bool, err error) {
 	known, uncertain := ClassOf(text)
 	key := TextKey(text)
