@@ -17,6 +17,9 @@ type orderCommands struct {
 	List   orderList   `cmd:"" help:"List orders of all accounts, newest first."`
 	Show   orderShow   `cmd:"" help:"Show all that is known of an order."`
 	Settle orderSettle `cmd:"" help:"Say what became of an order that waits for a person."`
+	Queue  orderQueue  `cmd:"" help:"List the orders that people deliver: those of manual providers."`
+	Work   orderWork   `cmd:"" help:"Say how far an order of a manual provider is."`
+	Refill orderRefill `cmd:"" help:"Say what became of a refill that waits for a person."`
 	Pause  orderPause  `cmd:"" help:"Stop a drip-feed from sending more runs; the one under way goes on."`
 	Resume orderResume `cmd:"" help:"Let a paused drip-feed send its runs again."`
 }

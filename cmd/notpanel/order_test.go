@@ -207,3 +207,31 @@ func TestOrderPauseAndResume(t *testing.T) {
 	contains(t, p.fails(exitFailed, "order", "pause", ids[1]), "is no drip-feed")
 	contains(t, p.fails(exitFailed, "order", "pause", "ord_x"), "no order ord_x")
 }
+
+// People see what they have to deliver and say how it went, with its money.
+func TestOrderWork(t *testing.T) {
+	t.Parallel()
+	p, ids := setUpOrders(t, 2, order.Submitting)
+	core := p.core()
+	for _, id := range ids {
+		await(t, core, id, order.Processing)
+	}
+	contains(t, p.ok("order", "queue"), "The work queue is empty")
+	contains(t, p.fails(exitFailed, "order", "work", ids[0], "--state", "completed"), "is not delivered by hand")
+	err := core.DB.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE providers SET kind = 'manual'`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, p.ok("order", "queue"), ids[0], ids[1], "Theirs", "processing")
+	contains(t, p.fails(exitUsage, "order", "work", ids[0]), "say what to note")
+	contains(t, p.fails(exitUsage, "order", "work", ids[0], "--state", "partial"), "remains must be between 1 and 999")
+	contains(t, p.ok("order", "work", ids[0], "--state", "partial", "--remains", "250"), ids[0]+" is partial; 0.15 of its charge of 0.60 USD is refunded")
+	contains(t, p.ok("order", "work", ids[1], "--start-count", "7"), "is processing; 0.00")
+	contains(t, p.ok("order", "work", ids[1], "--state", "canceled"), "is canceled; 0.60")
+	contains(t, p.fails(exitUsage, "order", "refill", "ref_x"), "--completed or --rejected")
+	contains(t, p.fails(exitFailed, "order", "refill", "ref_x", "--completed"), "Refill not found")
+	contains(t, p.ok("audit"), "all agree")
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/provider"
 )
 
@@ -81,7 +82,9 @@ func (c *providerClassify) Run(ctx context.Context, t terminal) error {
 		if err := core.Providers.Decide(ctx, c.Provider, c.Text, decisions[c.As], actor); err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "%q means %s from now on.\n", provider.TextKey(c.Text), c.As)
-		return nil
+		// A serving panel moves them too; here they move without one.
+		moved, err := fulfil.MoveDecided(ctx, core.DB, core.Providers)
+		fmt.Fprintf(t.out, "%q means %s from now on; %d held orders moved on.\n", provider.TextKey(c.Text), c.As, moved)
+		return err
 	})
 }

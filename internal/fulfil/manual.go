@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/plain"
 	"github.com/notpanel/notpanel/internal/provider"
 )
 
@@ -139,6 +140,9 @@ func (s *Settler) Queue(ctx context.Context, limit int) (all []*order.Order, err
 
 // WorkRefill says what became of a refill of an order that is delivered by hand.
 func (s *Settler) WorkRefill(ctx context.Context, refillID string, done bool, reason, actor string) (r *order.Refill, err error) {
+	if err := plain.Line("reason", reason); err != nil {
+		return nil, err
+	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		o, locked, err := order.LockRefill(tx, refillID)
 		if err != nil {

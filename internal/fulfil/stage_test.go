@@ -108,7 +108,9 @@ func (k *stage) play(done func() bool) {
 }
 
 // ended reports whether all orders have.
-func (k *stage) ended() bool { return k.Count(`SELECT COUNT(*) FROM orders WHERE finished_at IS NULL`) == 0 }
+func (k *stage) ended() bool {
+	return k.Count(`SELECT COUNT(*) FROM orders WHERE finished_at IS NULL`) == 0
+}
 
 // sim places an order that asks the simulator for an outcome.
 func (k *stage) order(word string) *order.Order {
