@@ -60,7 +60,7 @@ type withMore struct {
 }
 
 // Scan reads a row.
-func (w withMore) Scan(dest ...any) error { return w.Scanner.Scan(append(dest, w.more...)...) } //nolint:wrapcheck // it is the row's own
+func (w withMore) Scan(dest ...any) error { return w.Scanner.Scan(append(dest, w.more...)...) }
 
 // heldColumns are the columns of a source behind those of its service.
 const heldColumns = `, s.foreign_cost, s.gone_at IS NOT NULL`

@@ -121,7 +121,7 @@ func TestImportTakesWhatCanBeSold(t *testing.T) {
 			{"service":103,"name":"Shares\u0000\n","category":"Share","rate":"0.0000001","min":1,"max":1},
 			{"service":104,"name":"Free","type":"DEFAULT","category":null,"rate":0,"min":1,"max":10},
 			{"service":101,"name":"Views again","type":"Default","category":"Video","rate":"0.01","min":1,"max":2},
-			{"service":105,"name":"Comments","type":"Custom Comments","category":"Video","rate":"5","min":1,"max":10},
+			{"service":105,"name":"Comments","type":"Custom Dances","category":"Video","rate":"5","min":1,"max":10},
 			{"service":106,"name":"Dear","type":"Default","category":"Video","rate":"1000000000","min":1,"max":10},
 			{"service":107,"name":"No price","type":"Default","category":"Video","rate":"$1","min":1,"max":10},
 			{"service":108,"name":"","type":"Default","category":"Video","rate":"1","min":1,"max":10},
@@ -139,7 +139,7 @@ func TestImportTakesWhatCanBeSold(t *testing.T) {
 			t.Errorf("sold\n%+v\nwant\n%+v", got, want)
 		}
 		left := []LeftOut{
-			{"105", "Comments", "its type is not sold here: Custom Comments"},
+			{"105", "Comments", "its type is not sold here: Custom Dances"},
 			{"106", "Dear", "its price is out of range"},
 			{"107", "No price", "its rate can't be read"},
 			{"108", "", "it has no name"},
@@ -165,7 +165,7 @@ func TestImportMarkup(t *testing.T) {
 	} {
 		amount, err := money.ParseUp(cost)
 		must(t, err)
-		offers, left := offersOf([]Listing{{ID: "1", Name: "V", Cost: amount, Min: 1, Max: 2}}, twentyPercent)
+		offers, left := offersOf([]Listing{{ID: "1", Name: "V", Cost: amount, Min: 1, Max: 2}}, &terms{markup: new(twentyPercent)})
 		if len(left) != 0 || len(offers) != 1 || offers[0].Rate.String() != want {
 			t.Errorf("%s: %+v, want %s; left out %+v", cost, offers, want, left)
 		}
@@ -208,8 +208,7 @@ func TestImportRefusesWhatItCannotTrust(t *testing.T) {
 	t.Parallel()
 	const list = `[{"service":101,"name":"Views","type":"Default","category":"Video","rate":"0.90","min":50,"max":10000}]`
 	for name, c := range map[string]struct{ balance, services, want string }{
-		"other currency":    {`{"balance":"1","currency":"EUR"}`, list, `counts in "EUR" and this panel in "USD"`},
-		"no currency":       {`{"balance":"1"}`, list, `counts in "" and this panel in "USD"`},
+		"other currency":    {`{"balance":"1","currency":"EUR"}`, list, `counted in "USD" before and in "EUR" now`},
 		"no balance":        {`{"error":"Invalid API key"}`, list, "Invalid API key"},
 		"balance of HTML":   {`<h1>Hello</h1>`, list, "can't be read"},
 		"empty list":        {"", `[]`, "lists no services"},
@@ -222,7 +221,7 @@ func TestImportRefusesWhatItCannotTrust(t *testing.T) {
 		"cut short":         {"", list[:len(list)-1], "can't be read"},
 		// The report names them; nothing else changes.
 		"nothing that can be sold": {"", strings.ReplaceAll(list, "0.90", "?"), "nothing that can be sold"},
-		"other types":              {"", strings.ReplaceAll(list, "Default", "Poll"), "nothing that can be sold"},
+		"other types":              {"", strings.ReplaceAll(list, "Default", "Dances"), "nothing that can be sold"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
