@@ -34,6 +34,8 @@ type Offer struct {
 // Intake is a provider's list on its way into the catalogue.
 type Intake struct {
 	ProviderID string
+	Currency   string         // that Foreign of the offers is in
+	Exchange   money.Exchange // that their Cost was reckoned by; 0: they are in the panel's
 	Offers     []Offer
 	Unsellable []string // numbers that it lists in a form that can't be sold
 	Part       bool     // not its whole list: what is missing has not vanished

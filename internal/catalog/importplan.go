@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/money"
 )
@@ -152,6 +154,9 @@ func (im *importer) planOffers(offers []Offer, position int64) error {
 	for i := range offers {
 		numbers[i] = offers[i].ProviderService
 	}
+	if err := im.sameExchange(); err != nil {
+		return err
+	}
 	if err := im.load(numbers); err != nil {
 		return err
 	}
@@ -164,6 +169,23 @@ func (im *importer) planOffers(offers []Offer, position int64) error {
 		} else {
 			im.planNew(o, position+int64(i))
 		}
+	}
+	return nil
+}
+
+// sameExchange refuses offers whose costs were reckoned by an exchange rate that
+// was set anew meanwhile: they would undo it.
+func (im *importer) sameExchange() error {
+	if im.in.Exchange == 0 {
+		return nil
+	}
+	var rate money.Exchange
+	err := im.tx.QueryRow(`SELECT rate FROM exchange_rates WHERE currency = $1`, im.in.Currency).Scan(&rate)
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return fmt.Errorf("read the exchange rate: %w", err)
+	}
+	if rate != im.in.Exchange {
+		return fault.Newf(fault.Conflict, "the exchange rate of %s changed meanwhile: import again", im.in.Currency)
 	}
 	return nil
 }

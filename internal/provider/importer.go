@@ -241,6 +241,9 @@ func intake(p Provider, listings []Listing, t *terms, o ImportOptions) (in catal
 		ProviderID: p.ID, Part: o.part(), KnownOnly: o.knownOnly,
 		Guarded: true, MayVanish: o.mayVanish, Progress: o.Progress,
 	}
+	if t.foreign {
+		in.Currency, in.Exchange = t.said, t.exchange
+	}
 	listings = slices.DeleteFunc(slices.Clone(listings), func(l Listing) bool { return !o.wants(l) })
 	in.Offers, left = offersOf(listings, t)
 	for _, l := range left {
