@@ -39,15 +39,17 @@ type selling struct {
 
 	mu      sync.Mutex
 	answers map[string]string // by action
+	asked   map[string]int    // by action: how often
 }
 
 func newSelling(t *testing.T, d *db.DB) *selling {
 	t.Helper()
-	s := &selling{T: t, d: d, answers: map[string]string{"balance": `{"balance":"10.00","currency":"USD"}`}}
+	s := &selling{T: t, d: d, asked: map[string]int{}, answers: map[string]string{"balance": `{"balance":"10.00","currency":"USD"}`}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.asked[r.PostForm.Get("action")]++
 		if r.PostForm.Get("key") != upstreamKey {
 			_, _ = io.WriteString(w, `{"error":"Invalid API key"}`)
 			return
@@ -69,6 +71,31 @@ func (s *selling) says(action, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[action] = body
+}
+
+// times returns how often the provider was asked that.
+func (s *selling) times(action string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[action]
+}
+
+// sets changes a column of the provider.
+func (s *selling) sets(column string, value any) {
+	s.Helper()
+	must(s, s.d.Write(context.Background(), func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE providers SET `+column+` = $2 WHERE id = $1`, s.provider.ID, value)
+		return err
+	}))
+}
+
+// reads returns a column of the provider, as text; "" is NULL.
+func (s *selling) reads(column string) (value string) {
+	s.Helper()
+	must(s, s.d.Read(context.Background(), func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COALESCE(CAST(`+column+` AS TEXT), '') FROM providers WHERE id = $1`, s.provider.ID).Scan(&value)
+	}))
+	return value
 }
 
 func (s *selling) imports() ImportReport {
