@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,7 +75,7 @@ func TestSourcesInOrderOfPreference(t *testing.T) {
 			t.Error(err)
 		}
 		want("c", "d", "b", "a")
-		if action, target, detail := logged(t, d); action != "service.source.prefer" || target != fmt.Sprint(serviceID) || !strings.Contains(detail, "choice 4") {
+		if action, target, detail := logged(t, d); action != "service.source.prefer" || target != strconv.FormatInt(serviceID, 10) || !strings.Contains(detail, "choice 4") {
 			t.Errorf("the log says %s of %s: %s", action, target, detail)
 		}
 		for name, c := range map[string]struct {

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestImportTakesAllTypesAndFlags(t *testing.T) {
 		var all []string
 		for i, schema := range catalog.Schemas() {
 			spelt := strings.ReplaceAll(strings.ToUpper(string(schema.Type)), " ", []string{" ", "_", "-", ""}[i%4])
-			all = append(all, listing(fmt.Sprint(i), spelt, "1", `,"dripfeed":1,"refill":"true","refill_days":"30","increment":5`))
+			all = append(all, listing(strconv.Itoa(i), spelt, "1", `,"dripfeed":1,"refill":"true","refill_days":"30","increment":5`))
 		}
 		s.says("services", listOf(all...))
 		if report := s.imports(); report.Added != len(all) || len(report.LeftOut) != 0 {

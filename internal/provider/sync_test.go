@@ -22,7 +22,7 @@ import (
 func (s *selling) listed(n int, rate string) {
 	var all []string
 	for i := range n {
-		all = append(all, listing(fmt.Sprint(i), "", rate))
+		all = append(all, listing(strconv.Itoa(i), "", rate))
 	}
 	s.says("services", listOf(all...))
 }
