@@ -133,13 +133,16 @@ func (im *importer) planCost(h *held, exchange money.Exchange, provided *money.P
 	}
 	if h.leads() && !h.at.gone {
 		rate, known, rateErr := followedRate(&after, to.cost, provided)
+		if after.pinned(fieldRate) {
+			known, rateErr = false, nil
+		}
+		if known {
+			after.Rate = rate
+		}
 		switch {
 		case err != nil || rateErr != nil:
 			after.settle(tooDear)
-		case known && !after.pinned(fieldRate):
-			after.Rate = rate
-		}
-		if err == nil && rateErr == nil && after.PauseReason == tooDear {
+		case after.PauseReason == tooDear:
 			after.settle("")
 		}
 	}

@@ -131,12 +131,16 @@ func (s *Store) SetMarkup(ctx context.Context, serviceID int64, markup *money.Pe
 		}
 		before := *v
 		v.Markup = markup
-		provided, err := providerMarkup(tx, v.Source.ProviderID)
+		leading, err := leadingSource(tx, serviceID)
 		if err != nil {
 			return err
 		}
-		if rate, known, err := followedRate(v, v.Source.Cost, provided); err != nil {
-			return fault.Newf(fault.Invalid, "the cost of %s raised by that is out of range", v.Source.Cost)
+		provided, err := providerMarkup(tx, leading.ProviderID)
+		if err != nil {
+			return err
+		}
+		if rate, known, err := followedRate(v, leading.Cost, provided); err != nil {
+			return fault.Newf(fault.Invalid, "the cost of %s raised by that is out of range", leading.Cost)
 		} else if known && !v.pinned(fieldRate) {
 			v.Rate = rate
 		}
@@ -154,6 +158,20 @@ func (s *Store) SetMarkup(ctx context.Context, serviceID int64, markup *money.Pe
 		return account.Record(tx, actor, "service.markup", whole64(serviceID), detail)
 	})
 	return v, err
+}
+
+// leadingSource is the source on whose terms a service is sold.
+func leadingSource(tx *db.Tx, serviceID int64) (ServiceSource, error) {
+	all, err := sourcesOf(tx, serviceID)
+	if err != nil {
+		return ServiceSource{}, err
+	}
+	for _, one := range all {
+		if one.GoneAt.IsZero() {
+			return one, nil
+		}
+	}
+	return all[0], nil // a service has one at least
 }
 
 func nullPercent(p *money.Percent) any {

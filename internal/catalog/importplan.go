@@ -224,6 +224,7 @@ func (im *importer) planKnown(h *held, o *Offer) {
 		reason = unclear
 	}
 	switch rate, known, err := followedRate(&after, o.Cost, nil); {
+	case after.pinned(fieldRate):
 	case err != nil:
 		reason, offered.Rate = tooDear, after.Rate
 	case known:

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,7 +68,7 @@ func (im Importer) Run(ctx context.Context, idOrName string, o ImportOptions, ac
 	if o.Markup != nil && *o.Markup < 0 {
 		return report, fault.New(fault.Invalid, "markup must not be negative: it would sell below cost")
 	}
-	t, err := im.Providers.terms(ctx, p.ID)
+	t, err := im.Providers.terms(ctx, p)
 	if err != nil {
 		return report, err
 	}
@@ -79,11 +78,11 @@ func (im Importer) Run(ctx context.Context, idOrName string, o ImportOptions, ac
 	if t.markup == nil && !o.knownOnly {
 		return report, fault.Newf(fault.Invalid, "no mark-up is known for %s: say by how much its costs are raised", p.Name)
 	}
-	listings, err := im.listings(ctx, p, &t, o)
+	listings, err := im.listings(ctx, p, t, o)
 	if err != nil {
 		return report, err
 	}
-	in, left, err := intake(p, listings, &t, o)
+	in, left, err := intake(p, listings, t, o)
 	report.LeftOut, report.DryRun = left, o.DryRun
 	if err != nil {
 		return report, err
@@ -92,7 +91,7 @@ func (im Importer) Run(ctx context.Context, idOrName string, o ImportOptions, ac
 		report.Taken, err = im.Catalog.Preview(ctx, in)
 		return report, err
 	}
-	if err := im.Providers.keepTerms(ctx, p.ID, t, o, actor); err != nil {
+	if err := im.Providers.keepTerms(ctx, p, t, o, actor); err != nil {
 		return report, err
 	}
 	report.Taken, err = im.Catalog.Take(ctx, in, actor)
@@ -104,65 +103,46 @@ func (im Importer) Run(ctx context.Context, idOrName string, o ImportOptions, ac
 
 // terms are what a provider's prices are read by.
 type terms struct {
-	kind         string
-	currency     string // "" until asked
 	packagePrice string
 	markup       *money.Percent
-	alarm        string
-	sources      int64
+	sources      int64 // that it has here
 
 	said     string // the currency as it is now
 	exchange money.Exchange
 	foreign  bool
 }
 
-// Of packages some providers name the price of one, some of 1,000 units.
-const (
-	packageFlat    = "flat"
-	packagePer1000 = "per_1000"
-)
-
-func (s *Store) terms(ctx context.Context, providerID string) (t terms, err error) {
-	var profile string
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`
-			SELECT kind, currency, profile, markup, alarm, (SELECT COUNT(*) FROM sources WHERE provider_id = p.id)
-			FROM providers p WHERE id = $1`, providerID).Scan(&t.kind, &t.currency, &profile, &t.markup, &t.alarm, &t.sources)
+func (s *Store) terms(ctx context.Context, p Provider) (*terms, error) {
+	t := &terms{packagePrice: p.PackagePrice(), markup: p.Markup}
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COUNT(*) FROM sources WHERE provider_id = $1`, p.ID).Scan(&t.sources)
 	})
 	if err != nil {
-		return t, fmt.Errorf("read the provider's terms: %w", err)
-	}
-	var read struct {
-		PackagePrice string `json:"package_price"`
-	}
-	if err := json.Unmarshal([]byte(profile), &read); err != nil {
-		return t, fmt.Errorf("read the provider's profile: %w", err)
-	}
-	if t.packagePrice = read.PackagePrice; t.kind == "native" {
-		t.packagePrice = packagePer1000 // what this program itself says
+		return nil, fmt.Errorf("read the provider's sources: %w", err)
 	}
 	return t, nil
 }
 
 // keepTerms stores the currency, and the mark-up where a person named one.
-func (s *Store) keepTerms(ctx context.Context, providerID string, t terms, o ImportOptions, actor string) error {
-	if t.said == t.currency && o.Markup == nil {
+func (s *Store) keepTerms(ctx context.Context, p Provider, t *terms, o ImportOptions, actor string) error {
+	if t.said == p.Currency && o.Markup == nil {
 		return nil
 	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		changed, err := tx.ExecOne(`UPDATE providers SET currency = $2, markup = $3 WHERE id = $1 AND (currency <> $2 OR markup IS NULL OR markup <> $3)`,
-			providerID, t.said, percentArg(t.markup))
+		changed, err := tx.ExecOne(`
+			UPDATE providers SET currency = $2, markup = COALESCE($3, markup)
+			WHERE id = $1 AND (currency <> $2 OR markup IS NULL OR markup <> COALESCE($3, markup))`, p.ID, t.said, nullable(o.Markup))
 		if err != nil || !changed {
 			return err
 		}
-		if err := SetAlarm(tx, providerID, AlarmCurrency, ""); err != nil {
+		if err := SetAlarm(tx, p.ID, AlarmCurrency, ""); err != nil {
 			return err
 		}
 		detail := "currency " + t.said
-		if t.markup != nil {
-			detail += ", mark-up " + money.Amount(*t.markup).String() + " %"
+		if o.Markup != nil {
+			detail += ", mark-up " + money.Amount(*o.Markup).String() + " %"
 		}
-		return account.Record(tx, actor, "provider.terms", providerID, detail)
+		return account.Record(tx, actor, "provider.terms", p.ID, detail)
 	})
 	if err != nil {
 		return fmt.Errorf("store the provider's terms: %w", err)
@@ -170,18 +150,8 @@ func (s *Store) keepTerms(ctx context.Context, providerID string, t terms, o Imp
 	return nil
 }
 
-func percentArg(p *money.Percent) any {
-	if p == nil {
-		return nil
-	}
-	return int64(*p)
-}
-
 // listings asks the provider for its currency and its list.
 func (im Importer) listings(ctx context.Context, p Provider, t *terms, o ImportOptions) ([]Listing, error) {
-	if t.kind == "manual" {
-		return nil, fault.Newf(fault.Conflict, "%s is worked by hand: it has no list", p.Name)
-	}
 	client, err := im.Providers.Client(p, im.Guard, im.Timeout)
 	if err != nil {
 		return nil, err
@@ -207,7 +177,7 @@ func (im Importer) listings(ctx context.Context, p Provider, t *terms, o ImportO
 // currency counts in what it did before, or in what a person says.
 func (im Importer) judgeCurrency(ctx context.Context, p Provider, t *terms, said, word string, part bool) error {
 	if said == "" {
-		said = t.currency
+		said = p.Currency
 		if word != "" {
 			said = word
 		}
@@ -215,9 +185,9 @@ func (im Importer) judgeCurrency(ctx context.Context, p Provider, t *terms, said
 	switch {
 	case word != "" && word != said:
 		return fault.Newf(fault.Conflict, "%s counts in %q and not in %q: nothing was changed", p.Name, cutName(said), cutName(word))
-	case t.currency != "" && said != t.currency && t.sources > 0 && (word == "" || part):
+	case p.Currency != "" && said != p.Currency && t.sources > 0 && (word == "" || part):
 		return fault.Newf(fault.Conflict, "%s counted in %q before and in %q now: nothing was changed; an import of its whole list with `--currency` says that this is right",
-			p.Name, t.currency, cutName(said))
+			p.Name, p.Currency, cutName(said))
 	}
 	t.said, t.exchange, t.foreign = cutName(said), money.Par, said != im.Currency
 	if !t.foreign {
@@ -293,8 +263,8 @@ func (t *terms) offer(l Listing) (o catalog.Offer, problem string) {
 		Refill: l.Refill, RefillDays: l.RefillDays, Cancel: l.Cancel, KeepRate: t.markup == nil,
 	}
 	var err error
-	if schema, _ := catalog.SchemaOf(l.Type); schema.Counting == catalog.ByPackage && t.packagePrice != packagePer1000 {
-		o.PriceUnclear = t.packagePrice != packageFlat
+	if schema, _ := catalog.SchemaOf(l.Type); schema.Counting == catalog.ByPackage && t.packagePrice != PricePer1000 {
+		o.PriceUnclear = t.packagePrice != PriceFlat
 		o.Cost, err = money.PerThousand(o.Cost, l.Min)
 	}
 	if t.foreign && err == nil {
@@ -317,11 +287,11 @@ func (im Importer) Offer(ctx context.Context, idOrName, providerService, actor s
 	if p, err = im.Providers.Find(ctx, idOrName); err != nil {
 		return o, p, err
 	}
-	t, err := im.Providers.terms(ctx, p.ID)
+	t, err := im.Providers.terms(ctx, p)
 	if err != nil {
 		return o, p, err
 	}
-	listings, err := im.listings(ctx, p, &t, ImportOptions{})
+	listings, err := im.listings(ctx, p, t, ImportOptions{})
 	if err != nil {
 		return o, p, err
 	}
@@ -336,7 +306,7 @@ func (im Importer) Offer(ctx context.Context, idOrName, providerService, actor s
 		if problem != "" {
 			return o, p, fault.Newf(fault.Conflict, "service %s of %s can't be sold: %s", providerService, p.Name, problem)
 		}
-		return o, p, im.Providers.keepTerms(ctx, p.ID, t, ImportOptions{}, actor)
+		return o, p, im.Providers.keepTerms(ctx, p, t, ImportOptions{}, actor)
 	}
 	return o, p, fault.Newf(fault.NotFound, "%s lists no service %s", p.Name, cutName(providerService))
 }

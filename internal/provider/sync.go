@@ -44,7 +44,7 @@ func (im Importer) Sync(ctx context.Context, idOrName string, acceptShrink bool,
 	}
 	o := ImportOptions{knownOnly: true}
 	if acceptShrink {
-		if o.mayVanish, err = im.Providers.shrunk(ctx, p); err != nil {
+		if o.mayVanish, err = p.shrunk(); err != nil {
 			return ImportReport{}, err
 		}
 	}
@@ -56,13 +56,9 @@ func (im Importer) Sync(ctx context.Context, idOrName string, acceptShrink bool,
 }
 
 // shrunk returns how many services the last sync missed.
-func (s *Store) shrunk(ctx context.Context, p Provider) (vanished int, err error) {
-	t, err := s.terms(ctx, p.ID)
-	if err != nil {
-		return 0, err
-	}
+func (p Provider) shrunk() (vanished int, err error) {
 	var listed int
-	if n, _ := fmt.Sscanf(alarmOf(t.alarm, AlarmShrink), shrunkText[:len("%d of %d")], &vanished, &listed); n == 0 {
+	if n, _ := fmt.Sscanf(alarmOf(p.Alarm, AlarmShrink), shrunkText[:len("%d of %d")], &vanished, &listed); n == 0 {
 		return 0, fault.Newf(fault.Conflict, "no sync has found the list of %s shrunk: there is nothing to accept", p.Name)
 	}
 	return vanished, nil
