@@ -178,7 +178,7 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		{"key", "create", "--account", "a@example.com", "--expires", "soon"},
 		{"provider", "add", "--name", "N"},
 		{"provider", "add", "--name", "N", "--url", "https://provider.example", "--key", "-"},
-		{"provider", "import", "N"},
+		{"provider", "import"},
 		{"provider", "import", "N", "--markup", "much"},
 		{"service", "set", "1"},
 		{"service", "set", "one", "--rate", "1"},

@@ -145,7 +145,32 @@ func wholeOrder(ctx context.Context, core *app.Core, orderID string) (v wholeOrd
 		return v, err
 	}
 	v.Timeline, v.Submissions = viewSteps(steps), viewSubmissions(submissions, names.providers)
-	return v, nil
+	v.Balances, err = balancesBeside(ctx, core, o, submissions)
+	return v, err
+}
+
+// balancesBeside returns what the panel's account held before and after the
+// newest submission of an order whose outcome was ever unknown.
+func balancesBeside(ctx context.Context, core *app.Core, o *order.Order, submissions []*fulfil.Submission) ([]balanceView, error) {
+	const each = 3
+	all := []balanceView{}
+	if !o.EverUnknown || len(submissions) == 0 {
+		return all, nil
+	}
+	newest := submissions[0]
+	for _, u := range submissions {
+		if u.BeganAt.After(newest.BeganAt) {
+			newest = u
+		}
+	}
+	samples, err := core.Providers.BalancesAround(ctx, newest.ProviderID, newest.BeganAt, each)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range samples {
+		all = append(all, balanceView{At: when(b.At), Balance: b.Balance.String()})
+	}
+	return all, nil
 }
 
 // unknownOrder says how an order is named where err is that there is none.

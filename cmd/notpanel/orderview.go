@@ -116,6 +116,14 @@ type wholeOrderView struct {
 
 	Timeline    []stepView       `json:"timeline"`
 	Submissions []submissionView `json:"submissions"`
+	Balances    []balanceView    `json:"balances"` // around the newest submission, where its outcome was ever unknown
+}
+
+// balanceView is what the panel's account at a provider held at a time, in the
+// provider's currency.
+type balanceView struct {
+	At      *string `json:"at"`
+	Balance string  `json:"balance"`
 }
 
 // names turns the ids in orders into what people call them.
@@ -209,7 +217,20 @@ func printOrder(t terminal, v wholeOrderView) error {
 			return err
 		}
 	}
-	return nil
+	return printBalances(t, v.Balances)
+}
+
+// printBalances prints what the panel's account at the provider held before and
+// after an order was sent of which nobody knew whether it arrived.
+func printBalances(t terminal, samples []balanceView) error {
+	if len(samples) == 0 {
+		return nil
+	}
+	fmt.Fprintln(t.out, "\nBalance at the provider around the newest submission")
+	return list(t, false, samples, table[balanceView]{
+		head: []string{"AT", "BALANCE"},
+		row:  func(b balanceView) []string { return []string{orEmpty(b.At), b.Balance} },
+	})
 }
 
 // orderRows names each field of an order.

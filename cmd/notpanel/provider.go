@@ -5,9 +5,7 @@ import (
 	"fmt"
 
 	"github.com/notpanel/notpanel/internal/app"
-	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/money"
-	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/plain"
 	"github.com/notpanel/notpanel/internal/provider"
 )
@@ -17,6 +15,7 @@ type providerCommands struct {
 	Add      providerAdd      `cmd:"" help:"Add a provider that orders can be forwarded to."`
 	Set      providerSet      `cmd:"" help:"Change a provider: its address, key, profile, headers and settings."`
 	Import   providerImport   `cmd:"" help:"Bring a provider's services into the catalogue, or up to date."`
+	Sync     providerSync     `cmd:"" help:"Bring what is sold of a provider up to date; adds nothing."`
 	List     providerList     `cmd:"" help:"List all providers."`
 	Balance  providerBalance  `cmd:"" help:"Ask a provider what the panel's account there holds."`
 	Texts    providerTexts    `cmd:"" help:"List the refusals of a provider that wait for a decision."`
@@ -141,48 +140,6 @@ func printProvider(t terminal, core *app.Core, p provider.Provider) error {
 	return t.json(v)
 }
 
-// providerImport brings services in.
-type providerImport struct {
-	storage
-	output
-	config.Outbound `embed:""`
-
-	Provider string  `arg:"" help:"Name or id."`
-	Markup   percent `required:"" placeholder:"20%" help:"What is added to the provider's prices, in percent."`
-}
-
-// Run imports and prints what was done and what was left out, and why.
-func (c *providerImport) Run(ctx context.Context, t terminal) error {
-	allow, err := c.Allow()
-	if err != nil {
-		return err
-	}
-	return c.use(ctx, func(core *app.Core) error {
-		next, done := t.progress()
-		next("importing the services of " + c.Provider)
-		report, err := provider.Importer{
-			Providers: core.Providers, Catalog: core.Catalog, Guard: outbound.NewOperator(allow),
-			Timeout: c.ProviderTimeout, Currency: core.Currency,
-		}.Import(ctx, c.Provider, money.Percent(c.Markup), actor)
-		done()
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return t.json(report)
-		}
-		fmt.Fprintf(t.out, "%d added, %d changed, %d paused, %d resumed, %d left out.\n",
-			report.Added, report.Changed, report.Paused, report.Resumed, len(report.LeftOut))
-		if len(report.LeftOut) == 0 {
-			return nil
-		}
-		return list(t, false, report.LeftOut, table[provider.LeftOut]{
-			head: []string{"LEFT OUT", "NAME", "REASON"},
-			row:  func(l provider.LeftOut) []string { return []string{l.Service, short(l.Name), l.Reason} },
-		})
-	})
-}
-
 // providerList lists providers.
 type providerList struct {
 	storage
@@ -211,46 +168,6 @@ func (c *providerList) Run(ctx context.Context, t terminal) error {
 				return []string{p.ID, p.Name, p.Kind, p.URL, p.Currency, p.State, p.PauseReason}
 			},
 		})
-	})
-}
-
-// providerBalance asks a provider.
-type providerBalance struct {
-	storage
-	output
-	config.Outbound `embed:""`
-
-	Provider string `arg:"" help:"Name or id."`
-}
-
-// Run prints the balance as the provider writes it.
-func (c *providerBalance) Run(ctx context.Context, t terminal) error {
-	allow, err := c.Allow()
-	if err != nil {
-		return err
-	}
-	return c.use(ctx, func(core *app.Core) error {
-		p, err := core.Providers.Find(ctx, c.Provider)
-		if err != nil {
-			return err
-		}
-		client, err := core.Providers.Client(p, outbound.NewOperator(allow), c.ProviderTimeout)
-		if err != nil {
-			return err
-		}
-		b, err := client.Balance(ctx)
-		if err != nil {
-			return fmt.Errorf("ask %s: %w", p.Name, err)
-		}
-		if c.JSON {
-			return t.json(struct {
-				Provider string `json:"provider"`
-				Balance  string `json:"balance"`
-				Currency string `json:"currency"`
-			}{p.Name, b.Amount, b.Currency})
-		}
-		fmt.Fprintf(t.out, "%s: %s\n", p.Name, printable(b.Amount+" "+b.Currency))
-		return nil
 	})
 }
 

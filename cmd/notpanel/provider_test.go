@@ -13,7 +13,7 @@ import (
 // theirServices is a provider's list with what can be sold and what can't.
 const theirServices = `[
 	{"service": 7, "name": "Banner views", "category": "Adverts", "type": "Default", "rate": "0.50", "min": "100", "max": 5000, "cancel": true},
-	{"service": "8", "name": "Comments", "category": "Adverts", "type": "Custom Comments", "rate": "2", "min": 1, "max": 10},
+	{"service": "8", "name": "Comments", "category": "Adverts", "type": "Custom Dances", "rate": "2", "min": 1, "max": 10},
 	{"service": 9, "name": "Free for all", "category": "Adverts", "rate": "cheap", "min": 1, "max": 10}
 ]`
 
@@ -51,7 +51,7 @@ func TestProviderImport(t *testing.T) {
 	contains(t, p.ok("provider", "balance", "Theirs"), "12.345 USD")
 	contains(t, p.ok("provider", "balance", added.ID, "--json"), `"12.345"`, `"USD"`)
 	contains(t, p.ok("provider", "import", "Theirs", "--markup", "20%"),
-		"1 added, 0 changed, 0 paused, 0 resumed, 2 left out", "Custom Comments", "its rate can't be read")
+		"1 added, 0 changed, 0 paused, 0 resumed, 2 left out", "Custom Dances", "its rate can't be read")
 
 	services := read[[]serviceView](t, p.ok("service", "list", "--json"))
 	if len(services) != 1 {

@@ -14,6 +14,11 @@ import (
 type serviceCommands struct {
 	List serviceList `cmd:"" help:"List all services, whatever their state."`
 	Set  serviceSet  `cmd:"" help:"Change a service; what is not given stays."`
+
+	Source sourceCommands `cmd:"" help:"Add, remove, list and order the sources of a service."`
+	Pin    servicePin     `cmd:"" help:"Keep fields of a service as they are, whatever its provider says."`
+	Follow serviceFollow  `cmd:"" help:"Let fields of a service follow its provider again."`
+	Markup serviceMarkup  `cmd:"" help:"Give a service a mark-up of its own."`
 }
 
 // serviceView is a service in JSON. Rate and cost are per 1,000.

@@ -128,15 +128,22 @@ func (s *Snapshot) Service(serviceID int64) (*Service, bool) {
 
 // A service's next order goes to its first source that the provider still lists
 // and whose provider takes orders.
-const query = `
+const query = selected + joined + ` AND s.preference = (
+		SELECT y.preference FROM sources y JOIN providers z ON z.id = y.provider_id WHERE y.service_id = v.id
+		ORDER BY y.gone_at IS NOT NULL, z.state <> 'active', y.preference LIMIT 1)` + priced
+
+// What scan reads, of a service with one of its sources.
+const selected = `
 	SELECT v.id, v.category_id, c.name, v.name, v.type, v.description, v.rate, v.min_quantity, v.max_quantity, v.increment,
 		v.dripfeed, v.refill, v.refill_days, v.refill_most, v.cancel, v.posts, v.link_hosts, v.link_form, v.overlap, v.pinned, v.markup,
-		v.state, v.pause_reason, s.preference, s.provider_id, s.provider_service, s.cost, COALESCE(x.rate, 1000000000)
+		v.state, v.pause_reason, s.preference, s.provider_id, s.provider_service, s.cost, COALESCE(x.rate, 1000000000)`
+
+const joined = `
 	FROM services v
 	JOIN categories c ON c.id = v.category_id
-	JOIN sources s ON s.service_id = v.id AND s.preference = (
-		SELECT y.preference FROM sources y JOIN providers z ON z.id = y.provider_id WHERE y.service_id = v.id
-		ORDER BY y.gone_at IS NOT NULL, z.state <> 'active', y.preference LIMIT 1)
+	JOIN sources s ON s.service_id = v.id`
+
+const priced = `
 	JOIN providers p ON p.id = s.provider_id
 	LEFT JOIN exchange_rates x ON x.currency = p.currency AND p.currency <> (SELECT currency FROM panel WHERE id = 1)`
 

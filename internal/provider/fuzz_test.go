@@ -97,7 +97,7 @@ func FuzzParseServices(f *testing.F) {
 			}
 			return
 		}
-		offers, left := offersOf(listings, twentyPercent)
+		offers, left := offersOf(listings, &terms{markup: new(twentyPercent)})
 		if len(offers)+len(left) != len(listings) {
 			t.Fatalf("%d services became %d offers and %d left out", len(listings), len(offers), len(left))
 		}

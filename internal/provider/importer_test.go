@@ -39,15 +39,17 @@ type selling struct {
 
 	mu      sync.Mutex
 	answers map[string]string // by action
+	asked   map[string]int    // by action: how often
 }
 
 func newSelling(t *testing.T, d *db.DB) *selling {
 	t.Helper()
-	s := &selling{T: t, d: d, answers: map[string]string{"balance": `{"balance":"10.00","currency":"USD"}`}}
+	s := &selling{T: t, d: d, asked: map[string]int{}, answers: map[string]string{"balance": `{"balance":"10.00","currency":"USD"}`}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.asked[r.PostForm.Get("action")]++
 		if r.PostForm.Get("key") != upstreamKey {
 			_, _ = io.WriteString(w, `{"error":"Invalid API key"}`)
 			return
@@ -69,6 +71,31 @@ func (s *selling) says(action, body string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[action] = body
+}
+
+// times returns how often the provider was asked that.
+func (s *selling) times(action string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[action]
+}
+
+// sets changes a column of the provider.
+func (s *selling) sets(column string, value any) {
+	s.Helper()
+	must(s, s.d.Write(context.Background(), func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE providers SET `+column+` = $2 WHERE id = $1`, s.provider.ID, value)
+		return err
+	}))
+}
+
+// reads returns a column of the provider, as text; "" is NULL.
+func (s *selling) reads(column string) (value string) {
+	s.Helper()
+	must(s, s.d.Read(context.Background(), func(tx *db.Tx) error {
+		return tx.QueryRow(`SELECT COALESCE(CAST(`+column+` AS TEXT), '') FROM providers WHERE id = $1`, s.provider.ID).Scan(&value)
+	}))
+	return value
 }
 
 func (s *selling) imports() ImportReport {
@@ -121,7 +148,7 @@ func TestImportTakesWhatCanBeSold(t *testing.T) {
 			{"service":103,"name":"Shares\u0000\n","category":"Share","rate":"0.0000001","min":1,"max":1},
 			{"service":104,"name":"Free","type":"DEFAULT","category":null,"rate":0,"min":1,"max":10},
 			{"service":101,"name":"Views again","type":"Default","category":"Video","rate":"0.01","min":1,"max":2},
-			{"service":105,"name":"Comments","type":"Custom Comments","category":"Video","rate":"5","min":1,"max":10},
+			{"service":105,"name":"Comments","type":"Custom Dances","category":"Video","rate":"5","min":1,"max":10},
 			{"service":106,"name":"Dear","type":"Default","category":"Video","rate":"1000000000","min":1,"max":10},
 			{"service":107,"name":"No price","type":"Default","category":"Video","rate":"$1","min":1,"max":10},
 			{"service":108,"name":"","type":"Default","category":"Video","rate":"1","min":1,"max":10},
@@ -139,7 +166,7 @@ func TestImportTakesWhatCanBeSold(t *testing.T) {
 			t.Errorf("sold\n%+v\nwant\n%+v", got, want)
 		}
 		left := []LeftOut{
-			{"105", "Comments", "its type is not sold here: Custom Comments"},
+			{"105", "Comments", "its type is not sold here: Custom Dances"},
 			{"106", "Dear", "its price is out of range"},
 			{"107", "No price", "its rate can't be read"},
 			{"108", "", "it has no name"},
@@ -165,7 +192,7 @@ func TestImportMarkup(t *testing.T) {
 	} {
 		amount, err := money.ParseUp(cost)
 		must(t, err)
-		offers, left := offersOf([]Listing{{ID: "1", Name: "V", Cost: amount, Min: 1, Max: 2}}, twentyPercent)
+		offers, left := offersOf([]Listing{{ID: "1", Name: "V", Cost: amount, Min: 1, Max: 2}}, &terms{markup: new(twentyPercent)})
 		if len(left) != 0 || len(offers) != 1 || offers[0].Rate.String() != want {
 			t.Errorf("%s: %+v, want %s; left out %+v", cost, offers, want, left)
 		}
@@ -208,8 +235,7 @@ func TestImportRefusesWhatItCannotTrust(t *testing.T) {
 	t.Parallel()
 	const list = `[{"service":101,"name":"Views","type":"Default","category":"Video","rate":"0.90","min":50,"max":10000}]`
 	for name, c := range map[string]struct{ balance, services, want string }{
-		"other currency":    {`{"balance":"1","currency":"EUR"}`, list, `counts in "EUR" and this panel in "USD"`},
-		"no currency":       {`{"balance":"1"}`, list, `counts in "" and this panel in "USD"`},
+		"other currency":    {`{"balance":"1","currency":"EUR"}`, list, `counted in "USD" before and in "EUR" now`},
 		"no balance":        {`{"error":"Invalid API key"}`, list, "Invalid API key"},
 		"balance of HTML":   {`<h1>Hello</h1>`, list, "can't be read"},
 		"empty list":        {"", `[]`, "lists no services"},
@@ -222,7 +248,7 @@ func TestImportRefusesWhatItCannotTrust(t *testing.T) {
 		"cut short":         {"", list[:len(list)-1], "can't be read"},
 		// The report names them; nothing else changes.
 		"nothing that can be sold": {"", strings.ReplaceAll(list, "0.90", "?"), "nothing that can be sold"},
-		"other types":              {"", strings.ReplaceAll(list, "Default", "Poll"), "nothing that can be sold"},
+		"other types":              {"", strings.ReplaceAll(list, "Default", "Dances"), "nothing that can be sold"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -43,7 +43,7 @@ type Provider struct {
 
 	SyncDueAt  time.Time     // when its list is read next; zero: not by itself
 	SyncedAt   time.Time     // when its list was last brought in
-	Alarm      string        // why its last sync was not applied; "" is none
+	Alarm      string        // what the operator should look at, a line of each kind; "" is nothing
 	Balance    *money.Amount // of our account there, in its currency; nil until read
 	BalanceAt  time.Time
 	UnknownRow int64 // uncertain outcomes in a row, for the breaker
