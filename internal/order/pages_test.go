@@ -86,7 +86,7 @@ func TestStatementByCursor(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		f := ordertest.New(t, d, "https://provider.example", 100*ordertest.Rate)
 		one := f.Place("one", "https://example.com/a", 1000)
-		_, err := order.NewCanceller(d).Cancel(t.Context(), f.Buyer.Scope, order.Ref(one.ID), "key_test")
+		_, err := order.NewCanceller(d, nil).Cancel(t.Context(), f.Buyer.Scope, order.Ref(one.ID), "key_test")
 		ordertest.Must(t, err)
 		two := f.Place("two", "https://example.com/a", 500)
 		for limit := 1; limit <= 5; limit++ {
