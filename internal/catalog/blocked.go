@@ -143,29 +143,29 @@ func isName(host string) bool {
 }
 
 // Block lets nobody order for a target from the next request on, and returns
-// the pattern as it is kept. To block it again changes the reason.
-func (s *Store) Block(ctx context.Context, pattern, reason, actor string) (string, error) {
-	pattern, err := ParsePattern(pattern)
-	if err != nil {
-		return "", err
+// the entry as it is kept. To block it again changes the reason.
+func (s *Store) Block(ctx context.Context, pattern, reason, actor string) (b BlockedTarget, err error) {
+	if b.Pattern, err = ParsePattern(pattern); err != nil {
+		return b, err
 	}
-	if reason = strings.TrimSpace(reason); reason == "" {
-		return "", fault.New(fault.Invalid, "reason must not be empty")
+	if b.Reason = strings.TrimSpace(reason); b.Reason == "" {
+		return b, fault.New(fault.Invalid, "reason must not be empty")
 	}
-	if err := plain.Line("reason", reason); err != nil {
-		return "", err
+	if err := plain.Line("reason", b.Reason); err != nil {
+		return b, err
 	}
-	return pattern, s.db.Write(ctx, func(tx *db.Tx) error {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := epoch.MoveCatalog(tx); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`INSERT INTO blocked_targets (pattern, reason, created_at) VALUES ($1, $2, $3)
-			ON CONFLICT (pattern) DO UPDATE SET reason = $2`, pattern, reason, db.At(tx.Now))
+		err := tx.QueryRow(`INSERT INTO blocked_targets (pattern, reason, created_at) VALUES ($1, $2, $3)
+			ON CONFLICT (pattern) DO UPDATE SET reason = $2 RETURNING created_at`, b.Pattern, b.Reason, db.At(tx.Now)).Scan(db.Time(&b.CreatedAt))
 		if err != nil {
-			return fmt.Errorf("block %s: %w", pattern, err)
+			return fmt.Errorf("block %s: %w", b.Pattern, err)
 		}
-		return account.Record(tx, actor, "block.add", pattern, reason)
+		return account.Record(tx, actor, "block.add", b.Pattern, b.Reason)
 	})
+	return b, err
 }
 
 // Unblock takes a target off the block-list and returns its pattern.

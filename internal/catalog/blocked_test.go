@@ -35,8 +35,8 @@ func TestBlockedInEverySpelling(t *testing.T) {
 		"[2001:db8::1]/x":                "2001:db8::1/x",
 		"forum.example/t/%41//x/../b":    "forum.example/t/a/b",
 	} {
-		if got, err := store.Block(t.Context(), said, "policy", staff); err != nil || got != kept {
-			t.Errorf("block %s: %q, %v; want %q", said, got, err, kept)
+		if got, err := store.Block(t.Context(), said, "policy", staff); err != nil || got.Pattern != kept {
+			t.Errorf("block %s: %+v, %v; want %q", said, got, err, kept)
 		}
 	}
 	s := snapshot(t, d)
@@ -80,7 +80,7 @@ func TestBlockRefusesJunk(t *testing.T) {
 			"ftp://example.com", "https://", "exa mple.com", "site.example/a b", "exa\u202emple.com", "-", "a..b", "exam\u0000ple.com", "[::1", "https://%/",
 		} {
 			if got, err := store.Block(t.Context(), pattern, "policy", staff); !fault.Is(err, fault.Invalid) {
-				t.Errorf("%q is kept as %q, %v", pattern, got, err)
+				t.Errorf("%q is kept as %+v, %v", pattern, got, err)
 			}
 		}
 		for _, reason := range []string{"", " ", "a\x1b[2J"} {
