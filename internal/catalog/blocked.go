@@ -52,19 +52,30 @@ func (s *Snapshot) Blocked(link string) bool {
 func (b blocked) holds(p string) bool { return p == b.path || strings.HasPrefix(p, b.path+"/") }
 
 // spellings returns what an escaped path may mean: servers differ in how often
-// they decode it, and dots count before or after that.
+// they decode it, whether an escaped slash is one, and whether dots count before
+// or after that. The last is the one that is decoded through and through.
 func spellings(escaped string) []string {
 	const most = 4 // nobody decodes more often
 	all := []string{plainPath(escaped)}
+	whole, parts := escaped, escaped
 	for range most {
-		decoded, err := url.PathUnescape(escaped)
-		if err != nil || decoded == escaped {
-			break
-		}
-		escaped = decoded
-		all = append(all, plainPath(escaped))
+		whole, parts = decoded(whole), decoded(escapedSlash.Replace(parts))
+		all = append(all, plainPath(parts), plainPath(whole))
 	}
 	return all
+}
+
+// escapedSlash lets a slash that is escaped stay so through one decoding.
+//
+//nolint:gochecknoglobals // has no state
+var escapedSlash = strings.NewReplacer("%2f", "%252f", "%2F", "%252F", "%5c", "%255c", "%5C", "%255C")
+
+// decoded takes one layer of escapes off, as far as they are ones.
+func decoded(p string) string {
+	if plain, err := url.PathUnescape(p); err == nil {
+		return plain
+	}
+	return p
 }
 
 // plainPath is a path in the one spelling that rules are compared in: small
@@ -80,6 +91,7 @@ func plainPath(p string) string {
 		}
 		return unicode.ToLower(r)
 	}, p)
+	p = strings.ReplaceAll(p, "%2e", ".") // a dot for browsers, decoded or not
 	return strings.TrimPrefix(path.Clean("/"+p), "/")
 }
 

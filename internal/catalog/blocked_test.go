@@ -1,7 +1,11 @@
 package catalog_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
@@ -47,7 +51,7 @@ func TestBlockedInEverySpelling(t *testing.T) {
 		"https://site.example/name", "https://site.example/NAME", "https://site.example/name/", "https://site.example/name/post/1", "https://site.example/name?x=1",
 		"https://site.example/%6Eame", "https://site.example/%256Eame", "https://site.example//name", "https://site.example/./name", "https://site.example/x/../name",
 		"https://site.example/x/%2e%2e/name", `https://site.example\name`, `https://site.example/x/..\name`, "https://site.example/%5Cname", "https://site.example/na\tme", "https://site.example/name%20", "https://site.example/name%00",
-		"https://site.example/name/%2e%2e%2fother", "https://m.site.example/name", "https://site.example/name%2Fpost",
+		"https://site.example/name/%2e%2e%2fother", "https://m.site.example/name", "https://site.example/name%2Fpost", "https://site.example/%2Fname", "https://site.example/nam%65/..%2fb",
 		"https://münchen.example/", "https://m%C3%BCnchen.example/", "https://XN--MNCHEN-3YA.example/",
 		"http://192.0.2.7/", "http://3221225991/", "http://0xc0000207/", "http://0300.0.2.7/", "http://192.0.519/", "http://[::ffff:192.0.2.7]/", "http://[::ffff:c000:207]:81/",
 		"http://[2001:db8:0:0::1]/x", "http://[2001:DB8::1]:8080/x/y",
@@ -120,6 +124,44 @@ func TestBlockAndUnblock(t *testing.T) {
 		}
 		if snapshot(t, d).Blocked("https://shop.example/a") || catalogEpoch(t, d) != before+3 {
 			t.Error("it is still blocked, or nobody was told")
+		}
+	})
+}
+
+// respelled writes a link to a blocked page in some of the ways in which it can
+// be written.
+func respelled(t *rapid.T) string {
+	one := func(label string, of ...string) string { return rapid.SampledFrom(of).Draw(t, label) }
+	var host strings.Builder
+	for _, r := range "site.example" {
+		spelled := []string{string(r), strings.ToUpper(string(r))}
+		if r != '.' {
+			spelled = append(spelled, string(r+0xFEE0), string(r)+"\u00ad", string(r)+"\t")
+		} else {
+			spelled = append(spelled, "。", "．")
+		}
+		host.WriteString(one("letter", spelled...))
+	}
+	var name strings.Builder
+	for _, r := range "name" {
+		name.WriteString(one("letter", string(r), strings.ToUpper(string(r)), fmt.Sprintf("%%%02x", r), fmt.Sprintf("%%%02X", r), fmt.Sprintf("%%25%02x", r), string(r)+"\n"))
+	}
+	return one("scheme", "http://", "HTTPS://", "https://") + one("user", "", "user@", "user:pass@") + one("sub", "", "www.", "m.", "a.b.") + host.String() +
+		one("dot", "", ".") + one("port", "", ":80", ":8443") + one("slash", "/", "//", `\`, "/./", "/x/../", "/x/%2e%2E/", "/../") + name.String() +
+		one("rest", "", "/", "/more", "?a=1", "#a", "/..%2fb", `\more`, "%20", "/./", "%2F")
+}
+
+// A blocked page stays blocked however many tricks a link to it has at once.
+func TestBlockedWhateverTheSpelling(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.SQLite)
+	if _, err := catalog.NewStore(d).Block(t.Context(), "site.example/name", "policy", staff); err != nil {
+		t.Fatal(err)
+	}
+	s := snapshot(t, d)
+	rapid.Check(t, func(t *rapid.T) {
+		if link := respelled(t); !s.Blocked(link) {
+			t.Fatalf("%q is not blocked", link)
 		}
 	})
 }

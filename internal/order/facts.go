@@ -41,12 +41,14 @@ func MeasureFacts(ctx context.Context, d *db.DB) error {
 		if known, err = catalog.AllFacts(tx); err != nil {
 			return err
 		}
+		// A value with LIMIT stays one look into the index per service; of EXISTS the
+		// planner may make a join with all orders there are.
 		due, err = db.All(tx, func(r db.Scanner) (serviceID int64, err error) {
 			err = r.Scan(&serviceID)
 			return serviceID, err
 		}, `SELECT v.id FROM services v LEFT JOIN service_facts f ON f.service_id = v.id
-			WHERE EXISTS (SELECT 1 FROM orders o
-				WHERE o.service_id = v.id AND o.finished_at > COALESCE(f.measured_at, 0) - $1 AND o.mode = 'live' AND o.kind IN ('single', 'run'))
+			WHERE (SELECT o.id FROM orders o WHERE o.service_id = v.id AND o.finished_at > COALESCE(f.measured_at, 0) - $1
+				AND o.mode = 'live' AND o.kind IN ('single', 'run') LIMIT 1) IS NOT NULL
 			ORDER BY v.id`, overlap.Microseconds())
 		return err
 	})
