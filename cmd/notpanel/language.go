@@ -22,8 +22,8 @@ type serviceText struct {
 	Description *string `help:"Description in that language, in Markdown; empty: the panel's own again."`
 }
 
-// textView is what a service is called in a language, in JSON.
-type textView struct {
+// wordingView is what a service is called in a language, in JSON.
+type wordingView struct {
 	Service     int64  `json:"service"`
 	Lang        string `json:"lang"`
 	Name        string `json:"name"`
@@ -41,7 +41,7 @@ func (c *serviceText) Run(ctx context.Context, t terminal) error {
 			return err
 		}
 		if c.JSON {
-			return t.json(textView{c.ID, strings.ToLower(c.Lang), words.Name, words.Description})
+			return t.json(wordingView{c.ID, strings.ToLower(c.Lang), words.Name, words.Description})
 		}
 		if words == (catalog.Wording{}) {
 			fmt.Fprintf(t.out, "Service %d has no words of its own in %s.\n", c.ID, c.Lang)

@@ -142,8 +142,8 @@ func TestBlock(t *testing.T) {
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	p, _ := setUpOrders(t, 0, order.Held)
-	got := read[textView](t, p.ok("service", "text", "1", "de", "--name", "Banner", "--description", "Sofort", "--json"))
-	if got != (textView{1, "de", "Banner", "Sofort"}) {
+	got := read[wordingView](t, p.ok("service", "text", "1", "de", "--name", "Banner", "--description", "Sofort", "--json"))
+	if got != (wordingView{1, "de", "Banner", "Sofort"}) {
 		t.Errorf("said %+v", got)
 	}
 	contains(t, p.ok("category", "text", "Adverts", "pt-BR", "--name", "Anúncios"), "Anúncios")
