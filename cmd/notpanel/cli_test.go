@@ -183,6 +183,18 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		{"service", "set", "1"},
 		{"service", "set", "one", "--rate", "1"},
 		{"service", "set", "1", "--state", "gone"},
+		{"service", "set", "1", "--overlap", "maybe"},
+		{"service", "set", "1", "--link-form", "all"},
+		{"service", "set", "1", "--at", "2030-01-01T00:00:00Z"},
+		{"service", "set", "1", "--rate", "1", "--in", "soon"},
+		{"service", "set", "1", "--rate", "1", "--in", "1h", "--at", "2030-01-01T00:00:00Z"},
+		{"service", "set", "1", "--rate", "1", "--in", "1h", "--name", "x"},
+		{"service", "text", "1", "de"},
+		{"category", "text", "Adverts", "de"},
+		{"price", "tier", "gold", "10"},
+		{"price", "tier", "agency", "much"},
+		{"price", "set", "a@example.com", "1", "cheap"},
+		{"block", "add", "shop.example"},
 		{"order", "list", "--state", "lost"},
 		{"order", "list", "--limit", "0"},
 		{"order", "settle", "ord_1"},
@@ -273,6 +285,16 @@ func operatorCommands() [][]string {
 		{"provider", "resume", "N"},
 		{"service", "list"},
 		{"service", "set", "1", "--rate", "1"},
+		{"service", "text", "1", "de", "--name", "x"},
+		{"category", "list"},
+		{"category", "text", "Adverts", "de", "--name", "x"},
+		{"price", "tier", "reseller", "10"},
+		{"price", "set", "a@example.com", "1", "0.50"},
+		{"price", "remove", "a@example.com", "1"},
+		{"price", "list"},
+		{"block", "add", "shop.example", "--reason", "x"},
+		{"block", "remove", "shop.example"},
+		{"block", "list"},
 		{"order", "list"},
 		{"order", "show", "ord_1"},
 		{"order", "settle", "ord_1", "--cancel"},
@@ -438,6 +460,13 @@ func TestFailureSaysWhatToDo(t *testing.T) {
 		{"notpanel provider list", []string{"provider", "import", "N", "--markup", "20"}},
 		{"notpanel provider list", []string{"provider", "pause", "N"}},
 		{"notpanel service list", []string{"service", "set", "1", "--rate", "2"}},
+		{"notpanel service list", []string{"service", "set", "1", "--rate", "2", "--in", "1h"}},
+		{"notpanel service list", []string{"service", "text", "1", "de", "--name", "x"}},
+		{"notpanel service list", []string{"price", "set", "a@example.com", "1", "0.50"}},
+		{"notpanel account list", []string{"price", "set", "nobody@example.com", "1", "0.50"}},
+		{"notpanel price list", []string{"price", "remove", "a@example.com", "1"}},
+		{"notpanel category list", []string{"category", "text", "Adverts", "de", "--name", "x"}},
+		{"notpanel block list", []string{"block", "remove", "shop.example"}},
 		{"notpanel order list", []string{"order", "show", "17"}},
 		{"notpanel order list", []string{"order", "settle", "ord_1", "--cancel"}},
 		{"--dialect native", []string{"key", "create", "--account", "a@example.com", "--dialect", "classic"}},
@@ -453,7 +482,7 @@ func TestFailureSaysWhatToDo(t *testing.T) {
 func TestEmptyListsAreArrays(t *testing.T) {
 	t.Parallel()
 	p := newPanel(t)
-	for _, what := range []string{"account", "key", "provider", "service", "order"} {
+	for _, what := range []string{"account", "key", "provider", "service", "category", "price", "block", "order"} {
 		if got := strings.TrimSpace(p.ok(what, "list", "--json")); got != "[]" {
 			t.Errorf("%s list --json: %s", what, got)
 		}

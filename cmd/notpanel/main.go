@@ -38,6 +38,9 @@ type commands struct {
 	Provider providerCommands `cmd:"" help:"Add providers, import their services, pause and list them."`
 	Service  serviceCommands  `cmd:"" help:"List and change services."`
 	Exchange exchangeCommands `cmd:"" help:"Set and list what other currencies are worth."`
+	Category categoryCommands `cmd:"" help:"List categories and say what they are called in a language."`
+	Price    priceCommands    `cmd:"" help:"Set what a tier or an account pays less than the list price."`
+	Block    blockCommands    `cmd:"" help:"Say which targets nobody may order for."`
 	Order    orderCommands    `cmd:"" help:"List and show orders, and settle those that wait for a person."`
 	Audit    auditCommand     `cmd:"" help:"Prove every wallet, every order and the audit log."`
 	Migrate  migrateCommands  `cmd:"" help:"Bring the database's schema up to date, or show where it is."`

@@ -141,30 +141,6 @@ func TestOrderShow(t *testing.T) {
 	}
 }
 
-// A change of a service is there at once, and a loss is pointed out.
-func TestServiceSet(t *testing.T) {
-	t.Parallel()
-	p, _ := setUpOrders(t, 0, order.Held)
-	r := p.run("", "service", "set", "1", "--rate", "0.40", "--name", "Views", "--min", "10", "--max", "900", "--increment", "5", "--state", "paused", "--json")
-	contains(t, r.err, "below its cost")
-	got := read[serviceView](t, r.out)
-	all := read[[]serviceView](t, p.ok("service", "list", "--json"))
-	if len(all) != 1 || all[0] != got {
-		t.Errorf("printed %+v, listed %+v", got, all)
-	}
-	if got.Rate != "0.40" || got.Name != "Views" || got.Min != 10 || got.Max != 900 || got.Increment != 5 || got.State != "paused" {
-		t.Errorf("got %+v", got)
-	}
-	p.fails(exitUsage, "service", "set", "1", "--min", "1000")
-	// No order may cost more than can be computed.
-	contains(t, p.fails(exitUsage, "service", "set", "1", "--max", "9000000000000000000"), "max 9000000000000000000 at the rate 0.40")
-	p.ok("service", "set", "1", "--max", "1000000000")
-	contains(t, p.fails(exitUsage, "service", "set", "1", "--rate", "1000.01"), "lower max or rate")
-	p.ok("service", "set", "1", "--rate", "0.40")
-	p.fails(exitUsage, "service", "set", "1", "--name", "a\u202eb")
-	contains(t, p.ok("service", "list"), "Views", "paused", "0.40")
-}
-
 // buyerOf returns the first account as a buyer, and the catalogue.
 func buyerOf(t *testing.T, core *app.Core) (order.Buyer, *catalog.Snapshot) {
 	t.Helper()

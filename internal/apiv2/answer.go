@@ -19,6 +19,8 @@ type answer struct {
 	retryAfter int  // seconds; 0 is none
 	hangUp     bool // the connection is not used again
 	limits     ratelimit.Verdict
+	etag       string
+	encoding   string // of the body; "" is none
 }
 
 // write sends the answer.
@@ -30,7 +32,16 @@ func (a answer) write(w http.ResponseWriter) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	if a.etag != "" {
+		h.Set("ETag", a.etag)
+		h.Set("Vary", "Accept-Encoding")
+	}
+	if a.encoding != "" {
+		h.Set("Content-Encoding", a.encoding)
+	}
 	if a.allow != "" {
 		h.Set("Allow", a.allow)
 	}

@@ -33,6 +33,7 @@ type Deps struct {
 	Keys     *apikey.Authenticator
 	Epochs   *epoch.Reader
 	Catalog  *catalog.Cache
+	Services *catalog.Store // its change feed
 	Placer   *order.Placer
 	Orders   *order.Store
 	Cancel   *order.Canceller
@@ -51,7 +52,7 @@ type Deps struct {
 type API struct {
 	Deps
 
-	services servicesAnswer
+	lists    *lists
 	large    room
 	saidDown atomic.Int64 // the second in which a failure to serve was last logged
 }
@@ -67,7 +68,7 @@ func New(d Deps) *API {
 	if d.ClientAddress == nil {
 		d.ClientAddress = clientaddr.New(nil, nil).Of
 	}
-	return &API{Deps: d}
+	return &API{Deps: d, lists: newLists(roomForLists)}
 }
 
 // call is a request with a usable key.
@@ -139,6 +140,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (a
 	action = in.get("action")
 	v, err := handle(c)
 	if err == nil {
+		if ready, is := v.(answer); is {
+			return action, ready
+		}
 		return action, ok(v)
 	}
 	a.report(r.Context(), requestID, action, err)
@@ -273,19 +277,26 @@ func (a *API) native(c *call) error {
 // actionNames lists the actions in the order in which they are documented.
 //
 //nolint:gochecknoglobals // a table
-var actionNames = []string{"services", "add", "status", "cancel", "balance", "order"}
+var actionNames = []string{
+	"services", "service", "changes", "add", "status", "cancel", "balance", "order", "orders", "transactions",
+}
 
-// handler carries out an action and returns what is answered as JSON.
+// handler carries out an action and returns what is answered as JSON, or an
+// answer that is ready.
 type handler func(*call) (any, error)
 
 func (a *API) actions() map[string]handler {
 	return map[string]handler{
-		"services": a.listServices,
-		"add":      a.add,
-		"status":   a.status,
-		"cancel":   a.cancel,
-		"balance":  a.balance,
-		"order":    a.order,
+		"services":     a.listServices,
+		"service":      a.service,
+		"changes":      a.changes,
+		"add":          a.add,
+		"status":       a.status,
+		"cancel":       a.cancel,
+		"balance":      a.balance,
+		"order":        a.order,
+		"orders":       a.orders,
+		"transactions": a.transactions,
 	}
 }
 

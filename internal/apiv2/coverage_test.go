@@ -14,7 +14,7 @@ import (
 
 // actions are those that the API has. TestActionsAreThoseThatExist holds the list
 // against the API's own.
-var actions = []string{"services", "add", "status", "cancel", "balance", "order"}
+var actions = []string{"services", "service", "changes", "add", "status", "cancel", "balance", "order", "orders", "transactions"}
 
 // everywhere are the golden files that every action must have: what can happen to
 // any of its requests.
@@ -24,8 +24,12 @@ var everywhere = []string{
 
 // besides are the golden files that an action must have for its own fields.
 var besides = map[string][]string{
-	"services": {},
-	"balance":  {},
+	"services":     {"ok_lang", "ok_own_price"},
+	"service":      {"missing_parameter", "malformed", "service_not_found", "ok_lang"},
+	"changes":      {"malformed_cursor", "malformed_limit", "ok_cursor", "ok_latest"},
+	"orders":       {"malformed_cursor", "malformed_limit", "malformed_status", "malformed_service", "ok_cursor", "ok_filter"},
+	"transactions": {"malformed_cursor", "malformed_limit", "ok_cursor", "ok_test_mode"},
+	"balance":      {},
 	"add": {
 		"missing_parameter", "malformed", "malformed_link", "malformed_max_charge", "quantity_bounds", "service_not_found",
 		"insufficient_balance", "max_charge", "not_available", "request_id_reused", "database_away_without_request_id", "ok_repeat", "ok_multipart",

@@ -33,6 +33,8 @@ import (
 // The fixture is a panel with three services that are sold and one that is
 // paused, and these keys: live and test of one account that has money, other of
 // another account, suspended of an account that is, revoked and expired. The
+// account of other has a tier with a discount and a rate of its own; service 1 has
+// a German name, and of service 3 more than twenty orders were measured. The first
 // account has one order in every state, named by it, each with a request id such
 // as seed-pending; test-mode and other's are orders that its live key must not see.
 
@@ -92,6 +94,8 @@ func plant(t testing.TB, d *db.DB) seeds {
 	p.orders(reseller)
 	p.place(reseller, ledger.Test, "test-mode")
 	p.place(other, ledger.Live, "other's")
+	p.prices(other)
+	p.words()
 	return p.seeds
 }
 
@@ -112,6 +116,37 @@ func (p *planting) services() {
 	must(p, err)
 	_, err = store.Set(ctx, 4, catalog.Change{State: &paused}, "test")
 	must(p, err)
+}
+
+// prices gives resellers ten percent off, and one account their tier and a rate
+// of its own.
+func (p *planting) prices(of account.Account) {
+	ctx := context.Background()
+	store := catalog.NewStore(p.d)
+	must(p, store.SetDiscount(ctx, catalog.Discount{Tier: account.Reseller, Percent: money.Percent(10 * money.Unit)}, "test"))
+	_, err := store.SetOwnRate(ctx, catalog.OwnRate{AccountID: of.ID, Service: 3, Rate: 11 * money.Unit}, "test")
+	must(p, err)
+	_, err = account.NewStore(p.d).SetTier(ctx, of.ID, account.Reseller, "test")
+	must(p, err)
+}
+
+// words translates a service and its category, and says of another how it does.
+func (p *planting) words() {
+	ctx := context.Background()
+	store := catalog.NewStore(p.d)
+	_, err := store.SetServiceText(ctx, 1, "de", new("Bannereinblendungen"), new("Läuft sofort an"), "test")
+	must(p, err)
+	_, err = store.SetCategoryText(ctx, "Adverts", "de", "Anzeigen", "test")
+	must(p, err)
+	must(p, p.d.Write(ctx, func(tx *db.Tx) error {
+		return catalog.SaveFacts(tx, map[int64]catalog.Facts{
+			1: {Orders: 19, Completed: 1000, MeasuredAt: tx.Now},
+			3: {
+				Orders: 214, StartHalf: new(int64(45)), StartMost: new(int64(320)), CompleteHalf: new(int64(5400)), CompleteMost: new(int64(86_000)),
+				Completed: 953, Partial: 33, Canceled: 9, MeasuredAt: tx.Now,
+			},
+		})
+	}))
 }
 
 func (p *planting) account(email string, balance money.Amount) account.Account {
@@ -260,7 +295,7 @@ func serving(t testing.TB, d *db.DB, s seeds) *panel {
 	t.Cleanup(placer.Close)
 	p.deps = apiv2.Deps{
 		Limits: ratelimit.New(defaultLimits, halfMinute),
-		Keys:   p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Placer: placer, Orders: order.NewStore(d),
+		Keys:   p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Services: catalog.NewStore(d), Placer: placer, Orders: order.NewStore(d),
 		Cancel: order.NewCanceller(d, nil), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
 			err = d.Read(ctx, func(tx *db.Tx) error {

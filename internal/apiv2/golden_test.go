@@ -218,7 +218,7 @@ var (
 	// headers in the order in which they are shown.
 	headers = []string{
 		"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options", "Allow", "Connection", "Retry-After",
-		"X-RateLimit-DeniedBy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Tier-Remaining",
+		"X-RateLimit-DeniedBy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Tier-Remaining", "Etag", "Vary",
 	}
 )
 

@@ -45,6 +45,7 @@ const (
 // what of it is allowed.
 type input struct {
 	method     string
+	header     http.Header
 	form       form
 	body       map[string]string // first value of each field, trimmed
 	query      map[string]string
@@ -91,7 +92,7 @@ func (r *room) give(n int64) { r.taken.Add(-n) }
 // same, for the form of the answer. A body that is merely not what it should be
 // is in problem. The caller gives back what the input has reserved.
 func read(r *http.Request, large *room) (*input, error) {
-	in := &input{method: r.Method, body: map[string]string{}, query: map[string]string{}}
+	in := &input{method: r.Method, header: r.Header, body: map[string]string{}, query: map[string]string{}}
 	in.readQuery(r.URL.RawQuery)
 	if isEncoded(r) {
 		return in, errEncoded

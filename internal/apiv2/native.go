@@ -1,72 +1,13 @@
 package apiv2
 
 import (
-	"encoding/json"
 	"strconv"
-	"sync"
 	"time"
 
-	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 )
-
-// serviceRow is a service in the answer to services.
-type serviceRow struct {
-	Service     int64        `json:"service"`
-	Name        string       `json:"name"`
-	Type        catalog.Type `json:"type"`
-	Category    string       `json:"category"`
-	Rate        string       `json:"rate"`
-	Min         string       `json:"min"`
-	Max         string       `json:"max"`
-	Dripfeed    bool         `json:"dripfeed"`
-	Refill      bool         `json:"refill"`
-	Cancel      bool         `json:"cancel"`
-	Description string       `json:"description"`
-	AverageTime *int64       `json:"average_time"`
-	RefillDays  int64        `json:"refill_days"`
-	Increment   string       `json:"increment"`
-	Currency    string       `json:"currency"`
-}
-
-// servicesAnswer keeps the encoded list of one catalogue.
-type servicesAnswer struct {
-	mu    sync.Mutex
-	of    *catalog.Snapshot
-	bytes json.RawMessage
-}
-
-func (a *API) listServices(c *call) (any, error) {
-	snapshot, err := a.Catalog.At(c.ctx, c.epoch.Catalog)
-	if err != nil {
-		return nil, err
-	}
-	a.services.mu.Lock()
-	defer a.services.mu.Unlock()
-	if a.services.of != snapshot {
-		a.services.of, a.services.bytes = snapshot, encode(serviceRows(snapshot, a.Currency))
-	}
-	return a.services.bytes, nil
-}
-
-// serviceRows lists what can be ordered now. Drip-feed, refill and cancel in
-// flight are false until they can be had.
-func serviceRows(s *catalog.Snapshot, currency string) []serviceRow {
-	rows := []serviceRow{}
-	for _, v := range s.Services {
-		if v.State != catalog.Active {
-			continue
-		}
-		rows = append(rows, serviceRow{
-			Service: v.ID, Name: v.Name, Type: v.Type, Category: v.Category, Rate: v.Rate.String(),
-			Min: strconv.FormatInt(v.Min, 10), Max: strconv.FormatInt(v.Max, 10), Description: v.Description,
-			Increment: strconv.FormatInt(v.Increment, 10), Currency: currency,
-		})
-	}
-	return rows
-}
 
 // addAnswer is the answer to add: the same for every repeat of the request.
 type addAnswer struct {
@@ -219,21 +160,9 @@ func (a *API) balance(c *call) (any, error) {
 
 // orderAnswer is one order with its trail.
 type orderAnswer struct {
-	Order      string    `json:"order"`
-	Number     int64     `json:"number"`
-	RequestID  string    `json:"request_id"`
-	Service    int64     `json:"service"`
-	Link       string    `json:"link"`
-	Quantity   string    `json:"quantity"`
-	Status     string    `json:"status"`
-	Charge     string    `json:"charge"`
-	Refunded   string    `json:"refunded"`
-	StartCount *string   `json:"start_count"`
-	Remains    *string   `json:"remains"`
-	Currency   string    `json:"currency"`
-	CreatedAt  string    `json:"created_at"`
-	UpdatedAt  string    `json:"updated_at"`
-	Timeline   []stepRow `json:"timeline"`
+	orderRow
+
+	Timeline []stepRow `json:"timeline"`
 }
 
 // stepRow is a step that the customer sees: a word and what it changed.
@@ -266,13 +195,7 @@ func (a *API) order(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return orderAnswer{
-		Order: o.ID, Number: o.Number, RequestID: o.RequestID, Service: o.ServiceID, Link: o.Link,
-		Quantity: strconv.FormatInt(o.Quantity, 10), Status: o.State.Word(),
-		Charge: o.Paid().String(), Refunded: o.Refunded.String(),
-		StartCount: countText(o.StartCount), Remains: countText(o.Remains), Currency: a.Currency,
-		CreatedAt: timeText(o.CreatedAt), UpdatedAt: timeText(o.UpdatedAt), Timeline: stepRows(steps),
-	}, nil
+	return orderAnswer{a.orderRow(o), stepRows(steps)}, nil
 }
 
 // timeText is RFC 3339 in UTC, to the second.

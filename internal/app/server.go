@@ -125,6 +125,8 @@ func (s *Server) startWorkers() {
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
 	})
+	s.workers.Go(s.Core.Catalog.AnnouncedRates())
+	s.workers.Go(order.Facts(s.Core.DB))
 	s.workers.Go(worker.Loop{
 		Name: "drip-feed", Every: time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.Feed(ctx, s.Core.DB, s.wake) },
@@ -175,7 +177,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	clients := clientaddr.New(proxies, forgottenProxy(s.log, clock.System)) //nolint:contextcheck // it tells of requests long after the start
 	api := apiv2.New(apiv2.Deps{
 		Limits: ratelimit.New(limits, clock.System), ClientAddress: clients.Of,
-		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Placer: s.Placer, Orders: s.Core.Orders,
+		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Services: s.Core.Catalog, Placer: s.Placer, Orders: s.Core.Orders,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)

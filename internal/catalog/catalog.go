@@ -93,7 +93,10 @@ type Snapshot struct {
 	byID      map[int64]*Service
 	discounts map[string]money.Percent // by tier
 	rates     map[ownRate]money.Amount
+	owners    map[string]bool // accounts with rates of their own
 	blocked   []blocked
+	texts     map[string]texts // by language; the whole catalogue's alone
+	facts     map[int64]Facts  // by service; the whole catalogue's alone
 }
 
 // ownRate names a rate that an account has of its own.
@@ -173,6 +176,12 @@ func Load(tx *db.Tx) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.loadTexts(tx); err != nil {
+		return nil, err
+	}
+	if s.facts, err = AllFacts(tx); err != nil {
+		return nil, err
+	}
 	return s, s.loadRates(tx, `SELECT account_id, service_id, rate FROM account_rates`)
 }
 
@@ -187,7 +196,7 @@ func LoadSome(tx *db.Tx, serviceIDs []int64) (*Snapshot, error) {
 }
 
 func load(tx *db.Tx, text string, args ...any) (*Snapshot, error) {
-	s := &Snapshot{byID: map[int64]*Service{}, discounts: map[string]money.Percent{}, rates: map[ownRate]money.Amount{}}
+	s := &Snapshot{byID: map[int64]*Service{}, discounts: map[string]money.Percent{}, rates: map[ownRate]money.Amount{}, owners: map[string]bool{}}
 	err := tx.QueryRow(`SELECT catalog FROM epochs WHERE id = 1`).Scan(&s.Epoch)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue's epoch: %w", err)
@@ -219,7 +228,7 @@ func (s *Snapshot) loadRates(tx *db.Tx, text string, args ...any) error {
 		var of ownRate
 		var rate money.Amount
 		err := r.Scan(&of.accountID, &of.service, &rate)
-		s.rates[of] = rate
+		s.rates[of], s.owners[of.accountID] = rate, true
 		return err
 	}, text, args...)
 	if err != nil {

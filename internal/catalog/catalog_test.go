@@ -314,41 +314,6 @@ func TestImportsOfTwoProviders(t *testing.T) {
 	}
 }
 
-// Set changes what it is given and nothing else, says so in the log, and tells
-// every node.
-func TestSet(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, d *db.DB, providerID string) {
-		imported(t, d, providerID, offers("1", "2"))
-		v := *byNumber(t, d, providerID)["1"]
-		other := *byNumber(t, d, providerID)["2"]
-		for detail, c := range map[string]struct {
-			change catalog.Change
-			apply  func()
-		}{
-			"name Better":                    {catalog.Change{Name: new("  Better ")}, func() { v.Name = "Better" }},
-			"rate 0.0125":                    {catalog.Change{Rate: new(money.Amount(12_500))}, func() { v.Rate = 12_500 }},
-			"min 100, max 200, increment 50": {catalog.Change{Min: new(int64(100)), Max: new(int64(200)), Increment: new(int64(50))}, func() { v.Min, v.Max, v.Increment = 100, 200, 50 }},
-			"state paused":                   {catalog.Change{State: new(catalog.Paused)}, func() { v.State = catalog.Paused }},
-		} {
-			before := catalogEpoch(t, d)
-			c.apply()
-			if got := set(t, d, v.ID, c.change); !cmp.Equal(*got, v) {
-				t.Errorf("%s returned %+v, want %+v", detail, *got, v)
-			}
-			if got := byNumber(t, d, providerID); !cmp.Equal(*got["1"], v) || !cmp.Equal(*got["2"], other) {
-				t.Errorf("%s stored %+v and %+v", detail, *got["1"], *got["2"])
-			}
-			if moved := catalogEpoch(t, d) - before; moved != 1 {
-				t.Errorf("%s moved the epoch by %d", detail, moved)
-			}
-			if action, target, said := logged(t, d); action != "service.set" || target != strconv.FormatInt(v.ID, 10) || said != detail {
-				t.Errorf("the log says %s of %s: %s; want %s", action, target, said, detail)
-			}
-		}
-	})
-}
-
 // Terms that can't be sold by are refused and change nothing.
 func TestSetRefuses(t *testing.T) {
 	t.Parallel()

@@ -216,12 +216,5 @@ func forChange(tx *db.Tx, serviceID int64) (*Service, error) {
 	if err := epoch.MoveCatalog(tx); err != nil {
 		return nil, err
 	}
-	all, err := db.All(tx, scan, query+` WHERE v.id = $1`, serviceID)
-	if err != nil {
-		return nil, fmt.Errorf("read service: %w", err)
-	}
-	if len(all) == 0 {
-		return nil, fault.Newf(fault.NotFound, "no service %d: `notpanel service list` shows them", serviceID)
-	}
-	return all[0], nil
+	return one(tx, serviceID)
 }

@@ -1,0 +1,131 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/epoch"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// Group is what decides the prices that a customer sees: two customers of one
+// group see the same prices in one snapshot. It may be a key of a map.
+type Group struct {
+	accountID string // of an account with rates of its own
+	discount  money.Percent
+}
+
+// Group returns the price group of a customer.
+func (s *Snapshot) Group(c Customer) Group {
+	g := Group{discount: s.discounts[c.Tier]}
+	if s.owners[c.AccountID] {
+		g.accountID = c.AccountID
+	}
+	return g
+}
+
+// Discount is what a tier pays less than the list price.
+type Discount struct {
+	Tier    account.Tier
+	Percent money.Percent
+}
+
+// OwnRate is a rate that an account pays in place of the list price and its
+// tier's discount.
+type OwnRate struct {
+	AccountID string
+	Service   int64
+	Rate      money.Amount // per 1,000
+}
+
+// wholePrice is a discount that leaves nothing to pay.
+const wholePrice = money.Percent(100 * money.Unit)
+
+// SetDiscount sets what a tier pays less than the list price. Every node sells
+// at the new prices from its next request on; so with the other prices here.
+func (s *Store) SetDiscount(ctx context.Context, d Discount, actor string) error {
+	switch d.Tier {
+	case account.Standard, account.Reseller, account.Agency:
+	default:
+		return fault.Newf(fault.Invalid, "tier must be %s, %s or %s", account.Standard, account.Reseller, account.Agency)
+	}
+	if d.Percent < 0 || d.Percent > wholePrice {
+		return fault.New(fault.Invalid, "percent must be between 0 and 100")
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := epoch.MoveCatalog(tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO tier_discounts (tier, percent) VALUES ($1, $2) ON CONFLICT (tier) DO UPDATE SET percent = $2`,
+			string(d.Tier), int64(d.Percent))
+		if err != nil {
+			return fmt.Errorf("set discount: %w", err)
+		}
+		return account.Record(tx, actor, "price.tier", string(d.Tier), money.Amount(d.Percent).String()+" %")
+	})
+}
+
+// SetOwnRate gives an account a rate of its own and returns the service.
+func (s *Store) SetOwnRate(ctx context.Context, r OwnRate, actor string) (v *Service, err error) {
+	if r.Rate < 0 {
+		return nil, fault.New(fault.Invalid, "rate must not be negative")
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := epoch.MoveCatalog(tx); err != nil {
+			return err
+		}
+		if v, err = one(tx, r.Service); err != nil {
+			return err
+		}
+		if err := chargeable(r.Rate, v.Max); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO account_rates (account_id, service_id, rate) VALUES ($1, $2, $3)
+			ON CONFLICT (account_id, service_id) DO UPDATE SET rate = $3`, r.AccountID, r.Service, r.Rate)
+		if err != nil {
+			return fmt.Errorf("set own rate: %w", err)
+		}
+		return account.Record(tx, actor, "price.set", r.AccountID, "service "+strconv.FormatInt(r.Service, 10)+" at "+r.Rate.String())
+	})
+	return v, err
+}
+
+// RemoveOwnRate lets an account pay what its tier pays again.
+func (s *Store) RemoveOwnRate(ctx context.Context, accountID string, serviceID int64, actor string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := epoch.MoveCatalog(tx); err != nil {
+			return err
+		}
+		found, err := tx.ExecOne(`DELETE FROM account_rates WHERE account_id = $1 AND service_id = $2`, accountID, serviceID)
+		if err != nil {
+			return fmt.Errorf("remove own rate: %w", err)
+		}
+		if !found {
+			return fault.New(fault.NotFound, "the account has no rate of its own for this service: `notpanel price list` shows them")
+		}
+		return account.Record(tx, actor, "price.remove", accountID, "service "+strconv.FormatInt(serviceID, 10))
+	})
+}
+
+// Prices returns the tiers' discounts and the accounts' own rates.
+func (s *Store) Prices(ctx context.Context) (discounts []Discount, own []OwnRate, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		discounts, err = db.All(tx, func(r db.Scanner) (d Discount, err error) {
+			err = r.Scan(&d.Tier, &d.Percent)
+			return d, err
+		}, `SELECT tier, percent FROM tier_discounts ORDER BY percent, tier`)
+		if err != nil {
+			return err
+		}
+		own, err = db.All(tx, func(r db.Scanner) (o OwnRate, err error) {
+			err = r.Scan(&o.AccountID, &o.Service, &o.Rate)
+			return o, err
+		}, `SELECT account_id, service_id, rate FROM account_rates ORDER BY account_id, service_id`)
+		return err
+	})
+	return discounts, own, err
+}
