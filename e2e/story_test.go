@@ -46,7 +46,8 @@ func TestFromNothingByCommandsOnly(t *testing.T) {
 		w.command("account", "credit", email, "100.00", "--reason", "bank transfer")
 		w.command("account", "tier", email, "reseller")
 		key := decode[issued](t, w.command("key", "create", "--account", email, "--name", "Shop", "--json")).Key
-		w.commandWith(at.Key+"\n", "provider", "add", "--name", "Simulator", "--url", at.URL+"/api/v2", "--key", "-")
+		w.commandWith(at.Key+"\n", "provider", "add", "--name", "Simulator", "--url", at.URL+"/api/v2", "--key", "-",
+			"--profile", `{"package_price":"flat"}`)
 		report := decode[struct {
 			Added   int
 			LeftOut []any `json:"left_out"`

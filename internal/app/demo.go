@@ -175,7 +175,9 @@ func (d *Demo) connect(ctx context.Context) error {
 	if err == nil {
 		err = d.Core.Providers.SetAddress(ctx, p.ID, address, d.secrets.SimulatorKey, demoActor)
 	} else {
-		p, err = d.Core.Providers.Add(ctx, demoProvider, address, d.secrets.SimulatorKey, demoActor)
+		p, err = d.Core.Providers.Create(ctx, provider.New{
+			Name: demoProvider, URL: address, Key: d.secrets.SimulatorKey, Profile: provider.Profile{PackagePrice: provider.PriceFlat},
+		}, demoActor)
 	}
 	if err != nil {
 		return err

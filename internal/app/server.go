@@ -23,6 +23,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/telemetry"
 	"github.com/notpanel/notpanel/internal/worker"
@@ -121,6 +122,11 @@ func (s *Server) startWorkers() {
 	s.follower.Run(s.workers)
 	s.wakeActs = s.actor.Run(s.workers)
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
+	fulfil.NewPlay(s.Core.DB).Run(s.workers)
+	s.workers.Go(provider.SyncLoop(provider.Importer{
+		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
+	}, s.log))
+	s.workers.Go(provider.NewBalanceWatch(s.Core.Providers, s.guard, s.settings.ProviderTimeout, s.log, clock.System).Loop())
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },

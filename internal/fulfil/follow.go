@@ -243,7 +243,7 @@ func (f *Follower) apply(ctx context.Context, checks []*order.Order, reports map
 
 func (f *Follower) backlog(ctx context.Context) (b worker.Backlog, err error) {
 	err = f.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT COUNT(*), MIN(next_check_at) FROM orders WHERE next_check_at <= $1`,
+		return tx.QueryRow(`SELECT COUNT(*), MIN(next_check_at) FROM orders WHERE next_check_at <= $1 AND provider_id <> 'sandbox'`,
 			db.At(tx.Now)).Scan(&b.Count, db.Time(&b.Oldest))
 	})
 	return b, err

@@ -43,7 +43,8 @@ func TestHostileAnswersNeverOrderTwiceNorRefundWrongly(t *testing.T) {
 				t.Errorf("%s: %s with %s refunded, want %s with %s", row.Name, now.State, now.Refunded, state, refunded)
 			}
 			k.forward()
-			if sent := len(k.upstream.Adds()) - before; sent != 1 && !(state == order.Pending && row.Class == "source paused") {
+			resumed := state == order.Pending && row.Class == "source paused"
+			if sent := len(k.upstream.Adds()) - before; sent != 1 && !resumed {
 				t.Errorf("%s: it was sent %d times", row.Name, sent)
 			}
 			// Out of the way of the next row: an acceptance's id may come again, and what

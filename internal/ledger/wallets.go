@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -12,6 +13,9 @@ import (
 
 // playMoney is what a test wallet begins with.
 const playMoney = 1000 * money.Unit
+
+// PlayKept is how long test orders are kept after their end. Their transfers stay.
+const PlayKept = 30 * 24 * time.Hour
 
 // CreateWallets gives a new account its two wallets; the test wallet begins with
 // 1,000.00 of play money.

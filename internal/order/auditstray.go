@@ -24,10 +24,17 @@ func scanStray(s db.Scanner) (r stray, err error) {
 
 func refOf(r stray) string { return r.ref }
 
+// purged tells a transfer whose test order may have been taken out meanwhile: it
+// is of play money, and the wallet has orders no more up to some number.
+func purged(house string) string {
+	return `(` + house + ` = 'test:sales' AND EXISTS (
+		SELECT 1 FROM wallets w WHERE w.id IN (t.debit, t.credit) AND w.mode = 'test' AND w.first_number > 0))`
+}
+
 // strayCharges finds charges of orders that do not exist.
 func strayCharges(ctx context.Context, d *db.DB, differs func(string)) error {
 	return ledger.Pages(ctx, d, auditPage, ledger.Query(scanStray, `
-		SELECT t.id, t.ref, CASE WHEN o.id IS NULL THEN 0 ELSE 1 END
+		SELECT t.id, t.ref, CASE WHEN o.id IS NULL AND NOT `+purged("t.credit")+` THEN 0 ELSE 1 END
 		FROM transfers t LEFT JOIN orders o ON o.id = t.ref
 		WHERE t.kind = 'order' AND t.ref >= $1 ORDER BY t.ref LIMIT $2`),
 		refOf, func(r stray) {
@@ -41,7 +48,7 @@ func strayCharges(ctx context.Context, d *db.DB, differs func(string)) error {
 // are compared from the steps' side.
 func strayRefunds(ctx context.Context, d *db.DB, differs func(string)) error {
 	refunds := ledger.Query(scanStray, `
-		SELECT id, ref, 0 FROM transfers WHERE kind = 'refund' AND ref >= $1 ORDER BY ref LIMIT $2`)
+		SELECT id, ref, CASE WHEN `+purged("debit")+` THEN 1 ELSE 0 END FROM transfers t WHERE kind = 'refund' AND ref >= $1 ORDER BY ref LIMIT $2`)
 	read := func(tx *db.Tx, from string, limit int) ([]stray, error) {
 		page, err := refunds(tx, from, limit)
 		if err != nil {

@@ -158,6 +158,9 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	if err := b.checkCap(one.buyer, p.charge); err != nil {
 		return Placed{}, err
 	}
+	if err := b.checkPlay(one.buyer); err != nil {
+		return Placed{}, err
+	}
 	number, err := b.book.NextNumber(one.buyer.WalletID)
 	if err != nil {
 		return Placed{}, err
@@ -198,11 +201,13 @@ func (b *batch) add(one *placing, p priced, number int64) {
 		ProviderID: source.ProviderID, ProviderService: source.ProviderService, Preference: source.Preference,
 		CreatedAt: b.tx.Now, UpdatedAt: b.tx.Now,
 	}
+	if o.Mode == ledger.Test {
+		o.ProviderID = Sandbox // the loops of live orders look at providers, and it is none
+	}
 	o.EqualKey = equalKey(o)
-	switch {
-	case o.Kind == Drip:
+	if o.Kind == Drip {
 		o.NextRunAt = b.tx.Now
-	case o.Mode == ledger.Live: // live loops forward live orders only
+	} else {
 		o.DueAt = b.tx.Now
 	}
 	b.orders = append(b.orders, o.row())

@@ -353,13 +353,13 @@ func (s *Store) WithTimeline(ctx context.Context, in Scope, ref Ref) (o *Order, 
 // Waiting counts the orders that wait for a person.
 type Waiting struct{ Uncertain, Held, Attention int64 }
 
-// Waiting counts the orders of all accounts that wait for a person.
+// Waiting counts the live orders of all accounts that wait for a person.
 func (s *Store) Waiting(ctx context.Context) (w Waiting, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT
-			(SELECT COUNT(*) FROM orders WHERE state = 'uncertain'),
-			(SELECT COUNT(*) FROM orders WHERE state = 'held'),
-			(SELECT COUNT(*) FROM orders WHERE attention <> '')`).Scan(&w.Uncertain, &w.Held, &w.Attention)
+			(SELECT COUNT(*) FROM orders WHERE state = 'uncertain' AND mode = 'live'),
+			(SELECT COUNT(*) FROM orders WHERE state = 'held' AND mode = 'live'),
+			(SELECT COUNT(*) FROM orders WHERE attention <> '' AND mode = 'live')`).Scan(&w.Uncertain, &w.Held, &w.Attention)
 	})
 	return w, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 )
 
@@ -23,11 +24,17 @@ func scanSource(row db.Scanner) (s catalog.Source, found bool, err error) {
 	return s, err == nil, err
 }
 
-// NextSource returns the source that comes after the order's own, among those
-// that are listed and take orders.
+// NextSource returns the source that the order can go to after its own, among
+// those that are listed and take orders: the first of which no definite refusal is
+// on record. Preferences may have been changed since the order was placed.
 func NextSource(tx *db.Tx, o *Order) (catalog.Source, bool, error) {
+	if o.Mode != ledger.Live {
+		return catalog.Source{}, false, nil // a test order leaves the sandbox for nothing
+	}
 	s, found, err := scanSource(tx.QueryRow(selectSource+`
-		AND s.preference > $2 AND s.gone_at IS NULL AND p.state = 'active' ORDER BY s.preference LIMIT 1`, o.ServiceID, o.Preference))
+		AND s.provider_id <> $2 AND s.gone_at IS NULL AND p.state = 'active' AND NOT EXISTS (
+			SELECT 1 FROM submissions u WHERE u.order_id = $3 AND u.provider_id = s.provider_id AND u.outcome = 'refused')
+		ORDER BY s.preference LIMIT 1`, o.ServiceID, o.ProviderID, o.ID))
 	if err != nil {
 		return s, false, fmt.Errorf("next source of %s: %w", o.ID, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/secret"
@@ -119,6 +120,10 @@ func (s *Store) List(ctx context.Context) (all []Provider, err error) {
 // SetState pauses a provider, with a reason for the operator, or resumes it.
 func (s *Store) SetState(ctx context.Context, providerID string, to State, reason, actor string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
+		// New orders go to a service's first source that takes orders.
+		if err := epoch.MoveCatalog(tx); err != nil {
+			return err
+		}
 		changed, err := tx.ExecOne(`UPDATE providers SET state = $2, pause_reason = $3 WHERE id = $1 AND state <> $2`,
 			providerID, string(to), reason)
 		if err != nil {
