@@ -115,6 +115,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (a
 		return action, refuse(errMethod)
 	}
 	in, err := read(r, &a.large)
+	in.from = from
 	defer a.large.give(in.reserved)
 	if err != nil {
 		return action, beforeKey(in, fault.From(err))
@@ -186,7 +187,7 @@ func (a *API) authenticate(ctx context.Context, in *input) (*call, error) {
 		return nil, err
 	}
 	key := in.either("key")
-	who, err := a.Keys.Authenticate(ctx, key, epochs.Auth)
+	who, err := a.Keys.Authenticate(ctx, key, epochs.Auth, in.from)
 	if err != nil {
 		if _, sent := in.body["key"]; in.method == http.MethodGet && !sent && !in.keyInQuery {
 			return nil, errMethod // nobody tried a key: somebody opened the address

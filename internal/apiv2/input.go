@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,8 +51,9 @@ type input struct {
 	body       map[string]string // first value of each field, trimmed
 	query      map[string]string
 	keyInQuery bool
-	problem    error // what is wrong with the body; told once the key is known
-	reserved   int64 // taken of the room for large bodies, until the answer is out
+	problem    error      // what is wrong with the body; told once the key is known
+	from       netip.Addr // the client; the zero Addr: not known
+	reserved   int64      // taken of the room for large bodies, until the answer is out
 }
 
 // get returns a field of the body.
