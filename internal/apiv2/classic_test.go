@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
@@ -97,5 +98,36 @@ func TestClassicKeyInQueryIsNoted(t *testing.T) {
 	}))
 	if !noted {
 		t.Error("not noted")
+	}
+}
+
+// A key that is given the other dialect speaks it from the next request on. Parts
+// of drip-feeds and subscriptions are listed in both.
+func TestDialectChangesAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newClassicPanel(t, db.SQLite)
+	ask := func(number string) string {
+		return orderID.ReplaceAllString(p.post("key=<classic>&action=status&order="+number).Body.String(), "ord_")
+	}
+	if got, want := ask("14"), `{"charge":"0.60","start_count":"0","status":"In progress","remains":"200","currency":"USD","runs":"1","orders":[15]}`; got != want {
+		t.Errorf("classic: %s, want %s", got, want)
+	}
+	store := apikey.NewStore(p.d, p.ring)
+	keys, err := store.List(t.Context(), "", "", 100)
+	must(t, err)
+	for _, k := range keys {
+		if k.Name == "classic" {
+			_, err := store.Set(t.Context(), k.ID, apikey.Change{Dialect: new(apikey.Native)}, "test")
+			must(t, err)
+		}
+	}
+	for number, want := range map[string]string{
+		"14": `{"status":"in_progress","charge":"0.60","start_count":null,"remains":null,"currency":"USD","runs":"1","orders":["ord_"]}`,
+		"16": `{"status":"in_progress","charge":"0.24","start_count":null,"remains":null,"currency":"USD","posts":"2","orders":["ord_","ord_"],"expiry":"2031-12-31"}`,
+		"15": `{"status":"pending","charge":"0.20","start_count":null,"remains":null,"currency":"USD"}`,
+	} {
+		if got := ask(number); got != want {
+			t.Errorf("native: %s, want %s", got, want)
+		}
 	}
 }

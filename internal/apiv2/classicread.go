@@ -12,7 +12,7 @@ import (
 // an order. All others are passed over, whatever they hold.
 //
 //nolint:gochecknoglobals // a table
-var classicNames = []string{"action", "order", "orders", "refill", "refills", "request_id"}
+var classicNames = []string{"action", "order", "orders", "refill", "refills", "request_id", "lang"}
 
 // classicFields collects the known parameters from body and query, in the form
 // that every dialect's handlers read.
