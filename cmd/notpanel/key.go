@@ -55,6 +55,8 @@ func viewKey(k apikey.Key, email string, now time.Time) keyView {
 		v.State = "revoked"
 	case !k.Active(now):
 		v.State = "expired"
+	case !k.SeenInURLAt.IsZero() && k.Dialect == apikey.Classic:
+		v.Warning = "is sent in URLs, which stand in logs: let its client post, then rotate it"
 	case !k.SeenInURLAt.IsZero():
 		v.Warning = "was sent in a URL: rotate it"
 	}

@@ -147,6 +147,7 @@ func TestKeyListShowsStates(t *testing.T) {
 		t.Errorf("the one in a URL: %+v", keys[3])
 	}
 	contains(t, p.ok("key", "list"), "was sent in a URL: rotate it", "expired", "revoked", "LAST USED")
+	contains(t, p.ok("key", "set", seen, "--dialect", "classic"), "let its client post")
 }
 
 // Who copies the database, with its key file beside it, has no API key and no
