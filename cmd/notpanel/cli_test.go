@@ -469,7 +469,6 @@ func TestFailureSaysWhatToDo(t *testing.T) {
 		{"notpanel block list", []string{"block", "remove", "shop.example"}},
 		{"notpanel order list", []string{"order", "show", "17"}},
 		{"notpanel order list", []string{"order", "settle", "ord_1", "--cancel"}},
-		{"--dialect native", []string{"key", "create", "--account", "a@example.com", "--dialect", "classic"}},
 	} {
 		contains(t, p.fails(exitFailed, c.args...), c.says)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 type keyCommands struct {
 	Create keyCreate `cmd:"" help:"Make an API key and print it, once."`
 	Rotate keyRotate `cmd:"" help:"Give a key a new value and print it, once. The old value is refused from then on."`
+	Set    keySet    `cmd:"" help:"Change a key; what is not given stays."`
 	Revoke keyRevoke `cmd:"" help:"End a key for good."`
 	List   keyList   `cmd:"" help:"List API keys, without their values."`
 }
@@ -39,6 +39,8 @@ type keyView struct {
 	LastUsedAt  *string `json:"last_used_at"`
 	SeenInURLAt *string `json:"seen_in_url_at"`
 	Warning     string  `json:"warning,omitempty"`
+
+	settingsView
 }
 
 func viewKey(k apikey.Key, email string, now time.Time) keyView {
@@ -46,13 +48,15 @@ func viewKey(k apikey.Key, email string, now time.Time) keyView {
 		ID: k.ID, Prefix: k.Prefix, AccountID: k.AccountID, Account: email, Name: k.Name,
 		Mode: string(k.Mode), Dialect: string(k.Dialect), State: "active",
 		CreatedAt: when(k.CreatedAt), RotatedAt: when(k.RotatedAt), ExpiresAt: when(k.ExpiresAt), RevokedAt: when(k.RevokedAt),
-		LastUsedAt: when(k.LastUsedAt), SeenInURLAt: when(k.SeenInURLAt),
+		LastUsedAt: when(k.LastUsedAt), SeenInURLAt: when(k.SeenInURLAt), settingsView: viewSettings(k.Settings),
 	}
 	switch {
 	case !k.RevokedAt.IsZero():
 		v.State = "revoked"
 	case !k.Active(now):
 		v.State = "expired"
+	case !k.SeenInURLAt.IsZero() && k.Dialect == apikey.Classic:
+		v.Warning = "is sent in URLs, which stand in logs: let its client post, then rotate it"
 	case !k.SeenInURLAt.IsZero():
 		v.Warning = "was sent in a URL: rotate it"
 	}
@@ -102,25 +106,25 @@ func (l *lifetime) UnmarshalText(text []byte) error {
 type keyCreate struct {
 	storage
 	output
+	keySettings
 
 	Account string   `required:"" help:"E-mail address or id of the account that it acts for."`
 	Name    string   `help:"What it is for."`
-	Dialect string   `enum:"native,classic" default:"native" help:"Form of requests and answers. This version serves native only."`
+	Dialect string   `enum:"native,classic" default:"native" help:"Form of requests and answers: native for code of your own, classic for an existing panel or script."`
 	Mode    string   `enum:"live,test" default:"live" help:"live, or test for play money."`
 	Expires lifetime `placeholder:"90d" help:"How long it can be used, such as 90d or 12h. Without it: until it is revoked."`
 }
 
 // Run makes the key and prints its value.
 func (c *keyCreate) Run(ctx context.Context, t terminal) error {
-	if apikey.Dialect(c.Dialect) == apikey.Classic {
-		return errors.New("this version serves the native dialect only, so a classic key would not work: make it with --dialect native")
-	}
 	return c.use(ctx, func(core *app.Core) error {
 		owner, err := core.Accounts.Find(ctx, c.Account)
 		if err != nil {
 			return err
 		}
-		n := apikey.NewKey{AccountID: owner.ID, Name: c.Name, Dialect: apikey.Dialect(c.Dialect), Mode: apikey.Mode(c.Mode)}
+		n := apikey.NewKey{
+			AccountID: owner.ID, Name: c.Name, Dialect: apikey.Dialect(c.Dialect), Mode: apikey.Mode(c.Mode), Settings: c.settings(),
+		}
 		if c.Expires > 0 {
 			n.ExpiresAt = clock.System().Add(time.Duration(c.Expires))
 		}
@@ -169,6 +173,20 @@ func (c *keyRevoke) Run(ctx context.Context, t terminal) error {
 	})
 }
 
+// printKeys prints keys as list does.
+func printKeys(t terminal, asJSON bool, all []keyView) error {
+	return list(t, asJSON, all, table[keyView]{
+		none: "There are no keys: `notpanel key create --account E` makes one.",
+		head: []string{"ID", "ACCOUNT", "NAME", "PREFIX", "MODE", "DIALECT", "STATE", "LAST USED", "EXPIRES", "SETTINGS", "WARNING"},
+		row: func(k keyView) []string {
+			return []string{
+				k.ID, k.Account, short(k.Name), k.Prefix, k.Mode, k.Dialect, k.State,
+				orEmpty(k.LastUsedAt), orEmpty(k.ExpiresAt), k.words(), k.Warning,
+			}
+		},
+	})
+}
+
 // keyList lists keys.
 type keyList struct {
 	storage
@@ -184,16 +202,7 @@ func (c *keyList) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		return list(t, c.JSON, all, table[keyView]{
-			none: "There are no keys: `notpanel key create --account E` makes one.",
-			head: []string{"ID", "ACCOUNT", "NAME", "PREFIX", "MODE", "DIALECT", "STATE", "LAST USED", "EXPIRES", "WARNING"},
-			row: func(k keyView) []string {
-				return []string{
-					k.ID, k.Account, short(k.Name), k.Prefix, k.Mode, k.Dialect, k.State,
-					orEmpty(k.LastUsedAt), orEmpty(k.ExpiresAt), k.Warning,
-				}
-			},
-		})
+		return printKeys(t, c.JSON, all)
 	})
 }
 

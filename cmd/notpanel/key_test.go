@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -22,7 +24,7 @@ func TestKeyRotateChangesValue(t *testing.T) {
 	keyID, old := p.key("--account", "a@example.com")
 	core := p.core()
 	keys := apikey.NewAuthenticator(core.DB, core.Ring, clock.System)
-	if _, err := keys.Authenticate(t.Context(), old, 0); err != nil {
+	if _, err := keys.Authenticate(t.Context(), old, 0, netip.Addr{}); err != nil {
 		t.Fatalf("the first value: %v", err)
 	}
 
@@ -31,10 +33,10 @@ func TestKeyRotateChangesValue(t *testing.T) {
 		t.Errorf("rotated %+v", rotated)
 	}
 	fresh := apikey.NewAuthenticator(core.DB, core.Ring, clock.System)
-	if _, err := fresh.Authenticate(t.Context(), old, 0); !errors.Is(err, apikey.ErrUnusable) {
+	if _, err := fresh.Authenticate(t.Context(), old, 0, netip.Addr{}); !errors.Is(err, apikey.ErrUnusable) {
 		t.Errorf("the old value: %v", err)
 	}
-	if who, err := fresh.Authenticate(t.Context(), rotated.Key, 0); err != nil || who.KeyID != keyID {
+	if who, err := fresh.Authenticate(t.Context(), rotated.Key, 0, netip.Addr{}); err != nil || who.KeyID != keyID {
 		t.Errorf("the new value: %+v, %v", who, err)
 	}
 
@@ -59,15 +61,42 @@ func TestKeyCreatePrintsValueOnce(t *testing.T) {
 	}
 }
 
-// Nobody is handed a key that the panel does not serve.
-func TestClassicKeyIsNotMade(t *testing.T) {
+// A key is made with settings, shown with them, and changed one by one.
+func TestKeySettings(t *testing.T) {
 	t.Parallel()
 	p := newPanel(t)
 	p.account("a@example.com")
-	contains(t, p.fails(exitFailed, "key", "create", "--account", "a@example.com", "--dialect", "classic"), "native dialect only")
-	if keys := read[[]keyView](t, p.ok("key", "list", "--json")); len(keys) != 0 {
-		t.Errorf("keys %+v", keys)
+	keyID, _ := p.key("--account", "a@example.com", "--dialect", "classic", "--per-minute", "600", "--networks", "203.0.113.5, 10.0.0.0/8",
+		"--daily-cap", "25", "--classic-ids", "string", "--allow-get", "--replay-window", "120", "--descriptions")
+	all := func() keyView { return read[[]keyView](t, p.ok("key", "list", "--json"))[0] }
+	twentyFive := "25.00"
+	want := settingsView{
+		PerMinute: 600, Networks: []string{"10.0.0.0/8", "203.0.113.5/32"}, DailyCap: &twentyFive,
+		ClassicIDs: "string", AllowGET: true, ReplayWindow: 120, Descriptions: true,
 	}
+	if got := all(); !reflect.DeepEqual(got.settingsView, want) || got.Dialect != "classic" {
+		t.Errorf("made %+v", got)
+	}
+	contains(t, p.ok("key", "list"), "600 a minute, from 10.0.0.0/8 203.0.113.5/32, at most 25.00 a day, ids as text, orders by GET, replay 120 s, descriptions")
+
+	set := read[keyView](t, p.ok("key", "set", keyID, "--json", "--networks", "", "--daily-cap", "none", "--no-allow-get", "--replay-window", "3m"))
+	want.Networks, want.DailyCap, want.AllowGET, want.ReplayWindow = []string{}, nil, false, 180
+	if !reflect.DeepEqual(set.settingsView, want) || !reflect.DeepEqual(all(), set) {
+		t.Errorf("set %+v, listed %+v", set, all())
+	}
+	set = read[keyView](t, p.ok("key", "set", keyID, "--json", "--dialect", "native", "--expires", "30d"))
+	if set.Dialect != "native" || set.ExpiresAt == nil || !reflect.DeepEqual(set.settingsView, want) {
+		t.Errorf("set %+v", set)
+	}
+	contains(t, p.ok("key", "set", keyID, "--per-minute", "0", "--expires", "never", "--no-descriptions", "--classic-ids", "number", "--replay-window", "0"), keyID)
+	if got := all(); !reflect.DeepEqual(got.settingsView, settingsView{Networks: []string{}, ClassicIDs: "number"}) || got.ExpiresAt != nil {
+		t.Errorf("in the end %+v", got)
+	}
+
+	contains(t, p.fails(exitUsage, "key", "set", keyID), "nothing to change")
+	contains(t, p.fails(exitUsage, "key", "set", keyID, "--networks", "everywhere"), "no CIDR")
+	contains(t, p.fails(exitUsage, "key", "set", keyID, "--per-minute=-1"), "between 0 and")
+	contains(t, p.fails(exitFailed, "key", "set", "key_none", "--allow-get"), "no key")
 }
 
 func TestEleventhKeyIsRefused(t *testing.T) {
@@ -118,6 +147,7 @@ func TestKeyListShowsStates(t *testing.T) {
 		t.Errorf("the one in a URL: %+v", keys[3])
 	}
 	contains(t, p.ok("key", "list"), "was sent in a URL: rotate it", "expired", "revoked", "LAST USED")
+	contains(t, p.ok("key", "set", seen, "--dialect", "classic"), "let its client post")
 }
 
 // Who copies the database, with its key file beside it, has no API key and no

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,8 @@ const maxValue = 128
 const maxCached = 20_000
 
 // ErrUnusable answers every value that is not a usable key: missing, malformed,
-// unknown, revoked or expired look the same and cost the same.
+// unknown, revoked, expired or refused for its address look the same and cost the
+// same.
 var ErrUnusable = fault.New(fault.Unauthorized, "Invalid API key")
 
 // Principal is who a request acts for.
@@ -36,6 +38,8 @@ type Principal struct {
 	Dialect   Dialect
 	State     account.State
 	Tier      account.Tier
+
+	Settings
 
 	expiresAt time.Time
 	readAt    int64 // the auth epoch it was read at
@@ -64,11 +68,12 @@ func NewAuthenticator(d *db.DB, ring *secret.Ring, now clock.Clock) *Authenticat
 func (a *Authenticator) Lookups() int64 { return a.looks.Load() }
 
 // Authenticate returns who value belongs to, or ErrUnusable. The auth epoch must
-// come from a read that began after the request's body had arrived.
-func (a *Authenticator) Authenticate(ctx context.Context, value string, auth int64) (Principal, error) {
+// come from a read that began after the request's body had arrived. From is the
+// client's address; the zero Addr is an address that nobody knows.
+func (a *Authenticator) Authenticate(ctx context.Context, value string, auth int64, from netip.Addr) (Principal, error) {
 	hashes := a.ring.HashAPIKey(value[:min(len(value), maxValue)])
 	now := a.now()
-	if p, ok := a.cached(hashes, auth, now); ok {
+	if p, ok := a.cached(hashes, auth, now, from); ok {
 		a.noteUse(p.KeyID, now)
 		return p, nil
 	}
@@ -76,7 +81,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, value string, auth int
 	if err != nil {
 		return Principal{}, err
 	}
-	if !p.usable(now) {
+	if !p.usable(now, from) {
 		return Principal{}, ErrUnusable
 	}
 	if hash != hashes[0] {
@@ -103,17 +108,18 @@ func (a *Authenticator) hashAnew(ctx context.Context, keyID, old, current string
 	return nil
 }
 
-func (p Principal) usable(now time.Time) bool {
-	return p.expiresAt.IsZero() || p.expiresAt.After(now)
+// usable judges what no epoch counts: the time and the address.
+func (p *Principal) usable(now time.Time, from netip.Addr) bool {
+	return (p.expiresAt.IsZero() || p.expiresAt.After(now)) && p.allows(from)
 }
 
 // cached returns a known key while it can be used. A key that has expired since
-// it was cached takes the way of every refused value.
-func (a *Authenticator) cached(hashes []string, auth int64, now time.Time) (Principal, bool) {
+// it was cached, or comes from elsewhere, takes the way of every refused value.
+func (a *Authenticator) cached(hashes []string, auth int64, now time.Time, from netip.Addr) (Principal, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, h := range hashes {
-		if p, ok := a.known[h]; ok && p.readAt >= auth && p.usable(now) {
+		if p, ok := a.known[h]; ok && p.readAt >= auth && p.usable(now, from) {
 			return p, true
 		}
 	}
@@ -123,21 +129,28 @@ func (a *Authenticator) cached(hashes []string, auth int64, now time.Time) (Prin
 // lookUp reads the key and the epoch it is valid at in one statement.
 func (a *Authenticator) lookUp(ctx context.Context, hashes []string) (p Principal, hash string, err error) {
 	a.looks.Add(1)
+	var c scanned
 	err = a.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`
-			SELECT k.hash, k.id, k.account_id, w.id, k.mode, k.dialect, a.state, a.tier, k.expires_at, e.auth
+			SELECT k.hash, k.id, k.account_id, w.id, k.mode, k.dialect, a.state, a.tier, k.expires_at, e.auth,
+				k.per_minute, k.networks, k.daily_cap, k.classic_ids, k.allow_get, k.replay_window, k.descriptions
 			FROM api_keys k
 			JOIN accounts a ON a.id = k.account_id
 			JOIN wallets w ON w.account_id = k.account_id AND w.mode = k.mode
 			JOIN epochs e ON e.id = 1
 			WHERE k.hash = ANY($1) AND k.revoked_at IS NULL`, hashes).
-			Scan(&hash, &p.KeyID, &p.AccountID, &p.WalletID, &p.Mode, &p.Dialect, &p.State, &p.Tier, db.Time(&p.expiresAt), &p.readAt)
+			Scan(append([]any{
+				&hash, &p.KeyID, &p.AccountID, &p.WalletID, &p.Mode, &p.Dialect, &p.State, &p.Tier, db.Time(&p.expiresAt), &p.readAt,
+			}, c.into(&p.Settings)...)...)
 	})
 	if errors.Is(err, db.ErrNoRows) {
 		return p, "", ErrUnusable
 	}
 	if err != nil {
 		return p, "", fault.Wrap(fault.Unavailable, "Temporarily unavailable", fmt.Errorf("look up key: %w", err))
+	}
+	if err := c.unpack(&p.Settings); err != nil {
+		return p, "", fmt.Errorf("key %s: %w", p.KeyID, err)
 	}
 	return p, hash, nil
 }

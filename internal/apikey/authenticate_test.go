@@ -3,6 +3,8 @@ package apikey_test
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,10 +149,27 @@ func unusable(t *testing.T, n *node, accountID string) map[string]string {
 	k.ExpiresAt = n.now().Add(time.Hour)
 	values["expired"], _ = issue(t, n, k)
 	values["expired, cached"], _ = issue(t, n, k)
+	values["from elsewhere"], values["from elsewhere, cached"] = fromElsewhere(t, n)
 	mustWork(t, n, usable)
 	mustWork(t, n, values["expired, cached"])
 	n.advance(2 * time.Hour)
 	return values
+}
+
+// fromElsewhere makes two values that are refused for the address home; the
+// second works elsewhere and is in n's memory.
+func fromElsewhere(t *testing.T, n *node) (fresh, cached string) {
+	t.Helper()
+	// An account has ten active keys, so these are another's.
+	other := newAccount(t, n.d, "elsewhere@example.com")
+	k := live(other)
+	k.Networks = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	fresh, _ = issue(t, n, k)
+	cached, _ = issue(t, n, k)
+	if _, err := n.Authenticate(t.Context(), cached, n.auth(t), netip.MustParseAddr("203.0.113.7")); err != nil {
+		t.Errorf("from its network: %v", err)
+	}
+	return fresh, cached
 }
 
 func mustWork(t *testing.T, n *node, value string) {
@@ -186,8 +205,8 @@ func wantCosts(t *testing.T, n *node, values map[string]string, hashes int64) {
 	for name, value := range values {
 		for range 3 {
 			h, l := costs(n, func() {
-				p, err := n.Authenticate(t.Context(), value, auth)
-				if err != error(apikey.ErrUnusable) || p != (apikey.Principal{}) { //nolint:errorlint // the very same answer
+				p, err := n.Authenticate(t.Context(), value, auth, home)
+				if err != error(apikey.ErrUnusable) || !reflect.DeepEqual(p, apikey.Principal{}) { //nolint:errorlint // the very same answer
 					t.Errorf("%s: %+v, %v", name, p, err)
 				}
 			})
@@ -222,7 +241,7 @@ func TestUsableKeyIsLookedUpOnce(t *testing.T) {
 			}
 			for range 4 {
 				h, l := costs(n, func() {
-					if p, err := n.Authenticate(t.Context(), value, auth); err != nil || p.KeyID != k.ID {
+					if p, err := n.Authenticate(t.Context(), value, auth, home); err != nil || p.KeyID != k.ID {
 						t.Errorf("%+v, %v", p, err)
 					}
 				})
@@ -252,12 +271,12 @@ func TestKeyExpires(t *testing.T) {
 				if cached {
 					now := k.ExpiresAt.Add(-time.Hour)
 					fixed = apikey.NewAuthenticator(n.d, n.ring, func() time.Time { return now })
-					if _, err := fixed.Authenticate(t.Context(), value, auth); err != nil {
+					if _, err := fixed.Authenticate(t.Context(), value, auth, home); err != nil {
 						t.Error(err)
 					}
 					now = k.ExpiresAt.Add(at)
 				}
-				_, err := fixed.Authenticate(t.Context(), value, auth)
+				_, err := fixed.Authenticate(t.Context(), value, auth, home)
 				if usable && err != nil || !usable && !errors.Is(err, apikey.ErrUnusable) {
 					t.Errorf("%s beside its expiry, cached %v: %v", at, cached, err)
 				}
@@ -348,7 +367,7 @@ func TestUnreachableDatabaseIsNotAnInvalidKey(t *testing.T) {
 		if err := n.d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Authenticate(t.Context(), value, auth); !fault.Is(err, fault.Unavailable) || errors.Is(err, apikey.ErrUnusable) {
+		if _, err := n.Authenticate(t.Context(), value, auth, home); !fault.Is(err, fault.Unavailable) || errors.Is(err, apikey.ErrUnusable) {
 			t.Errorf("Authenticate = %v, want Unavailable", err)
 		}
 	})

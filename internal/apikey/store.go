@@ -45,6 +45,8 @@ type Key struct {
 	RevokedAt   time.Time // zero: not revoked
 	LastUsedAt  time.Time // zero: never; kept to the minute
 	SeenInURLAt time.Time // zero: never; the value was sent in a URL and may stand in logs
+
+	Settings
 }
 
 // Active reports whether the key is neither revoked nor expired.
@@ -68,18 +70,31 @@ type NewKey struct {
 	Dialect   Dialect
 	Mode      Mode
 	ExpiresAt time.Time // zero: never
+
+	Settings
 }
 
-func (n NewKey) check() error {
+func (n *NewKey) check() error {
 	switch {
 	case len(n.Name) > maxName:
 		return fault.Newf(fault.Invalid, "name must have at most %d bytes", maxName)
-	case n.Dialect != Native && n.Dialect != Classic:
-		return fault.Newf(fault.Invalid, "dialect must be %s or %s", Native, Classic)
 	case n.Mode != Live && n.Mode != Test:
 		return fault.Newf(fault.Invalid, "mode must be %s or %s", Live, Test)
 	}
+	if err := checkDialect(n.Dialect); err != nil {
+		return err
+	}
+	if err := n.Settings.check(); err != nil {
+		return err
+	}
 	return plain.Line("name", n.Name)
+}
+
+func checkDialect(d Dialect) error {
+	if d != Native && d != Classic {
+		return fault.Newf(fault.Invalid, "dialect must be %s or %s", Native, Classic)
+	}
+	return nil
 }
 
 // Issue makes a key and returns its value, which is nowhere kept and can't be
@@ -91,7 +106,7 @@ func (s *Store) Issue(ctx context.Context, n NewKey, actor string) (value string
 	value = NewValue(n.Mode)
 	k = Key{
 		ID: id.New(id.Key), AccountID: n.AccountID, Name: n.Name, Dialect: n.Dialect, Mode: n.Mode,
-		Prefix: DisplayPrefix(value), ExpiresAt: n.ExpiresAt,
+		Prefix: DisplayPrefix(value), ExpiresAt: n.ExpiresAt, Settings: n.Settings,
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		k.CreatedAt = tx.Now
@@ -99,10 +114,12 @@ func (s *Store) Issue(ctx context.Context, n NewKey, actor string) (value string
 			return err
 		}
 		_, err := tx.Exec(`
-			INSERT INTO api_keys (id, account_id, name, dialect, mode, hash, prefix, created_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			k.ID, k.AccountID, k.Name, string(k.Dialect), string(k.Mode), s.ring.HashAPIKey(value)[0],
-			k.Prefix, db.At(k.CreatedAt), db.At(k.ExpiresAt))
+			INSERT INTO api_keys (id, account_id, name, dialect, mode, hash, prefix, created_at, expires_at, `+settingColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			append([]any{
+				k.ID, k.AccountID, k.Name, string(k.Dialect), string(k.Mode), s.ring.HashAPIKey(value)[0],
+				k.Prefix, db.At(k.CreatedAt), db.At(k.ExpiresAt),
+			}, k.stored()...)...)
 		if err != nil {
 			return fmt.Errorf("issue key: %w", err)
 		}
@@ -206,10 +223,16 @@ func (s *Store) List(ctx context.Context, accountID, afterID string, limit int) 
 	return all, err
 }
 
-const columns = `id, account_id, name, dialect, mode, prefix, created_at, rotated_at, expires_at, revoked_at, last_used_at, seen_in_url_at`
+const columns = `id, account_id, name, dialect, mode, prefix, created_at, rotated_at, expires_at, revoked_at, last_used_at, seen_in_url_at, ` + settingColumns
 
 func scan(s db.Scanner) (k Key, err error) {
-	err = s.Scan(&k.ID, &k.AccountID, &k.Name, &k.Dialect, &k.Mode, &k.Prefix, db.Time(&k.CreatedAt), db.Time(&k.RotatedAt),
-		db.Time(&k.ExpiresAt), db.Time(&k.RevokedAt), db.Time(&k.LastUsedAt), db.Time(&k.SeenInURLAt))
-	return k, err
+	var c scanned
+	err = s.Scan(append([]any{
+		&k.ID, &k.AccountID, &k.Name, &k.Dialect, &k.Mode, &k.Prefix, db.Time(&k.CreatedAt), db.Time(&k.RotatedAt),
+		db.Time(&k.ExpiresAt), db.Time(&k.RevokedAt), db.Time(&k.LastUsedAt), db.Time(&k.SeenInURLAt),
+	}, c.into(&k.Settings)...)...)
+	if err != nil {
+		return k, err
+	}
+	return k, c.unpack(&k.Settings)
 }

@@ -20,12 +20,29 @@ type answer struct {
 	hangUp     bool // the connection is not used again
 	limits     ratelimit.Verdict
 	etag       string
-	encoding   string // of the body; "" is none
+	encoding   string             // of the body; "" is none
+	delivered  func(arrived bool) // may be nil
 }
 
-// write sends the answer.
-func (a answer) write(w http.ResponseWriter) {
-	h := w.Header()
+// send writes the answer and, where somebody wants to know, tells whether it
+// arrived: all of it was handed to the network while the client was there. A
+// proxy between may still lose it.
+func (a answer) send(w http.ResponseWriter, r *http.Request) {
+	a.head(w.Header())
+	// Afterwards it would be too late to ask: who has read an answer may hang up.
+	waits := r.Context().Err() == nil
+	w.WriteHeader(a.status)
+	_, err := w.Write(a.body)
+	if a.delivered == nil {
+		return
+	}
+	if err == nil {
+		err = http.NewResponseController(w).Flush()
+	}
+	a.delivered(waits && err == nil)
+}
+
+func (a answer) head(h http.Header) {
 	h.Set("Content-Type", "application/json")
 	if a.plain {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -52,8 +69,6 @@ func (a answer) write(w http.ResponseWriter) {
 		h.Set("Connection", "close")
 	}
 	writeLimits(h, a.limits)
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client is gone if this fails, and there is nobody left to tell
 }
 
 // ok answers with a value as compact JSON.

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
@@ -37,6 +36,7 @@ type Deps struct {
 	Placer   *order.Placer
 	Orders   *order.Store
 	Cancel   *order.Canceller
+	Refills  *order.Refiller
 	Balance  func(ctx context.Context, walletID string) (money.Amount, error)
 	Currency string
 	Log      *slog.Logger
@@ -78,6 +78,8 @@ type call struct {
 	ctx   context.Context //nolint:containedctx // a call lives as long as its request
 	who   apikey.Principal
 	epoch epoch.Epochs
+	// delivered is told whether the answer reached the client; may be nil.
+	delivered func(arrived bool)
 }
 
 // scope is whose orders the call may see.
@@ -99,14 +101,19 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := id.New(id.Request)
 	w.Header().Set("X-Request-Id", requestID)
 	action, answer := a.serve(w, r, requestID)
-	answer.write(w)
+	answer.send(w, r)
 	a.Observe(action, answer.status)
 }
+
+// refusing answers a fault in the form that the caller understands: nobody knows
+// which before the key is known.
+type refusing func(*fault.Error) answer
 
 // serve returns the action's name, for metrics, and the answer.
 func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (action string, out answer) {
 	action = "none"
-	defer a.recovered(r.Context(), requestID, &action, &out)
+	no := refusing(refuse)
+	defer a.recovered(r.Context(), requestID, &action, &out, &no)
 	from := a.ClientAddress(r)
 	if limits := a.Limits.Address(r.Context(), from); limits.Denied() {
 		return action, turnAway(w, r, limits)
@@ -115,49 +122,49 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (a
 		return action, refuse(errMethod)
 	}
 	in, err := read(r, &a.large)
+	in.from = from
 	defer a.large.give(in.reserved)
+	no = func(f *fault.Error) answer { return beforeKey(in, f) }
 	if err != nil {
-		return action, beforeKey(in, fault.From(err))
+		return action, no(fault.From(err))
 	}
 	c, err := a.authenticate(r.Context(), in)
 	if err != nil {
 		a.report(r.Context(), requestID, action, err)
-		return action, beforeKey(in, fault.From(err))
+		return action, no(fault.From(err))
 	}
 	a.Limits.KeySeen(r.Context(), from, string(c.who.Tier))
+	speaks := a.dialectOf(c)
+	no = speaks.refuse
 	limits := a.Limits.Key(r.Context(), c.use())
-	defer func() { out.limits = limits }()
+	defer func() { out.limits, out.delivered = limits, c.delivered }()
 	if limits.Denied() {
-		return action, c.limited()
+		return action, no(errLimited)
 	}
-	if err := a.native(c); err != nil {
-		return action, refuse(fault.From(err))
+	action, handle, err := speaks.open(c)
+	if err != nil {
+		return action, no(fault.From(err))
 	}
-	handle, known := a.actions()[in.get("action")]
-	if !known {
-		return "unknown", refuse(unknownAction(in.get("action")))
-	}
-	action = in.get("action")
 	v, err := handle(c)
-	if err == nil {
-		if ready, is := v.(answer); is {
-			return action, ready
-		}
-		return action, ok(v)
+	if err != nil {
+		a.report(r.Context(), requestID, action, err)
+		return action, no(fault.From(err))
 	}
-	a.report(r.Context(), requestID, action, err)
-	return action, refuse(fault.From(err))
+	if ready, is := v.(answer); is {
+		return action, ready
+	}
+	return action, ok(v)
 }
 
 // recovered makes of a panic what any fault of ours is, so that its request too
 // has an answer and a line in the log.
-func (a *API) recovered(ctx context.Context, requestID string, action *string, out *answer) {
+func (a *API) recovered(ctx context.Context, requestID string, action *string, out *answer, no *refusing) {
 	if p := recover(); p != nil {
 		err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		a.report(ctx, requestID, *action, err)
-		limits := out.limits
-		*out = refuse(fault.From(err))
-		out.limits = limits
+		limits, delivered := out.limits, out.delivered
+		*out = (*no)(fault.From(err))
+		out.limits, out.delivered = limits, delivered
 	}
 }
 
@@ -186,7 +193,7 @@ func (a *API) authenticate(ctx context.Context, in *input) (*call, error) {
 		return nil, err
 	}
 	key := in.either("key")
-	who, err := a.Keys.Authenticate(ctx, key, epochs.Auth)
+	who, err := a.Keys.Authenticate(ctx, key, epochs.Auth, in.from)
 	if err != nil {
 		if _, sent := in.body["key"]; in.method == http.MethodGet && !sent && !in.keyInQuery {
 			return nil, errMethod // nobody tried a key: somebody opened the address
@@ -244,66 +251,4 @@ func isPoll(in *input) bool {
 		}
 	}
 	return false
-}
-
-// native refuses what the native dialect does not allow.
-func (a *API) native(c *call) error {
-	if c.query["key"] != "" && c.query["key"] == c.either("key") {
-		if err := a.Keys.NoteInURL(c.ctx, c.who.KeyID); err != nil {
-			a.Log.LogAttrs(c.ctx, slog.LevelError, "key in URL not noted", slog.String("key", c.who.KeyID), slog.Any("error", err))
-		}
-	}
-	switch {
-	case c.method != http.MethodPost:
-		return errMethod
-	case c.keyInQuery:
-		return errKeyInQuery
-	case c.form == jsonObject || c.form == otherForm:
-		return errContentType
-	case c.problem != nil:
-		return c.problem
-	case c.who.State != account.Active:
-		return errSuspended
-	}
-	if err := c.checkText(); err != nil {
-		return err
-	}
-	if c.get("action") == "" {
-		return order.Missing("action")
-	}
-	return nil
-}
-
-// actionNames lists the actions in the order in which they are documented.
-//
-//nolint:gochecknoglobals // a table
-var actionNames = []string{
-	"services", "service", "changes", "add", "status", "cancel", "balance", "order", "orders", "transactions",
-}
-
-// handler carries out an action and returns what is answered as JSON, or an
-// answer that is ready.
-type handler func(*call) (any, error)
-
-func (a *API) actions() map[string]handler {
-	return map[string]handler{
-		"services":     a.listServices,
-		"service":      a.service,
-		"changes":      a.changes,
-		"add":          a.add,
-		"status":       a.status,
-		"cancel":       a.cancel,
-		"balance":      a.balance,
-		"order":        a.order,
-		"orders":       a.orders,
-		"transactions": a.transactions,
-	}
-}
-
-// unknownAction names the action, cut short, and those there are.
-func unknownAction(name string) *fault.Error {
-	const most = 64
-	runes := []rune(name)
-	return fault.Newf(fault.Invalid, "Unknown action: %s. Available actions: %s",
-		string(runes[:min(len(runes), most)]), strings.Join(actionNames, ", "))
 }

@@ -14,7 +14,7 @@ import (
 
 // actions are those that the API has. TestActionsAreThoseThatExist holds the list
 // against the API's own.
-var actions = []string{"services", "service", "changes", "add", "status", "cancel", "balance", "order", "orders", "transactions"}
+var actions = []string{"services", "service", "changes", "add", "status", "refill", "refill_status", "cancel", "balance", "order", "orders", "transactions"}
 
 // everywhere are the golden files that every action must have: what can happen to
 // any of its requests.
@@ -35,9 +35,11 @@ var besides = map[string][]string{
 		"insufficient_balance", "max_charge", "not_available", "request_id_reused", "database_away_without_request_id", "ok_repeat", "ok_multipart",
 		"limited_without_request_id",
 	},
-	"status": {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "invalid_key_poll", "database_away_poll", "too_large_poll", "ok_many", "ok_words", "limited_poll"},
-	"cancel": {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "not_possible", "ok_many", "ok_wish"},
-	"order":  {"missing_parameter", "both", "long_id", "order_not_found", "ok_request_id"},
+	"status":        {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "invalid_key_poll", "database_away_poll", "too_large_poll", "ok_many", "ok_words", "limited_poll"},
+	"cancel":        {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "not_possible", "ok_many", "ok_wish"},
+	"refill":        {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "not_available", "ok_many"},
+	"refill_status": {"missing_parameter", "both", "too_many", "long_id", "refill_not_found", "ok_many"},
+	"order":         {"missing_parameter", "both", "long_id", "order_not_found", "ok_request_id"},
 	// What is refused before there is an action.
 	"request": {
 		"missing_action", "unknown_action", "method", "content_type", "content_encoding", "malformed_body", "too_many_fields",
@@ -89,6 +91,10 @@ var (
 		{regexp.MustCompile(`^(.+) must not hold control characters$`), "… must not hold control characters"},
 		{regexp.MustCompile(`^(.+) is not available for this service$`), "… is not available for this service"},
 		{regexp.MustCompile(`^(service|quantity) must be a whole number`), "… must be a whole number"},
+		{regexp.MustCompile(`^Send (order|refill) or (orders|refills), not both$`), "Send … or …, not both"},
+		{regexp.MustCompile(`^(orders|refills) must have`), "… must have"},
+		{regexp.MustCompile(`^(order|refill) must have`), "… must have"},
+		{regexp.MustCompile(`^Refill not available: .*`), "Refill not available: …"},
 		{regexp.MustCompile(`^Missing required parameter: .*`), "Missing required parameter: …"},
 		{digits, "N"},
 	}
@@ -148,7 +154,7 @@ func documented(t *testing.T) map[string]bool {
 func TestErrorsAreDocumented(t *testing.T) {
 	t.Parallel()
 	shown := map[string]bool{}
-	for _, name := range goldenFiles(t) {
+	for _, name := range goldenFiles(t, golden) {
 		content, err := os.ReadFile(filepath.Join(golden, name))
 		must(t, err)
 		_, all := conversation(string(content))

@@ -162,7 +162,9 @@ func (p *planting) account(email string, balance money.Amount) account.Account {
 }
 
 func (p *planting) key(name string, k apikey.NewKey) apikey.Key {
-	k.Name, k.Dialect = name, apikey.Native
+	if k.Name = name; k.Dialect == "" {
+		k.Dialect = apikey.Native
+	}
 	value, issued, err := p.keys.Issue(context.Background(), k, "test")
 	must(p, err)
 	p.seeds.keys[name] = value
@@ -171,22 +173,9 @@ func (p *planting) key(name string, k apikey.NewKey) apikey.Key {
 
 // place places 100 banner impressions for 0.20 under a request id of that name.
 func (p *planting) place(a account.Account, mode ledger.Mode, name string) string {
-	ctx := context.Background()
-	var snapshot *catalog.Snapshot
-	buyer := order.Buyer{Scope: order.Scope{AccountID: a.ID, Mode: mode}, KeyID: "key_seed"}
-	must(p, p.d.Read(ctx, func(tx *db.Tx) (err error) {
-		if snapshot, err = catalog.Load(tx); err == nil {
-			buyer.WalletID, err = ledger.WalletID(tx, a.ID, mode)
-		}
-		return err
-	}))
-	fields := map[string]string{"service": "1", "quantity": "100", "request_id": "seed-" + name, "link": "https://example.com/" + name + "?from=ad#top"}
-	request, err := order.ParseRequest(func(name string) string { return fields[name] })
-	must(p, err)
-	placed, err := p.placer.Place(ctx, buyer, request, snapshot)
-	must(p, err)
-	p.seeds.orders[name] = placed.OrderID
-	return placed.OrderID
+	return p.placeFields(a, mode, name, map[string]string{
+		"service": "1", "quantity": "100", "link": "https://example.com/" + name + "?from=ad#top",
+	})
 }
 
 // orders makes one order in every state, each by the way that leads there.
@@ -237,12 +226,15 @@ func (p *planting) move(orderID string, to order.State, remains int64) {
 }
 
 // planted is a seeded SQLite file that every test gets a copy of.
-var planted struct {
+type planted struct {
 	sync.Once
 
 	seeds   seeds
 	content []byte
 }
+
+// The seeded files of the dialects.
+var nativePlanted, classicPlanted planted
 
 // panel is the API over a database of its own.
 type panel struct {
@@ -255,11 +247,18 @@ type panel struct {
 	log   *bytes.Buffer
 	deps  apiv2.Deps
 	seeds seeds
-	made  []string // orders that appeared in answers, in that order
+
+	placer *order.Placer
+	made   []string // orders that appeared in answers, in that order
 }
 
 // newPanel returns a seeded panel on an engine.
 func newPanel(t testing.TB, engine db.Engine) *panel {
+	t.Helper()
+	return newPanelOf(t, engine, &nativePlanted, plant)
+}
+
+func newPanelOf(t testing.TB, engine db.Engine, planted *planted, plant func(testing.TB, *db.DB) seeds) *panel {
 	t.Helper()
 	if engine == db.Postgres {
 		d := dbtest.Open(t, engine)
@@ -293,10 +292,11 @@ func serving(t testing.TB, d *db.DB, s seeds) *panel {
 	p.auth = apikey.NewAuthenticator(d, p.ring, clock.System)
 	placer := order.NewPlacer(d, order.PlacerOptions{})
 	t.Cleanup(placer.Close)
+	p.placer = placer
 	p.deps = apiv2.Deps{
 		Limits: ratelimit.New(defaultLimits, halfMinute),
 		Keys:   p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Services: catalog.NewStore(d), Placer: placer, Orders: order.NewStore(d),
-		Cancel: order.NewCanceller(d, nil), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
+		Cancel: order.NewCanceller(d, nil), Refills: order.NewRefiller(d, nil), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
 			err = d.Read(ctx, func(tx *db.Tx) error {
 				balance, err = ledger.Balance(tx, walletID)

@@ -38,7 +38,8 @@ import (
 //   - its lines end in LF, Content-Length is added, and in a form-encoded body
 //     each field may have a line of its own;
 //   - <live> is the value of a fixture's key, ord_<pending> the id of its order in
-//     that state and ord_<1> that of the first order made in the conversation;
+//     that state, ord_<1> or ref_<1> that of the first order or refill which the
+//     conversation has shown;
 //   - <1001 x> stands for 1001 times x.
 //
 // The answer has every header but X-Request-Id, whose form the driver checks, and
@@ -48,18 +49,19 @@ var update = flag.Bool("update", false, "write the golden files' answers anew")
 
 const (
 	golden  = "testdata/native"
+	classic = "testdata/classic"
 	asks    = ">>>\n"
 	answers = "<<<\n"
 	scene   = "# given: "
 )
 
-// goldenFiles lists the files below a folder, by their path in testdata/native.
-func goldenFiles(t testing.TB) []string {
+// goldenFiles lists the golden files of a dialect, by their path below its folder.
+func goldenFiles(t testing.TB, folder string) []string {
 	t.Helper()
 	var all []string
-	must(t, filepath.WalkDir(golden, func(path string, entry fs.DirEntry, err error) error {
+	must(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
-			name, _ := filepath.Rel(golden, path)
+			name, _ := filepath.Rel(folder, path)
 			all = append(all, filepath.ToSlash(name))
 		}
 		return err
@@ -73,13 +75,12 @@ func goldenFiles(t testing.TB) []string {
 // Every answer has the bytes that its golden file has, and money adds up after it.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for _, name := range goldenFiles(t) {
-		t.Run(strings.TrimSuffix(name, ".golden"), func(t *testing.T) {
+	for _, path := range slices.Concat(paths(t, golden), paths(t, classic)) {
+		t.Run(strings.TrimSuffix(path, ".golden"), func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(golden, name)
 			want, err := os.ReadFile(path)
 			must(t, err)
-			got := newPanel(t, db.SQLite).converse(string(want))
+			got := panelFor(t, db.SQLite, path).converse(string(want))
 			if *update {
 				must(t, os.WriteFile(path, []byte(got), 0o644))
 				return
@@ -91,19 +92,37 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// paths lists the golden files below a folder with the folder's name.
+func paths(t testing.TB, folder string) (all []string) {
+	t.Helper()
+	for _, name := range goldenFiles(t, folder) {
+		all = append(all, folder+"/"+name)
+	}
+	return all
+}
+
+// panelFor returns the panel that a golden file talks with.
+func panelFor(t testing.TB, engine db.Engine, path string) *panel {
+	t.Helper()
+	if strings.HasPrefix(path, classic) {
+		return newPanelOf(t, engine, &classicPlanted, plantClassic)
+	}
+	return newPanel(t, engine)
+}
+
 // PostgreSQL gives the same answers as SQLite.
 func TestGoldenOnPostgres(t *testing.T) {
 	t.Parallel()
-	files := slices.DeleteFunc(goldenFiles(t), func(name string) bool { return !strings.HasPrefix(filepath.Base(name), "ok") })
+	files := slices.DeleteFunc(slices.Concat(paths(t, golden), paths(t, classic)), func(name string) bool { return !strings.HasPrefix(filepath.Base(name), "ok") })
 	if len(files) < len(actions) {
 		t.Fatalf("only %d files show success", len(files))
 	}
-	for _, name := range files {
-		t.Run(strings.TrimSuffix(name, ".golden"), func(t *testing.T) {
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(path, ".golden"), func(t *testing.T) {
 			t.Parallel()
-			want, err := os.ReadFile(filepath.Join(golden, name))
+			want, err := os.ReadFile(path)
 			must(t, err)
-			if got := newPanel(t, db.Postgres).converse(string(want)); got != string(want) {
+			if got := panelFor(t, db.Postgres, path).converse(string(want)); got != string(want) {
 				t.Errorf("answers differ; want\n%s\ngot\n%s", want, got)
 			}
 		})
@@ -151,9 +170,19 @@ func (p *panel) converse(file string) string {
 // set sets a scene and reports whether the database is closed then.
 func (p *panel) set(given string) (closed bool) {
 	p.Helper()
-	if given == "the database is closed" {
+	switch given {
+	case "the database is closed":
 		must(p, p.d.Close())
 		return true
+	case "service 1 has refill":
+		must(p, p.d.Write(p.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE services SET refill = TRUE WHERE id = 1`)
+			return err
+		}))
+		return false
+	case "no order is taken any more":
+		p.placer.Close()
+		return false
 	}
 	var address, key, tier int64
 	if _, err := fmt.Sscanf(given, "limits of ip %d, key %d, tier %d", &address, &key, &tier); err != nil {
@@ -164,8 +193,8 @@ func (p *panel) set(given string) (closed bool) {
 }
 
 var (
-	named    = regexp.MustCompile(`ord_<([^<>]+)>`)
-	keyNamed = regexp.MustCompile(`<(live|test|other|suspended|expired|revoked)>`)
+	named    = regexp.MustCompile(`(?:ord|ref)_<([^<>]+)>`)
+	keyNamed = regexp.MustCompile(`<(live|test|other|suspended|expired|revoked|classic|strict|far|capped|windowed)>`)
 	repeated = regexp.MustCompile(`<(\d+) ([^<>]+)>`)
 )
 
@@ -214,6 +243,7 @@ func (p *panel) request(text string) *http.Request {
 
 var (
 	orderID = regexp.MustCompile(`ord_[0-9A-Z]{26}`)
+	refill  = regexp.MustCompile(`ref_[0-9A-Z]{26}`)
 	moment  = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 	// headers in the order in which they are shown.
 	headers = []string{
@@ -254,6 +284,7 @@ func (p *panel) normal(body []byte, begun time.Time) string {
 		p.Error("the answer repeats a key")
 	}
 	body = orderID.ReplaceAllFunc(body, func(b []byte) []byte { return []byte("ord_<" + p.nameOf(string(b)) + ">") })
+	body = refill.ReplaceAllFunc(body, func(b []byte) []byte { return []byte("ref_<" + p.nameOf(string(b)) + ">") })
 	body = moment.ReplaceAllFunc(body, func(b []byte) []byte {
 		// Copies of the seeded file are younger than an hour.
 		at, err := time.Parse(`"`+time.RFC3339+`"`, string(b))

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -49,9 +50,11 @@ type input struct {
 	form       form
 	body       map[string]string // first value of each field, trimmed
 	query      map[string]string
+	repeatID   string // of the header Idempotency-Key; classic only
 	keyInQuery bool
-	problem    error // what is wrong with the body; told once the key is known
-	reserved   int64 // taken of the room for large bodies, until the answer is out
+	problem    error      // what is wrong with the body; told once the key is known
+	from       netip.Addr // the client; the zero Addr: not known
+	reserved   int64      // taken of the room for large bodies, until the answer is out
 }
 
 // get returns a field of the body.
@@ -92,7 +95,10 @@ func (r *room) give(n int64) { r.taken.Add(-n) }
 // same, for the form of the answer. A body that is merely not what it should be
 // is in problem. The caller gives back what the input has reserved.
 func read(r *http.Request, large *room) (*input, error) {
-	in := &input{method: r.Method, header: r.Header, body: map[string]string{}, query: map[string]string{}}
+	in := &input{
+		method: r.Method, header: r.Header, body: map[string]string{}, query: map[string]string{},
+		repeatID: strings.TrimSpace(r.Header.Get("Idempotency-Key")),
+	}
 	in.readQuery(r.URL.RawQuery)
 	if isEncoded(r) {
 		return in, errEncoded
@@ -149,14 +155,33 @@ func unread(err error) error {
 	return fault.Wrap(fault.Invalid, "Request body could not be read", err)
 }
 
-// readQuery keeps the first value of each parameter; what can't be decoded is
-// left out, for nothing in the query is needed.
+// readQuery keeps the first value of each parameter. Clients that build the URL
+// by hand leave links unescaped: a % that begins no escape stands for itself.
 func (in *input) readQuery(raw string) {
-	fields, _ := firstValues(raw)
+	fields, _ := firstValues(strayPercents(raw))
 	for name, value := range fields {
 		in.query[name] = strings.TrimSpace(value)
 	}
 	_, in.keyInQuery = in.query["key"]
+}
+
+// strayPercents escapes each % that begins no escape.
+func strayPercents(raw string) string {
+	if !strings.Contains(raw, "%") {
+		return raw
+	}
+	var b strings.Builder
+	for i := range len(raw) {
+		b.WriteByte(raw[i])
+		if raw[i] == '%' && (i+2 >= len(raw) || !isHex(raw[i+1]) || !isHex(raw[i+2])) {
+			b.WriteString("25")
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 // Problems of a body that is read as a form.
@@ -189,8 +214,10 @@ func firstValues(raw string) (fields map[string]string, problem error) {
 	return fields, problem
 }
 
-// readBody decodes by content type, and by the first byte where there is none.
+// readBody decodes by content type; an object is JSON whatever its type says, for
+// some clients leave their library's type for forms on it.
 func (in *input) readBody(contentType string, body []byte) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		mediaType = ""
@@ -201,12 +228,12 @@ func (in *input) readBody(contentType string, body []byte) {
 		in.readMultipart(body, parameters["boundary"])
 	case len(bytes.TrimSpace(body)) == 0:
 		in.form = noBody
-	case mediaType == "application/x-www-form-urlencoded":
-		in.form = urlencoded
-		in.body, in.problem = firstValues(string(body))
 	case mediaType == "application/json", bytes.TrimSpace(body)[0] == '{':
 		in.form = jsonObject
 		in.readJSON(body)
+	case mediaType == "application/x-www-form-urlencoded":
+		in.form = urlencoded
+		in.body, in.problem = firstValues(string(body))
 	default:
 		in.form = otherForm
 		in.body, _ = firstValues(string(body))
@@ -250,8 +277,12 @@ func (in *input) readMultipart(body []byte, boundary string) {
 	}
 }
 
+// errJSON tells of a body that is no complete JSON.
+var errJSON = fault.New(fault.Invalid, "JSON body is malformed")
+
 // readJSON reads an object's members token by token: the first of repeated names
-// wins, numbers and booleans become text, deeper values are passed over.
+// wins, numbers and booleans become text, a list of them a list as forms write
+// it; what is deeper is passed over.
 func (in *input) readJSON(body []byte) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -262,29 +293,52 @@ func (in *input) readJSON(body []byte) {
 	for decoder.More() && len(in.body) < maxFields {
 		token, err := decoder.Token()
 		name, ok := token.(string)
-		if err != nil || !ok {
-			break
-		}
 		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
-			in.problem = fault.New(fault.Invalid, "JSON body is malformed")
+		if err != nil || !ok || decoder.Decode(&raw) != nil {
+			in.problem = errJSON
 			return
 		}
-		if value, ok := jsonText(raw); ok {
+		if value, ok := jsonText(name, raw); ok {
 			if _, known := in.body[name]; !known {
 				in.body[name] = value
 			}
 		}
 	}
+	switch token, err := decoder.Token(); {
+	case err == nil && token == json.Delim('}'):
+	case len(in.body) >= maxFields:
+		in.problem = errFields
+	default:
+		in.problem = errJSON
+	}
 }
 
-func jsonText(raw json.RawMessage) (string, bool) {
+// jsonText is a value as a form would hold it; null is none.
+func jsonText(name string, raw json.RawMessage) (string, bool) {
 	switch raw[0] {
 	case '"':
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return s, err == nil
-	case '{', '[', 'n':
+	case '[':
+		var all []json.RawMessage
+		if json.Unmarshal(raw, &all) != nil {
+			return "", false
+		}
+		var texts []string
+		for _, one := range all {
+			if one[0] == '[' {
+				continue
+			}
+			if text, ok := jsonText("", one); ok {
+				texts = append(texts, text)
+			}
+		}
+		if name == "orders" || name == "refills" {
+			return strings.Join(texts, ","), true
+		}
+		return strings.Join(texts, "\n"), true
+	case '{', 'n':
 		return "", false
 	}
 	return string(raw), true

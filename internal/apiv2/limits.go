@@ -70,7 +70,7 @@ func glance(w http.ResponseWriter, r *http.Request) (in *input, whole bool) {
 // use says how a call counts.
 func (c *call) use() ratelimit.Use {
 	u := ratelimit.Use{
-		KeyID: c.who.KeyID, AccountID: c.who.AccountID, Tier: string(c.who.Tier),
+		KeyID: c.who.KeyID, AccountID: c.who.AccountID, Tier: string(c.who.Tier), PerMinute: c.who.PerMinute,
 		Test: c.who.Mode == apikey.Test, Classic: c.who.Dialect == apikey.Classic,
 	}
 	action := c.get("action")
@@ -86,15 +86,6 @@ func (c *call) use() ratelimit.Use {
 		u.Cost = ratelimit.Poll
 	}
 	return u
-}
-
-// limited answers a call whose key or tier has used up its limit. A classic client
-// takes JSON for a final word.
-func (c *call) limited() answer {
-	if c.who.Dialect == apikey.Classic {
-		return text(http.StatusTooManyRequests, errLimited)
-	}
-	return refuse(errLimited)
 }
 
 // writeLimits tells what is left and, after a refusal, who refused and for how

@@ -22,16 +22,21 @@ func (a *API) add(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := a.Catalog.At(c.ctx, c.epoch.Catalog)
-	if err != nil {
-		return nil, err
-	}
-	buyer := order.Buyer{Scope: c.scope(), WalletID: c.who.WalletID, KeyID: c.who.KeyID, Tier: string(c.who.Tier)}
-	placed, err := a.Placer.Place(c.ctx, buyer, request, snapshot)
+	placed, err := a.place(c, request)
 	if err != nil {
 		return nil, err
 	}
 	return addAnswer{placed.OrderID, order.Pending.Word(), placed.Charge.String(), a.Currency}, nil
+}
+
+// place places an order for the caller, at the prices that hold now.
+func (a *API) place(c *call, request order.Request) (order.Placed, error) {
+	snapshot, err := a.Catalog.At(c.ctx, c.epoch.Catalog)
+	if err != nil {
+		return order.Placed{}, err
+	}
+	buyer := order.Buyer{Scope: c.scope(), WalletID: c.who.WalletID, KeyID: c.who.KeyID, Tier: string(c.who.Tier), DailyCap: c.who.DailyCap}
+	return a.Placer.Place(c.ctx, buyer, request, snapshot)
 }
 
 // statusRow is an order's state.
@@ -41,10 +46,38 @@ type statusRow struct {
 	StartCount *string `json:"start_count"`
 	Remains    *string `json:"remains"`
 	Currency   string  `json:"currency"`
+	parts
 }
 
-func (a *API) statusRow(o *order.Order) statusRow {
-	return statusRow{o.State.Word(), o.Paid().String(), countText(o.StartCount), countText(o.Remains), a.Currency}
+// parts are what a drip-feed's or subscription's state has besides.
+type parts struct {
+	Runs   *string  `json:"runs,omitempty"`  // that have begun
+	Posts  *string  `json:"posts,omitempty"` // that have begun
+	Orders []string `json:"orders,omitzero"`
+	Expiry *string  `json:"expiry,omitempty"`
+}
+
+func (a *API) statusRow(f order.Found) statusRow {
+	o := f.Order
+	row := statusRow{
+		Status: o.State.Word(), Charge: o.Paid().String(), StartCount: countText(o.StartCount), Remains: countText(o.Remains), Currency: a.Currency,
+	}
+	if o.Kind != order.Drip && o.Kind != order.Subscription {
+		return row
+	}
+	row.Orders = []string{}
+	for _, part := range f.Parts {
+		row.Orders = append(row.Orders, part.ID)
+	}
+	if o.Kind == order.Drip {
+		row.Runs = countText(&o.Run)
+		return row
+	}
+	row.Posts = countText(&o.Run)
+	if until := expiry(o); until != "" {
+		row.Expiry = &until
+	}
+	return row
 }
 
 // countText writes a count as text; an unknown one is null.
@@ -69,13 +102,13 @@ func (a *API) status(c *call) (any, error) {
 		if found[0].Err != nil {
 			return nil, found[0].Err
 		}
-		return a.statusRow(found[0].Order), nil
+		return a.statusRow(found[0]), nil
 	}
 	rows := make(ordered, len(found))
 	for i, f := range found {
 		rows[i] = member{names[i], errorBody{textOf(f.Err)}}
 		if f.Err == nil {
-			rows[i].value = a.statusRow(f.Order)
+			rows[i].value = a.statusRow(f)
 		}
 	}
 	return rows, nil
@@ -98,24 +131,27 @@ func refs(names []string) []order.Ref {
 }
 
 // orderIDs reads order or orders, of which one must be given.
-func (c *call) orderIDs() (names []string, many bool, err error) {
-	one, list := c.get("order"), c.get("orders")
+func (c *call) orderIDs() (names []string, many bool, err error) { return c.idsOf("order", "orders") }
+
+// idsOf reads a field that names one, or another that names many.
+func (c *call) idsOf(single, plural string) (names []string, many bool, err error) {
+	one, list := c.get(single), c.get(plural)
 	switch {
 	case one != "" && list != "":
-		return nil, false, fault.New(fault.Invalid, "Send order or orders, not both")
+		return nil, false, fault.Newf(fault.Invalid, "Send %s or %s, not both", single, plural)
 	case one != "":
-		return []string{one}, false, checkID(one)
+		return []string{one}, false, checkID(single, one)
 	case list != "":
-		names, err = ids("orders", list)
+		names, err = ids(plural, list)
 		return names, true, err
 	}
-	return nil, false, order.Missing("order")
+	return nil, false, order.Missing(single)
 }
 
 // checkID refuses what is too long to be an id.
-func checkID(one string) error {
+func checkID(name, one string) error {
 	if len(one) > maxID {
-		return fault.Newf(fault.Invalid, "order must have at most %d characters", maxID)
+		return fault.Newf(fault.Invalid, "%s must have at most %d characters", name, maxID)
 	}
 	return nil
 }
@@ -142,7 +178,7 @@ func (a *API) cancel(c *call) (any, error) {
 	rows := make([]cancelRow, len(names))
 	for i, name := range names {
 		_, err := a.Cancel.Cancel(c.ctx, c.scope(), order.Ref(name), c.who.KeyID)
-		if f := fault.From(err); err != nil && (f.Code == fault.Internal || f.Code == fault.Unavailable) {
+		if isTransient(err) {
 			return nil, err // the rest is not tried; repeating the call is safe
 		}
 		rows[i] = cancelRow{Order: name, Cancel: err == nil, Error: textOf(err)}
@@ -176,7 +212,7 @@ type stepRow struct {
 }
 
 func (a *API) order(c *call) (any, error) {
-	if err := checkID(c.get("order")); err != nil {
+	if err := checkID("order", c.get("order")); err != nil {
 		return nil, err
 	}
 	ref := order.Ref(c.get("order"))

@@ -69,6 +69,7 @@ type Demo struct {
 type demoSecrets struct {
 	SimulatorKey string `json:"simulator_key"`
 	NativeKey    string `json:"native_key"`
+	ClassicKey   string `json:"classic_key"`
 	TestKey      string `json:"test_key"`
 }
 
@@ -80,8 +81,9 @@ type DemoReady struct {
 }
 
 type demoKeys struct {
-	Native string `json:"native"`
-	Test   string `json:"test"`
+	Native  string `json:"native"`
+	Classic string `json:"classic"`
+	Test    string `json:"test"`
 }
 
 // StartDemo starts everything, seeds an empty folder and returns when the seeded
@@ -165,7 +167,7 @@ func (d *Demo) loadSecrets(dir string) (fresh bool, err error) {
 	if err := json.Unmarshal(content, &d.secrets); err != nil {
 		return false, fmt.Errorf("demo.json in the data folder can't be read; an empty folder starts anew: %w", err)
 	}
-	return false, nil
+	return d.secrets.ClassicKey == "", nil // a folder from before there was one gets it
 }
 
 // connect makes the simulator the panel's provider. Its port differs each time.
@@ -257,11 +259,21 @@ func (d *Demo) seed(ctx context.Context, dir string) error {
 	if err := d.welcome(ctx, customer.ID); err != nil {
 		return err
 	}
-	if d.secrets.NativeKey, err = d.key(ctx, customer.ID, apikey.Live); err != nil {
-		return err
-	}
-	if d.secrets.TestKey, err = d.key(ctx, customer.ID, apikey.Test); err != nil {
-		return err
+	for _, k := range []struct {
+		value   *string
+		mode    apikey.Mode
+		dialect apikey.Dialect
+	}{
+		{&d.secrets.NativeKey, apikey.Live, apikey.Native},
+		{&d.secrets.ClassicKey, apikey.Live, apikey.Classic},
+		{&d.secrets.TestKey, apikey.Test, apikey.Native},
+	} {
+		if *k.value != "" {
+			continue
+		}
+		if *k.value, err = d.key(ctx, customer.ID, k.mode, k.dialect); err != nil {
+			return err
+		}
 	}
 	if err := d.placeSeeds(ctx, customer.ID); err != nil {
 		return err
@@ -287,16 +299,16 @@ func (d *Demo) welcome(ctx context.Context, accountID string) error {
 	return err
 }
 
-// key makes the demo's key of a mode. One that a start cut short has made gets a
-// new value, for the old one is nowhere kept.
-func (d *Demo) key(ctx context.Context, accountID string, mode apikey.Mode) (value string, err error) {
-	n := apikey.NewKey{AccountID: accountID, Name: "Demo " + string(mode), Dialect: apikey.Native, Mode: mode}
+// key makes the demo's key of a mode and dialect. One that a start cut short has
+// made gets a new value, for the old one is nowhere kept.
+func (d *Demo) key(ctx context.Context, accountID string, mode apikey.Mode, dialect apikey.Dialect) (value string, err error) {
+	n := apikey.NewKey{AccountID: accountID, Name: "Demo " + string(mode), Dialect: dialect, Mode: mode}
 	made, err := d.Core.Keys.List(ctx, accountID, "", 1000)
 	if err != nil {
 		return "", err
 	}
 	for _, k := range made {
-		if k.Name == n.Name && k.Mode == mode && k.Active(clock.System()) {
+		if k.Name == n.Name && k.Mode == mode && k.Dialect == dialect && k.Active(clock.System()) {
 			value, _, err = d.Core.Keys.Rotate(ctx, k.ID, demoActor)
 			return value, err
 		}
@@ -392,7 +404,9 @@ func movesByItself(s order.State) bool {
 
 // Ready is what the ready file says.
 func (d *Demo) Ready() DemoReady {
-	return DemoReady{URL: d.URL(), OpsURL: d.OpsURL(), Keys: demoKeys{Native: d.secrets.NativeKey, Test: d.secrets.TestKey}}
+	return DemoReady{URL: d.URL(), OpsURL: d.OpsURL(), Keys: demoKeys{
+		Native: d.secrets.NativeKey, Classic: d.secrets.ClassicKey, Test: d.secrets.TestKey,
+	}}
 }
 
 // Print tells what there is and what to try.
@@ -403,6 +417,7 @@ The demo is ready.
 
   API        %s
   Live key   %s
+  Classic    %s   (the same account, for an existing panel or script)
   Test key   %s   (play money; its orders stay pending)
   Ops        %s/readyz and /metrics
   Provider   %s/sim/orders   (what the simulated provider holds)
@@ -416,7 +431,7 @@ Order %q, see what became of it, and look at the balance:
 Send the first line again: the answer is the same and nothing is charged twice.
 The order completes within 20 seconds. Add #sim=partial:40, #sim=cancel or #sim=timeout-accepted
 to a link to see other endings; docs/simulator.md lists them. Ctrl-C stops the demo.
-`, url, key, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
+`, url, key, d.secrets.ClassicKey, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
 }
 
 // Stop ends the panel and then its provider.

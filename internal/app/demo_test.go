@@ -68,7 +68,7 @@ func TestDemoStartsAgainAfterAKill(t *testing.T) {
 			active++
 		}
 	}
-	if err != nil || active != 2 {
+	if err != nil || active != 3 {
 		t.Errorf("%d active keys (%v)", active, err)
 	}
 	var credits int

@@ -184,7 +184,8 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	api := apiv2.New(apiv2.Deps{
 		Limits: ratelimit.New(limits, clock.System), ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Services: s.Core.Catalog, Placer: s.Placer, Orders: s.Core.Orders,
-		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
+		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refills: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
+		Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)
 	var config net.ListenConfig

@@ -223,7 +223,14 @@ func NewStore(d *db.DB) *Store { return &Store{db: d} }
 // Found is one answer of Status: an order or why there is none.
 type Found struct {
 	Order *Order
+	Parts []Part // of a drip-feed its runs so far, of a subscription its posts
 	Err   error
+}
+
+// Part names a run or post.
+type Part struct {
+	ID     string
+	Number int64
 }
 
 // Status returns the orders of the scope that refs name, in their order.
@@ -236,10 +243,27 @@ func (s *Store) Status(ctx context.Context, in Scope, refs []Ref) (all []Found, 
 				return fmt.Errorf("status: %w", err)
 			}
 			all[i] = Found{Order: o, Err: err}
+			if err == nil && (o.Kind == Drip || o.Kind == Subscription) {
+				if all[i].Parts, err = parts(tx, o.ID); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
 	return all, err
+}
+
+// parts names a parent's runs or posts, the first one first.
+func parts(tx *db.Tx, parentID string) ([]Part, error) {
+	all, err := db.All(tx, func(s db.Scanner) (p Part, err error) {
+		err = s.Scan(&p.ID, &p.Number)
+		return p, err
+	}, `SELECT id, number FROM orders WHERE parent_id = $1 ORDER BY run`, parentID)
+	if err != nil {
+		return nil, fmt.Errorf("parts of %s: %w", parentID, err)
+	}
+	return all, nil
 }
 
 // ByRequestID returns the id of the order that a request made.
