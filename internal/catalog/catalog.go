@@ -71,9 +71,16 @@ type Source struct {
 	Exchange        int64        // billionths of the panel's currency for one unit of the provider's
 }
 
+// Least is the smallest quantity that a service takes: the first step at its min
+// or above.
+func (s *Service) Least() int64 { return s.Min + (s.Increment-s.Min%s.Increment)%s.Increment }
+
+// Most is the largest quantity that a service takes: the last step up to its max.
+func (s *Service) Most() int64 { return s.Max - s.Max%s.Increment }
+
 // Limits describes the quantities that a service takes, for an error's text.
 func (s *Service) Limits() string {
-	text := "between " + strconv.FormatInt(s.Min, 10) + " and " + strconv.FormatInt(s.Max, 10)
+	text := "between " + strconv.FormatInt(s.Least(), 10) + " and " + strconv.FormatInt(s.Most(), 10)
 	if s.Increment > 1 {
 		text += " in steps of " + strconv.FormatInt(s.Increment, 10)
 	}

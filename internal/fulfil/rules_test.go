@@ -12,6 +12,7 @@ import (
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
@@ -75,18 +76,24 @@ func TestOverlapRefuses(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		k := newDesk(t, d)
-		k.Exec(`UPDATE services SET overlap = 'refuse'`)
 		first, second := k.Place("1", "https://example.com/a", 1000), k.Place("2", "https://example.com/a", 500)
+		k.Exec(`UPDATE services SET overlap = 'refuse'`) // or both came at the same moment
 		k.forward()
 		k.forward()
 		k.want(first, order.Processing, "0.00")
 		k.want(second, order.Canceled, "1.00")
+		p := order.NewPlacer(d, order.PlacerOptions{})
+		defer p.Close()
+		_, err := p.Place(context.Background(), k.Buyer, k.Request("told", "https://example.com/a#x", 700), k.Snapshot())
+		if err == nil || fault.From(err).Reason != fault.LinkBusy || !strings.Contains(err.Error(), "active order with this link") {
+			t.Errorf("told while placing: %v", err)
+		}
 		k.Exec(`UPDATE services SET overlap = 'queue'`)
 		third := k.Place("3", "https://example.com/a", 500)
 		k.forward()
 		k.want(third, order.Queued, "0.00")
 		d.AdvanceClock(order.Patience + time.Minute)
-		_, err := order.GiveUp(context.Background(), d)
+		_, err = order.GiveUp(context.Background(), d)
 		ordertest.Must(t, err)
 		k.want(third, order.Canceled, "1.00")
 		if n := len(k.upstream.Adds()); n != 1 {

@@ -161,7 +161,7 @@ func (b *Book) Move(t Transfer) error {
 		return fmt.Errorf("transfer %s %s: a wallet that is not locked", t.Kind, t.Ref)
 	}
 	if from != nil && !from.Overdraft && from.Balance < t.Amount {
-		return fault.New(fault.InsufficientFunds, "Insufficient balance")
+		return fault.New(fault.InsufficientFunds, "Insufficient balance").Because(fault.NoFunds)
 	}
 	debitSeq, debitBalance := b.link(from, -t.Amount)
 	creditSeq, creditBalance := b.link(to, t.Amount)

@@ -155,6 +155,9 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	if err != nil {
 		return Placed{}, err
 	}
+	if err := b.checkOverlap(p); err != nil {
+		return Placed{}, err
+	}
 	if err := b.checkCap(one.buyer, p.charge); err != nil {
 		return Placed{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
 )
 
 // unqueueMost is how many queued orders one pass looks at.
@@ -39,6 +40,30 @@ func Overlaps(tx *db.Tx, o *Order) (rule catalog.Overlap, inWay string, err erro
 		rule = catalog.OverlapQueue
 	}
 	return rule, inWay, nil
+}
+
+// errLinkBusy refuses an order whose target has one already. Panels that order here
+// know the words and try later.
+var errLinkBusy = fault.New(fault.Conflict, "There is an active order with this link: wait until order has ended").Because(fault.LinkBusy)
+
+// checkOverlap refuses, where a service refuses overlaps, what would be refused when
+// it is sent: a courtesy, for only then it is decided.
+func (b *batch) checkOverlap(p priced) error {
+	if p.service.Overlap != catalog.OverlapRefuse {
+		return nil
+	}
+	var there bool
+	err := b.tx.QueryRow(`
+		SELECT EXISTS (SELECT 1 FROM orders WHERE link_key = $1 AND service_id = $2 AND kind NOT IN ('drip', 'post')
+			AND state IN ('pending', 'queued', 'submitting', 'uncertain', 'processing', 'in_progress'))`,
+		p.linkKey(), p.service.ID).Scan(&there)
+	if err != nil {
+		return fmt.Errorf("orders with the target: %w", err)
+	}
+	if there {
+		return errLinkBusy
+	}
+	return nil
 }
 
 // RefuseOverlap cancels and refunds an order that still has another in its way,

@@ -244,8 +244,8 @@ func TestPlaceLiveAndTestAreApart(t *testing.T) {
 		if got := f.Balance(play.WalletID); got != 998*money.Unit {
 			t.Errorf("play money %s, want 998.00", got)
 		}
-		if !f.Order(test.OrderID).DueAt.IsZero() {
-			t.Error("a test order is due to be sent")
+		if to := f.Order(test.OrderID).ProviderID; to != order.Sandbox {
+			t.Errorf("a test order goes to %s", to)
 		}
 		found, err := order.NewStore(d).Status(ctx, play.Scope, []order.Ref{order.Ref(live.OrderID)})
 		if err != nil || !errors.Is(found[0].Err, order.ErrNotFound) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -138,7 +139,11 @@ func (c checking) count(p *priced) (err error) {
 		if c.request.fields["quantity"] == "" {
 			return Missing("quantity")
 		}
-		if p.quantity, err = whole("quantity", c.request.fields["quantity"]); err != nil {
+		said := c.request.fields["quantity"]
+		if c.request.lenient && strings.HasPrefix(said, "-") && isDigits(said[1:]) {
+			said = "0" // too few is the sentence that classic clients know
+		}
+		if p.quantity, err = whole("quantity", said); err != nil {
 			return err
 		}
 		return c.within(p.quantity, "quantity", "must be ")
@@ -146,7 +151,7 @@ func (c checking) count(p *priced) (err error) {
 		p.quantity = p.fields.lines(c.schema.List)
 		return c.within(p.quantity, c.schema.List, "must have as many lines as the service takes: ")
 	case catalog.ByPackage:
-		p.quantity = c.service.Min
+		p.quantity = c.service.Min // what the provider bills
 	case catalog.ByPosts:
 		return c.posts(p)
 	}
@@ -160,10 +165,10 @@ func (c checking) within(quantity int64, name, must string) error {
 	}
 	f := fault.New(fault.Invalid, name+" "+must+c.service.Limits())
 	switch {
-	case quantity < c.service.Min:
-		return f.Because(fault.QuantityLow, strconv.FormatInt(c.service.Min, 10))
-	case quantity > c.service.Max:
-		return f.Because(fault.QuantityHigh, strconv.FormatInt(c.service.Max, 10))
+	case quantity < c.service.Least():
+		return f.Because(fault.QuantityLow, strconv.FormatInt(c.service.Least(), 10))
+	case quantity > c.service.Most():
+		return f.Because(fault.QuantityHigh, strconv.FormatInt(c.service.Most(), 10))
 	}
 	return f.Because(fault.QuantityStep, strconv.FormatInt(c.service.Increment, 10))
 }
