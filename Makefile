@@ -11,7 +11,7 @@ LINTER  := bin/tools/golangci-lint
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what the tests need (PostgreSQL's server, on Debian as root)
+setup: ## install what the tests need (PostgreSQL's server, HTTP clients; on Debian as root)
 	@scripts/setup.sh
 
 run: ## start a panel with demo data in notpanel-data

@@ -1,23 +1,50 @@
 #!/bin/bash
 # Installs what the tests need and a fresh Debian lacks: PostgreSQL's server
-# programs. Nothing is started; each test binary runs a server of its own.
+# programs, and the HTTP clients that resellers use. Nothing is started; each test
+# binary runs a server of its own.
 #
-# Where it can't install it says what is missing. The tests then run on SQLite
-# alone, so under CI=true that is a failure.
+# Where it can't install it says what is missing. The tests that need it are then
+# skipped, so under CI=true that is a failure.
 set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly clients=e2e/transports
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
 have_postgres() {
 	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ||
 		{ command -v postgres && command -v initdb; } >/dev/null
 }
 
+# The tests run the first node of the path; fetch came with version 18.
+have_node() { node --eval 'process.exit(typeof fetch === "function" ? 0 : 1)' 2>/dev/null; }
+
+have_php_curl() { php -r 'exit(function_exists("curl_init") ? 0 : 1);' >/dev/null 2>&1; }
+
+# Debian's Python has Debian's packages; another one may come first in the path.
+have_python() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
+
+have_axios() { [[ $clients/node_modules/.package-lock.json -nt $clients/package-lock.json ]]; }
+
+# lacking prints the Debian packages to install.
+lacking() {
+	have_postgres || echo postgresql # 15 or newer
+	command -v php >/dev/null || echo php-cli
+	have_php_curl || echo php-curl
+	have_python requests || echo python3-requests
+	have_python httpx || echo python3-httpx
+	have_node || echo nodejs
+	command -v npm >/dev/null || echo npm
+	command -v curl >/dev/null || echo curl
+}
+
 missing() {
-	echo "setup: PostgreSQL's server programs (initdb, postgres; 15 or newer) are missing: $1" >&2
+	echo "setup: missing: $1: $2" >&2
 	if [[ ${CI:-} == true ]]; then
 		exit 1
 	fi
-	echo "setup: going on without; tests run on SQLite alone" >&2
-	exit 0
+	echo "setup: going on without; tests that need it are skipped" >&2
 }
 
 # Debian makes and starts a database cluster on installation unless told not to.
@@ -35,23 +62,45 @@ apt_install() {
 		install --no-install-recommends "$@"
 }
 
-if have_postgres; then
-	exit 0
-fi
-if ! command -v apt-get >/dev/null; then
-	missing "install PostgreSQL with this system's package manager"
-fi
-if ((EUID != 0)); then
-	missing "run 'apt-get install postgresql' as root"
-fi
+install_packages() {
+	local packages
+	mapfile -t packages < <(lacking)
+	if ((${#packages[@]} == 0)); then
+		return
+	fi
+	if ! command -v apt-get >/dev/null; then
+		missing "${packages[*]}" "install them with this system's package manager"
+		return
+	fi
+	if ((EUID != 0)); then
+		missing "${packages[*]}" "run 'apt-get install ${packages[*]}' as root"
+		return
+	fi
+	echo "setup: installing ${packages[*]}"
+	no_default_cluster
+	# The package lists of a fresh system are empty or old: only then fetch them.
+	if ! apt_install "${packages[@]}" >"$log" 2>&1 &&
+		! { apt-get -qq update && apt_install "${packages[@]}"; } >"$log" 2>&1; then
+		cat "$log" >&2
+		missing "${packages[*]}" "apt-get could not install them"
+		return
+	fi
+	mapfile -t packages < <(lacking)
+	if ((${#packages[@]} > 0)); then
+		missing "${packages[*]}" "installed, but not found in the path or too old"
+	fi
+}
 
-echo "setup: installing postgresql"
-no_default_cluster
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-# The package lists of a fresh system are empty or old: only then fetch them.
-if ! apt_install postgresql >"$log" 2>&1 &&
-	! { apt-get -qq update && apt_install postgresql; } >"$log" 2>&1; then
-	cat "$log" >&2
-	missing "apt-get could not install the package postgresql"
-fi
+install_axios() {
+	if have_axios; then
+		return
+	fi
+	echo "setup: installing axios"
+	if ! npm --prefix "$clients" ci --ignore-scripts --no-audit --no-fund >"$log" 2>&1; then
+		cat "$log" >&2
+		missing axios "npm could not install it"
+	fi
+}
+
+install_packages
+install_axios
