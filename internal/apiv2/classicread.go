@@ -67,8 +67,8 @@ func classicAction(fields map[string]string) (action string, known bool) {
 	case "services", "add", "status", "refill", "refill_status", "cancel", "balance":
 		return action, true
 	case "orders", "statuses", "multi_status", "multi-status":
-		if fields["orders"] == "" {
-			fields["orders"] = fields["order"]
+		if one := fields["order"]; fields["orders"] == "" && one != "" {
+			fields["orders"] = one
 		}
 		return "status", true
 	}
