@@ -198,7 +198,16 @@ func (a *API) balance(c *call) (any, error) {
 type orderAnswer struct {
 	orderRow
 
-	Timeline []stepRow `json:"timeline"`
+	Orders   []string      `json:"orders"` // its runs or posts
+	Refills  []orderRefill `json:"refills"`
+	Timeline []stepRow     `json:"timeline"`
+}
+
+// orderRefill is a refill of the order, with the reason why there will be none.
+type orderRefill struct {
+	Refill string `json:"refill"`
+	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // stepRow is a step that the customer sees: a word and what it changed.
@@ -227,11 +236,18 @@ func (a *API) order(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	o, steps, err := a.Orders.WithTimeline(c.ctx, c.scope(), ref)
+	w, err := a.Orders.Whole(c.ctx, c.scope(), ref)
 	if err != nil {
 		return nil, err
 	}
-	return orderAnswer{a.orderRow(o), stepRows(steps)}, nil
+	out := orderAnswer{orderRow: a.orderRow(w.Order), Orders: []string{}, Refills: []orderRefill{}, Timeline: stepRows(w.Steps)}
+	for _, part := range w.Parts {
+		out.Orders = append(out.Orders, part.ID)
+	}
+	for _, r := range w.Refills {
+		out.Refills = append(out.Refills, orderRefill{r.ID, string(r.State), r.Reason})
+	}
+	return out, nil
 }
 
 // timeText is RFC 3339 in UTC, to the second.
@@ -246,9 +262,7 @@ func stepRows(steps []order.Step) []stepRow {
 			At: timeText(s.At), Status: s.To.Word(), StartCount: countText(s.StartCount), Remains: countText(s.Remains),
 			Refunded: s.Refund.String(),
 		}
-		if s.From == s.To && s.CancelWish() {
-			row.Note = "cancel requested"
-		}
+		row.Note = s.CustomerNote()
 		if row.Note == "" && s.From != "" && s.From.Word() == s.To.Word() && s.Refund == money.Amount(0) {
 			continue
 		}

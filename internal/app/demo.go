@@ -236,11 +236,11 @@ func (d *Demo) seeded(ctx context.Context) (all []*order.Order, err error) {
 		if err != nil {
 			return nil, err
 		}
-		o, _, err := d.Core.Orders.WithTimeline(ctx, theirs, ref)
+		w, err := d.Core.Orders.Whole(ctx, theirs, ref)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, o)
+		all = append(all, w.Order)
 	}
 	return all, nil
 }

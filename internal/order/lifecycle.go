@@ -3,6 +3,7 @@ package order
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
@@ -245,6 +246,26 @@ type Step struct {
 	StartCount *int64
 	Remains    *int64
 	Refund     money.Amount
+}
+
+// CustomerNote is what a step that moves nothing tells the customer, "" for what is
+// between us and the provider. What a provider said is never in it.
+func (s Step) CustomerNote() string {
+	if s.From != s.To {
+		return ""
+	}
+	what, _, _ := strings.Cut(s.Reason, ":")
+	switch {
+	case s.CancelWish():
+		return "cancel requested"
+	case what == CancelRefusal:
+		return "cancel refused"
+	case what == "paused", what == "resumed":
+		return what
+	case strings.HasPrefix(what, "refill ") && strings.Count(what, " ") == 2:
+		return what
+	}
+	return ""
 }
 
 // Timeline returns all that happened to an order, oldest first.

@@ -362,16 +362,31 @@ func Reschedule(tx *db.Tx, claimed []*Order, next func(o *Order, now time.Time) 
 	return nil
 }
 
-// WithTimeline returns an order of the scope and all that happened to it.
-func (s *Store) WithTimeline(ctx context.Context, in Scope, ref Ref) (o *Order, steps []Step, err error) {
+// Whole is an order with all that belongs to it.
+type Whole struct {
+	*Order
+
+	Steps   []Step
+	Parts   []Part // of a drip-feed its runs so far, of a subscription its posts
+	Refills []*Refill
+}
+
+// Whole returns an order of the scope and all that belongs to it.
+func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		if o, err = find(tx, in, ref); err != nil {
+		if w.Order, err = find(tx, in, ref); err != nil {
 			return err
 		}
-		steps, err = Timeline(tx, o.ID)
+		if w.Steps, err = Timeline(tx, w.ID); err != nil {
+			return err
+		}
+		if w.Parts, err = parts(tx, w.ID); err != nil {
+			return err
+		}
+		w.Refills, err = refillsOf(tx, w.ID)
 		return err
 	})
-	return o, steps, err
+	return w, err
 }
 
 // Waiting counts the orders that wait for a person.

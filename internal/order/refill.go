@@ -165,7 +165,7 @@ func insertRefill(tx *db.Tx, o *Order, actor string) (*Refill, error) {
 	if err != nil {
 		return nil, fmt.Errorf("insert refill: %w", err)
 	}
-	return r, Note(tx, o, actor, "refill "+strconv.FormatInt(r.Number, 10)+" requested")
+	return r, Note(tx, o, actor, refillNote(r, "requested"))
 }
 
 // FoundRefill is one answer of Status: a refill or why there is none.
@@ -201,6 +201,15 @@ func (f *Refiller) ByOrder(ctx context.Context, in Scope, ref Ref) (r *Refill, e
 		return err
 	})
 	return r, err
+}
+
+// refillsOf returns an order's refills, the first one first.
+func refillsOf(tx *db.Tx, orderID string) ([]*Refill, error) {
+	all, err := db.All(tx, scanRefill, `SELECT `+refillColumns+` FROM refills WHERE order_id = $1 ORDER BY id`, orderID)
+	if err != nil {
+		return nil, fmt.Errorf("refills of %s: %w", orderID, err)
+	}
+	return all, nil
 }
 
 func findRefill(tx *db.Tx, in Scope, ref Ref) (*Refill, error) {
@@ -255,7 +264,12 @@ func MoveRefill(tx *db.Tx, o *Order, r *Refill, to RefillState, reason string) e
 	if err := SaveRefill(tx, r); err != nil {
 		return err
 	}
-	return Note(tx, o, "panel", "refill "+strconv.FormatInt(r.Number, 10)+" "+string(to)+": "+reason)
+	return Note(tx, o, "panel", refillNote(r, string(to))+": "+reason)
+}
+
+// refillNote begins the timeline's notes of a refill.
+func refillNote(r *Refill, what string) string {
+	return "refill " + strconv.FormatInt(r.Number, 10) + " " + what
 }
 
 // SaveRefill writes a locked refill without a step of its life.
