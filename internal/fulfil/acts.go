@@ -37,14 +37,13 @@ type Actor struct {
 	timeout   time.Duration
 	log       *slog.Logger
 
-	mu    sync.Mutex
-	busy  map[string]bool // what is being done, by work and provider
+	busy  turns // by work and provider
 	calls sync.WaitGroup
 }
 
 // NewActor returns an actor that does nothing until its loops run.
 func NewActor(o Options) *Actor {
-	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, busy: map[string]bool{}}
+	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log}
 }
 
 // Run starts the loops in g and returns what wakes them.
@@ -68,11 +67,11 @@ func (a *Actor) each(ctx context.Context, name string, work func(context.Context
 		return 0, fmt.Errorf("list providers: %w", err)
 	}
 	for _, p := range providers {
-		if p.Kind == provider.Manual || !a.begin(name+p.ID) {
+		if p.Kind == provider.Manual || !a.busy.take(name+p.ID) {
 			continue
 		}
 		a.calls.Go(func() {
-			defer a.end(name + p.ID)
+			defer a.busy.give(name + p.ID)
 			ctx := context.WithoutCancel(ctx)
 			client, err := a.providers.Client(p, a.guard, a.timeout)
 			if err == nil {
@@ -84,21 +83,6 @@ func (a *Actor) each(ctx context.Context, name string, work func(context.Context
 		})
 	}
 	return 0, nil
-}
-
-// begin reports whether nobody is at the work, and takes it.
-func (a *Actor) begin(work string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	taken := a.busy[work]
-	a.busy[work] = true
-	return !taken
-}
-
-func (a *Actor) end(work string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.busy, work)
 }
 
 // lease is how long a claimed wish belongs to its node: its call has ended then.

@@ -37,8 +37,8 @@ type Follower struct {
 	timeout   time.Duration
 	log       *slog.Logger
 
+	busy     turns // providers that are being asked
 	mu       sync.Mutex
-	busy     map[string]bool  // providers that are being asked
 	failures map[string]int64 // by provider, in a row
 	missed   map[string]int   // by order, how often nothing was said of it
 	calls    sync.WaitGroup
@@ -48,7 +48,7 @@ type Follower struct {
 func NewFollower(o Options) *Follower {
 	return &Follower{
 		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log,
-		busy: map[string]bool{}, failures: map[string]int64{}, missed: map[string]int{},
+		failures: map[string]int64{}, missed: map[string]int{},
 	}
 }
 
@@ -69,7 +69,7 @@ func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 		return 0, fmt.Errorf("list providers: %w", err)
 	}
 	for _, p := range providers {
-		if p.Kind == provider.Manual || !f.begin(p.ID) {
+		if p.Kind == provider.Manual || !f.busy.take(p.ID) {
 			continue
 		}
 		client, claimErr := f.providers.Client(p, f.guard, f.timeout)
@@ -81,31 +81,16 @@ func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 			err = errors.Join(err, fmt.Errorf("follow %s: %w", p.Name, claimErr))
 		}
 		if len(checks) == 0 {
-			f.end(p.ID)
+			f.busy.give(p.ID)
 			continue
 		}
 		claimed += len(checks)
 		f.calls.Go(func() {
-			defer f.end(p.ID)
+			defer f.busy.give(p.ID)
 			f.follow(context.WithoutCancel(ctx), p, client, checks)
 		})
 	}
 	return claimed, err
-}
-
-// begin reports whether the provider is free, and takes it.
-func (f *Follower) begin(providerID string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	taken := f.busy[providerID]
-	f.busy[providerID] = true
-	return !taken
-}
-
-func (f *Follower) end(providerID string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.busy, providerID)
 }
 
 // follow asks about the claimed orders and applies what is said. When that fails,
