@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/money"
@@ -37,6 +39,7 @@ type providerView struct {
 	State       string           `json:"state"`
 	PauseReason string           `json:"pause_reason"`
 	Slots       int64            `json:"slots"`
+	UnknownRow  int64            `json:"unknown_in_a_row"` // from three on nothing is sent until it answers for its balance
 	Markup      *string          `json:"markup"`
 	SyncEvery   string           `json:"sync_every"`
 	SyncedAt    *string          `json:"synced_at"`
@@ -47,6 +50,15 @@ type providerView struct {
 	CreatedAt   *string          `json:"created_at"`
 }
 
+// trouble is what an operator should know of a provider, one thing after the other.
+func (p providerView) trouble() string {
+	all := []string{p.PauseReason, p.Alarm}
+	if p.UnknownRow > 0 {
+		all = append(all, fmt.Sprintf("%d orders in a row with an unknown outcome", p.UnknownRow))
+	}
+	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
+}
+
 func viewProvider(core *app.Core, p provider.Provider) (providerView, error) {
 	headers, err := core.Providers.HeaderNames(p)
 	if err != nil {
@@ -54,7 +66,7 @@ func viewProvider(core *app.Core, p provider.Provider) (providerView, error) {
 	}
 	v := providerView{
 		ID: p.ID, Name: p.Name, URL: p.URL, Kind: string(p.Kind), Profile: p.Profile, Headers: append([]string{}, headers...),
-		Currency: p.Currency, State: string(p.State), PauseReason: p.PauseReason, Slots: p.Slots, SyncEvery: p.SyncEvery.String(),
+		Currency: p.Currency, State: string(p.State), PauseReason: p.PauseReason, Slots: p.Slots, UnknownRow: p.UnknownRow, SyncEvery: p.SyncEvery.String(),
 		SyncedAt: when(p.SyncedAt), Alarm: p.Alarm, Balance: sum(p.Balance), BalanceAt: when(p.BalanceAt), BalanceLow: sum(p.BalanceLow),
 		CreatedAt: when(p.CreatedAt),
 	}
@@ -163,9 +175,9 @@ func (c *providerList) Run(ctx context.Context, t terminal) error {
 		}
 		return list(t, c.JSON, all, table[providerView]{
 			none: "There are no providers: `notpanel provider add --name N --url U --key -` adds one.",
-			head: []string{"ID", "NAME", "KIND", "URL", "CURRENCY", "STATE", "REASON"},
+			head: []string{"ID", "NAME", "KIND", "URL", "CURRENCY", "STATE", "TROUBLE"},
 			row: func(p providerView) []string {
-				return []string{p.ID, p.Name, p.Kind, p.URL, p.Currency, p.State, p.PauseReason}
+				return []string{p.ID, p.Name, p.Kind, p.URL, p.Currency, p.State, p.trouble()}
 			},
 		})
 	})

@@ -161,9 +161,22 @@ func (s *Server) startWorkers() {
 		Name: "answers", Every: 10 * time.Minute,
 		Pass: func(ctx context.Context) (int, error) { return order.ForgetAnswers(ctx, s.Core.DB) },
 	})
+	s.workers.Go(worker.Loop{Name: "numbers", Every: time.Hour, Pass: s.watchNumbers})
 	s.workers.Go(worker.Loop{
 		Name: "key-uses", Every: time.Minute,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
+	})
+}
+
+// watchNumbers tells the operator of accounts whose numbers will be used up.
+func (s *Server) watchNumbers(ctx context.Context) (int, error) {
+	return 0, s.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		almost, err := ledger.NumbersAlmostUsed(tx)
+		for _, a := range almost {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "an account's numbers are nearly used up",
+				slog.String("account", a.AccountID), slog.String("wallet", a.WalletID), slog.Int64("last", a.Last))
+		}
+		return err
 	})
 }
 

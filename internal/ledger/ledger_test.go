@@ -596,3 +596,35 @@ func TestStatementPages(t *testing.T) {
 		}
 	})
 }
+
+// Wallets whose numbers run out are named in time.
+func TestNumbersAlmostUsed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		err := d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at) VALUES ('acc_n', 'n@example.com', '', 'active', 'standard', 'customer', 1)`)
+			if err != nil {
+				return err
+			}
+			return ledger.CreateWallets(tx, "acc_n")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for last, want := range map[int64]int{1_717_986_916: 0, 1_717_986_917: 1} {
+			err := d.Write(t.Context(), func(tx *db.Tx) error {
+				if _, err := tx.Exec(`UPDATE wallets SET last_number = $1 WHERE mode = 'live'`, last); err != nil {
+					return err
+				}
+				almost, err := ledger.NumbersAlmostUsed(tx)
+				if err != nil || len(almost) != want {
+					t.Errorf("with %d given: %+v, %v; want %d", last, almost, err, want)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -64,3 +64,25 @@ func Balance(tx *db.Tx, walletID string) (money.Amount, error) {
 	}
 	return balance, nil
 }
+
+// AlmostFull is a wallet whose order or refill numbers are nearly used up.
+type AlmostFull struct {
+	WalletID, AccountID string
+	Last                int64 // the highest number given
+}
+
+// NumbersAlmostUsed lists the wallets that have used more than 80 % of their
+// numbers: above that there is time to act, at the end nobody can order any more.
+func NumbersAlmostUsed(tx *db.Tx) ([]AlmostFull, error) {
+	const most = (1<<31 - 1) / 5 * 4
+	all, err := db.All(tx, func(s db.Scanner) (a AlmostFull, err error) {
+		err = s.Scan(&a.WalletID, &a.AccountID, &a.Last)
+		return a, err
+	}, `
+		SELECT id, account_id, CASE WHEN last_refill > last_number THEN last_refill ELSE last_number END
+		FROM wallets WHERE last_number > $1 OR last_refill > $1 ORDER BY id`, most)
+	if err != nil {
+		return nil, fmt.Errorf("numbers of wallets: %w", err)
+	}
+	return all, nil
+}
