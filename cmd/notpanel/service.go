@@ -17,6 +17,7 @@ type serviceCommands struct {
 	List serviceList `cmd:"" help:"List all services, whatever their state."`
 	Set  serviceSet  `cmd:"" help:"Change a service; what is not given stays. What is set no longer follows the provider."`
 	Text serviceText `cmd:"" help:"Say what a service is called in a language."`
+	Add  serviceAdd  `cmd:"" help:"Add a service that people deliver, those of a manual provider."`
 
 	Source sourceCommands `cmd:"" help:"Add, remove, list and order the sources of a service."`
 	Pin    servicePin     `cmd:"" help:"Keep fields of a service as they are, whatever its provider says."`
