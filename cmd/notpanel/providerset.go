@@ -16,12 +16,14 @@ import (
 
 // providerShape is what add and set both take.
 type providerShape struct {
-	Profile    string         `placeholder:"JSON" help:"In what its API differs from the classic v2 API: JSON, or @FILE. docs/providers.md lists the fields."`
-	Header     []string       `sep:"none" placeholder:"NAME: VALUE" help:"A header for each request. It can be repeated. Give NAME: - and write the value to standard input."`
-	Slots      *int64         `placeholder:"8" help:"How many orders are sent to it at once, per node."`
-	Markup     optionalShare  `placeholder:"20%" help:"What is added to its prices where a service has no markup of its own, in percent; or none."`
-	SyncEvery  *time.Duration `placeholder:"6h" help:"How often its list is read by itself; 0 is never."`
-	BalanceLow optionalSum    `placeholder:"25.00" help:"Below which balance, in its currency, the operator is told; or none."`
+	Profile     string         `placeholder:"JSON" help:"In what its API differs from the classic v2 API: JSON, or @FILE. docs/providers.md lists the fields."`
+	Header      []string       `sep:"none" placeholder:"NAME: VALUE" help:"A header for each request. It can be repeated. Give NAME: - and write the value to standard input."`
+	Slots       *int64         `placeholder:"8" help:"How many orders are sent to it at once, per node."`
+	Markup      optionalShare  `placeholder:"20%" help:"What is added to its prices where a service has no markup of its own, in percent; or none."`
+	SyncEvery   *time.Duration `placeholder:"6h" help:"How often its list is read by itself; 0 is never."`
+	SameAccount bool           `help:"The new address and key are of the same account there: orders with an unknown outcome are asked for again."`
+
+	BalanceLow optionalSum `placeholder:"25.00" help:"Below which balance, in its currency, the operator is told; or none."`
 }
 
 // readSecrets takes the one secret that is given as - from standard input.
@@ -68,6 +70,7 @@ func (c *providerShape) change() (change provider.Change) {
 	if c.Markup.given {
 		change.Markup = &c.Markup.value
 	}
+	change.SameAccount = c.SameAccount
 	if c.BalanceLow.given {
 		change.BalanceLow = &c.BalanceLow.value
 	}

@@ -114,6 +114,10 @@ func (c *sourceAdd) source(ctx context.Context, core *app.Core, im provider.Impo
 			return added, fault.Newf(fault.Conflict, "service %d is of the type %s and %s of %s of the type %s: orders of one can't go to the other",
 				c.ID, v.Type, c.There, p.Name, offer.Type)
 		}
+		if v.ID == c.ID && v.BillsMin() && v.Min != offer.Min {
+			return added, fault.Newf(fault.Conflict, "a package of service %d holds %d and one of %s of %s holds %d: orders of one can't go to the other",
+				c.ID, v.Min, c.There, p.Name, offer.Min)
+		}
 	}
 	added.ProviderID, added.Cost, added.Foreign = p.ID, offer.Cost, offer.Foreign
 	return added, nil

@@ -40,6 +40,9 @@ func classicState(o *order.Order) (word string, remains int64) {
 	case order.InProgress:
 		return wordInProgress, remaining(o)
 	case order.Completed:
+		if o.Kind == order.Post && o.Refunded > 0 {
+			return refundedPost(o)
+		}
 		return wordCompleted, remaining(o)
 	case order.Partial:
 		return wordPartial, remaining(o)
@@ -57,6 +60,15 @@ func classicState(o *order.Order) (word string, remains int64) {
 // remaining is what is left to deliver, within what was ordered. Before anybody
 // has said it that is everything. Of an order that has ended it is what was
 // refunded, whatever the provider said.
+// refundedPost is a post that was delivered for less than its share: its word must
+// tell the refund, for who orders here gives it on.
+func refundedPost(o *order.Order) (word string, remains int64) {
+	if o.Paid() == 0 {
+		return wordCanceled, o.Quantity
+	}
+	return wordPartial, refundedQuantity(o)
+}
+
 func remaining(o *order.Order) int64 {
 	left := o.Quantity
 	if o.State == order.Completed {

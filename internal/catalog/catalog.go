@@ -146,7 +146,7 @@ const query = selected + joined + ` AND s.preference = (
 const selected = `
 	SELECT v.id, v.category_id, c.name, v.name, v.type, v.description, v.rate, v.min_quantity, v.max_quantity, v.increment,
 		v.dripfeed, v.refill, v.refill_days, v.refill_most, v.cancel, v.posts, v.link_hosts, v.link_form, v.overlap, v.pinned, v.markup,
-		v.state, v.pause_reason, s.preference, s.provider_id, s.provider_service, s.cost, COALESCE(x.rate, 1000000000)`
+		v.state, v.pause_reason, s.preference, s.provider_id, s.provider_service, s.cost, s.exchange`
 
 const joined = `
 	FROM services v
@@ -154,8 +154,7 @@ const joined = `
 	JOIN sources s ON s.service_id = v.id`
 
 const priced = `
-	JOIN providers p ON p.id = s.provider_id
-	LEFT JOIN exchange_rates x ON x.currency = p.currency AND p.currency <> (SELECT currency FROM panel WHERE id = 1)`
+	JOIN providers p ON p.id = s.provider_id`
 
 const inOrder = ` ORDER BY c.position, c.id, v.position, v.id`
 

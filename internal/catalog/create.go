@@ -53,6 +53,8 @@ func (o *Offer) check() error {
 		}
 	}
 	switch {
+	case o.Type == Subscriptions:
+		return fault.New(fault.Invalid, "type must be another: a subscription's posts come from its provider's API")
 	case o.Rate < 0 || o.Cost < 0:
 		return fault.New(fault.Invalid, "rate and cost must not be negative")
 	case o.Min < 1 || o.Max < o.Min:

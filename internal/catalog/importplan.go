@@ -210,6 +210,13 @@ func (o *Offer) service() *Service {
 	}
 }
 
+// BillsMin reports a service of packages: its min is what one holds, here and at
+// the provider.
+func (v *Service) BillsMin() bool {
+	schema, known := SchemaOf(v.Type)
+	return known && schema.Counting == ByPackage
+}
+
 // planKnown plans what an offer changes of a source that is there.
 func (im *importer) planKnown(h *held, o *Offer) {
 	if !h.first() && o.Type != h.service.Type {
@@ -237,7 +244,7 @@ func (im *importer) planKnown(h *held, o *Offer) {
 			f.take(&after, offered)
 		}
 	}
-	if after.Min > after.Max {
+	if after.Min > after.Max || after.BillsMin() && after.Min != o.Min {
 		after.Min, after.Max, reason = h.service.Min, h.service.Max, misfit
 	}
 	if leads {
@@ -404,6 +411,9 @@ func (im *importer) insert(st *step) error {
 	if err != nil {
 		return err
 	}
+	if err := noteExchange(im.tx, v.ID, st.source.Preference); err != nil {
+		return err
+	}
 	return noteChanges(im.tx, nil, v, im.actor)
 }
 
@@ -428,6 +438,11 @@ func (im *importer) update(st *step) error {
 		v.ID, st.source.Preference, st.to.cost, nullAmount(st.to.foreign), goneAt, st.to.gone)
 	if err != nil {
 		return err
+	}
+	if st.to.cost != st.from.cost || st.to.foreign != st.from.foreign {
+		if err := noteExchange(im.tx, v.ID, st.source.Preference); err != nil {
+			return err
+		}
 	}
 	return noteChanges(im.tx, st.before, v, im.actor)
 }

@@ -21,13 +21,14 @@ type ServiceSource struct {
 	ProviderService string
 	Cost            money.Amount  // per 1,000, in the panel's currency
 	Foreign         *money.Amount // the same in the provider's; nil: that is the panel's
+	Exchange        int64         // by which Cost was reckoned, in billionths; 0: by the rate of now
 	GoneAt          time.Time     // since when the provider does not list it; zero: it does
 }
 
-const sourceColumns = `service_id, preference, provider_id, provider_service, cost, foreign_cost, gone_at`
+const sourceColumns = `service_id, preference, provider_id, provider_service, cost, foreign_cost, exchange, gone_at`
 
 func scanSource(r db.Scanner) (s ServiceSource, err error) {
-	err = r.Scan(&s.ServiceID, &s.Preference, &s.ProviderID, &s.ProviderService, &s.Cost, &s.Foreign, db.Time(&s.GoneAt))
+	err = r.Scan(&s.ServiceID, &s.Preference, &s.ProviderID, &s.ProviderService, &s.Cost, &s.Foreign, &s.Exchange, db.Time(&s.GoneAt))
 	return s, err
 }
 
@@ -191,11 +192,31 @@ func writeSources(tx *db.Tx, serviceID int64, all []ServiceSource) error {
 	}
 	rows := make([][]any, len(all))
 	for i, one := range all {
-		rows[i] = []any{serviceID, i + 1, one.ProviderID, one.ProviderService, one.Cost, nullAmount(one.Foreign), db.At(one.GoneAt)}
+		rows[i] = []any{serviceID, i + 1, one.ProviderID, one.ProviderService, one.Cost, nullAmount(one.Foreign), max(one.Exchange, 1), db.At(one.GoneAt)}
 	}
-	err := tx.ExecMany(`INSERT INTO sources (`+sourceColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)`, rows)
+	err := tx.ExecMany(`INSERT INTO sources (`+sourceColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, rows)
 	if err != nil {
 		return fmt.Errorf("write sources: %w", err)
+	}
+	for i, one := range all {
+		if one.Exchange == 0 {
+			if err := noteExchange(tx, serviceID, int64(i+1)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noteExchange keeps, beside a source's cost, the rate that it was just reckoned by:
+// an order must not take a cost of one rate for that of another.
+func noteExchange(tx *db.Tx, serviceID, preference int64) error {
+	_, err := tx.Exec(`
+		UPDATE sources SET exchange = CASE WHEN foreign_cost IS NULL THEN 1000000000 ELSE COALESCE((
+			SELECT x.rate FROM exchange_rates x JOIN providers p ON p.currency = x.currency WHERE p.id = sources.provider_id), exchange) END
+		WHERE service_id = $1 AND preference = $2`, serviceID, preference)
+	if err != nil {
+		return fmt.Errorf("note the exchange rate: %w", err)
 	}
 	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/outbound"
@@ -36,6 +38,7 @@ type Actor struct {
 	guard     *outbound.Guard
 	timeout   time.Duration
 	log       *slog.Logger
+	now       clock.Clock
 
 	busy  turns // by work and provider
 	calls sync.WaitGroup
@@ -43,7 +46,7 @@ type Actor struct {
 
 // NewActor returns an actor that does nothing until its loops run.
 func NewActor(o Options) *Actor {
-	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log}
+	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, now: o.Now}
 }
 
 // Run starts the loops in g and returns what wakes them.
@@ -91,6 +94,10 @@ func (a *Actor) lease() time.Duration { return a.timeout + leaseMargin }
 // Cancels tells providers which of their orders customers want canceled. A provider
 // may be told twice: what is canceled twice is canceled.
 func (a *Actor) Cancels(ctx context.Context) (int, error) {
+	told, err := tellPeople(ctx, a.db)
+	if err != nil {
+		return told, err
+	}
 	return a.each(ctx, "cancel", func(ctx context.Context, p provider.Provider, client *provider.Client) error {
 		due, err := a.claimCancels(ctx, p.ID)
 		if err != nil || len(due) == 0 {
@@ -141,6 +148,9 @@ func canceled(tx *db.Tx, orderID, providerName string, said wishAnswer) error {
 	if err != nil || o.CancelState != order.CancelWished || o.State.Final() {
 		return err
 	}
+	if said.told && strings.HasPrefix(o.Attention, wish+"cancel") {
+		o.Attention = ""
+	}
 	switch {
 	case said.told && said.result.Accepted:
 		o.CancelState, o.CancelDueAt = order.CancelForwarded, time.Time{}
@@ -152,7 +162,7 @@ func canceled(tx *db.Tx, orderID, providerName string, said wishAnswer) error {
 	o.CancelTries++
 	if said.asked && o.CancelTries >= actTriesMost {
 		o.CancelDueAt = time.Time{}
-		return order.Raise(tx, o, "panel", reported+"it answers nothing of use to the wish to cancel")
+		return order.Raise(tx, o, "panel", wish+"cancel is answered with nothing of use by "+providerName)
 	}
 	o.CancelDueAt = tx.Now.Add(backoff(o.CancelTries))
 	return order.Save(tx, o, o.State)
@@ -202,6 +212,7 @@ func (a *Actor) claimRefills(ctx context.Context, providerID string) (wished, ru
 // is not repeated: a second refill would be another's loss, so a person looks.
 func (a *Actor) refill(ctx context.Context, p provider.Provider, client *provider.Client, r *order.Refill) error {
 	var upstreamID string
+	start := a.now() // both clocks, before it is on record that it is asked for
 	err := a.db.Write(ctx, func(tx *db.Tx) error {
 		o, locked, err := order.LockRefill(tx, r.ID)
 		if err != nil {
@@ -221,7 +232,7 @@ func (a *Actor) refill(ctx context.Context, p provider.Provider, client *provide
 	if err != nil || upstreamID == "" {
 		return err
 	}
-	answer := client.Refill(ctx, upstreamID)
+	answer := client.Refill(ctx, outbound.NewSubmission(a.now, start, firstByte), upstreamID)
 	return a.db.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error { return refilled(tx, r.ID, p.Name, answer) })
 }
 
@@ -233,6 +244,13 @@ func refilled(tx *db.Tx, refillID, providerName string, answer provider.Answer) 
 	}
 	switch answer.Outcome {
 	case provider.Accepted:
+		taken, err := order.RefillTaken(tx, r.ProviderID, answer.UpstreamID)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return refillUnknown(tx, o, r, "it answered with the id of another refill, "+answer.UpstreamID)
+		}
 		r.UpstreamID, r.EverUnknown = answer.UpstreamID, false
 		r.NextCheckAt = tx.Now.Add(refillCheck)
 		if r.UpstreamID == "" {
@@ -263,7 +281,7 @@ func refillUnknown(tx *db.Tx, o *order.Order, r *order.Refill, why string) error
 	if err := order.SaveRefill(tx, r); err != nil {
 		return err
 	}
-	return order.Raise(tx, o, "panel", reported+"nobody knows whether it took refill "+r.ID+": "+cut(why))
+	return order.Raise(tx, o, "panel", wish+"nobody knows whether the provider took refill "+r.ID+": "+cut(why))
 }
 
 // askRefills asks about the refills that a provider has.

@@ -85,7 +85,7 @@ func (f *Forwarder) again(ctx context.Context, p provider.Provider) (int, error)
 			continue
 		}
 		asked++
-		if !c.order.CancelWishAt.IsZero() {
+		if !c.order.CancelWishAt.IsZero() || p.State == provider.Paused { // nothing is sent there: it is only looked up
 			f.calls.Go(func() { f.lookUp(context.WithoutCancel(ctx), client, c) })
 			continue
 		}
@@ -108,7 +108,7 @@ func (f *Forwarder) claimAgain(ctx context.Context, p provider.Provider, w waiti
 			return err
 		}
 		u.Token, u.LeaseUntil, u.EndedAt = rand.Text(), tx.Now.Add(f.timeout+leaseMargin), time.Time{}
-		if o.CancelWishAt.IsZero() {
+		if o.CancelWishAt.IsZero() && p.State == provider.Active {
 			u.LastSentAt = tx.Now
 		}
 		c, found = claim{provider: p, order: o, submission: u, again: true}, true
@@ -117,8 +117,8 @@ func (f *Forwarder) claimAgain(ctx context.Context, p provider.Provider, w waiti
 	return c, found, err
 }
 
-// lookUp asks a native provider only whether it has the order, for the customer
-// wishes it away. Not found counts when no request can be on its way any more.
+// lookUp asks a native provider only whether it has the order: the customer wishes
+// it away, or nothing is sent there. Not found counts when no request can be on its way any more.
 func (f *Forwarder) lookUp(ctx context.Context, client *provider.Client, c claim) {
 	upstreamID, there, err := client.OrderByRequestID(ctx, c.submission.requestID())
 	err = errors.Join(err, f.db.Write(ctx, func(tx *db.Tx) error {
@@ -139,7 +139,7 @@ func (f *Forwarder) lookUp(ctx context.Context, client *provider.Client, c claim
 		case err == nil && there:
 			r.answer = provider.Answer{Outcome: provider.Accepted, UpstreamID: upstreamID}
 			return r.accepted()
-		case err == nil && tx.Now.Sub(u.LastSentAt) > max(notThereAfter, f.timeout+leaseMargin):
+		case err == nil && !o.CancelWishAt.IsZero() && tx.Now.Sub(u.LastSentAt) > max(notThereAfter, f.timeout+leaseMargin):
 			if err := r.close(NotAccepted); err != nil {
 				return err
 			}

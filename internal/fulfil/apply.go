@@ -15,6 +15,10 @@ import (
 // that makes sense clears it.
 const reported = "provider: "
 
+// wish begins the attention of a customer's wish that nobody has answered. It stays
+// until the wish is settled, whatever a provider reports of the order.
+const wish = "wish: "
+
 // news reports whether a provider's word could change anything of an order. It
 // saves a write for each check that found what is known.
 func news(o *order.Order, r provider.Report) bool {
@@ -221,6 +225,7 @@ func (a *applying) completed() error {
 		return order.Save(a.tx, o, o.State)
 	}
 	if o.Kind == order.Post {
+		a.chargeOfPost()
 		o.SetRemains(order.Completed, false)
 		return a.to(order.Completed, false)
 	}
@@ -239,7 +244,6 @@ func (a *applying) overcharged() error {
 		return nil // what it may cost its share says
 	}
 	if cost, ok := a.fullCost(); ok && o.ProviderCharge != nil && *o.ProviderCharge > cost+cost/100 {
-		a.before = o.Attention
 		return a.raise(reported + fmt.Sprintf("it charged %s, the cost was %s", *o.ProviderCharge, cost))
 	}
 	return nil
@@ -249,6 +253,7 @@ func (a *applying) overcharged() error {
 func (a *applying) partial() error {
 	o, r := a.order, a.report
 	if o.Kind == order.Post {
+		a.chargeOfPost()
 		o.SetRemains(order.Partial, false)
 		return a.to(order.Partial, false)
 	}
@@ -309,6 +314,9 @@ func within(said, expected money.Amount) bool {
 }
 
 func (a *applying) to(state order.State, delivered bool) error {
+	if state.Final() && strings.HasPrefix(a.order.Attention, wish+"cancel") {
+		a.order.Attention = "" // the order has ended, one way or the other
+	}
 	return order.Transition(a.tx, a.book, a.order, order.Change{
 		To: state, Actor: a.actor, Reason: "the provider says " + cut(a.report.Said), Delivered: delivered,
 	})

@@ -11,21 +11,20 @@ import (
 )
 
 const (
-	// breakerAt is how many orders in a row may have an unknown outcome before
-	// sending to their provider stops.
+	// breakerAt is how many orders in a row may have an unknown outcome, or not reach
+	// their provider, before sending to it stops.
 	breakerAt = 3
 	// probeEvery is how often a stopped provider's balance is read.
 	probeEvery = 10 * time.Second
 )
 
-// countOutcome counts unknown outcomes in a row; a definite answer begins anew.
+// countOutcome counts outcomes in a row that are no answer; a definite one begins anew.
 func countOutcome(tx *db.Tx, providerID string, outcome provider.Outcome) (err error) {
 	switch outcome {
-	case provider.Unknown:
+	case provider.Unknown, provider.NotSent:
 		_, err = tx.Exec(`UPDATE providers SET unknown_row = unknown_row + 1, probe = FALSE WHERE id = $1`, providerID)
 	case provider.Accepted, provider.Refused:
 		_, err = tx.Exec(`UPDATE providers SET unknown_row = 0, probe = FALSE WHERE id = $1 AND unknown_row > 0`, providerID)
-	case provider.NotSent:
 	}
 	if err != nil {
 		return fmt.Errorf("count outcomes of %s: %w", providerID, err)

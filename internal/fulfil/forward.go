@@ -151,16 +151,20 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 	if err != nil {
 		return 0, err
 	}
+	// What is on record as being sent is sent, whatever fails beside it.
+	f.start(client, start, found.sending) //nolint:contextcheck // a call runs to its end, whatever happens to the pass
 	if found.stopped {
 		f.probe(ctx, p)
 	}
-	for _, orderID := range found.refused {
-		if err := f.db.Write(ctx, func(tx *db.Tx) error { return order.RefuseOverlap(tx, orderID) }); err != nil {
-			return 0, err
-		}
+	return len(found.sending) + found.moved, f.refuse(ctx, found.refused)
+}
+
+// refuse cancels orders whose service refuses overlaps.
+func (f *Forwarder) refuse(ctx context.Context, orderIDs []string) (err error) {
+	for _, orderID := range orderIDs {
+		err = errors.Join(err, f.db.Write(ctx, func(tx *db.Tx) error { return order.RefuseOverlap(tx, orderID) }))
 	}
-	f.start(client, start, found.sending) //nolint:contextcheck // a call runs to its end, whatever happens to the pass
-	return len(found.sending) + found.moved, nil
+	return err
 }
 
 // start makes the calls that are on record since start.

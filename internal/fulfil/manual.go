@@ -2,7 +2,9 @@ package fulfil
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -45,12 +47,7 @@ func (f *Forwarder) toPeople(ctx context.Context, p provider.Provider, most int)
 		}
 		return nil
 	})
-	for _, orderID := range refused {
-		if err == nil {
-			err = f.db.Write(ctx, func(tx *db.Tx) error { return order.RefuseOverlap(tx, orderID) })
-		}
-	}
-	return handed, err
+	return handed, errors.Join(err, f.refuse(ctx, refused))
 }
 
 // Work is what the people say who deliver an order of a manual provider.
@@ -80,6 +77,9 @@ func (s *Settler) Work(ctx context.Context, orderID string, w Work) (o *order.Or
 		if err := isManual(tx, o); err != nil {
 			return err
 		}
+		if o.Kind == order.Subscription && w.State != order.Canceled {
+			return fault.Newf(fault.Conflict, "order %s is a subscription: its posts can't be told by hand; it can be canceled", o.ID)
+		}
 		if w.State == order.Partial && (w.Remains == nil || *w.Remains < 1 || *w.Remains >= o.Quantity) {
 			return fault.Newf(fault.Invalid, "remains must be between 1 and %d: what of the quantity is not delivered", o.Quantity-1)
 		}
@@ -91,12 +91,45 @@ func (s *Settler) Work(ctx context.Context, orderID string, w Work) (o *order.Or
 		}}
 		o.Attention = ""
 		a.takeCounts()
-		if err := a.move(); err != nil {
+		if w.State == order.Canceled && w.Remains != nil && *w.Remains > 0 && *w.Remains < o.Quantity {
+			err = a.to(order.Canceled, true) // a part was delivered: its share is paid
+		} else {
+			err = a.move()
+		}
+		if err != nil {
 			return err
 		}
 		return account.Record(tx, w.Actor, "order.work", o.ID, fmt.Sprintf("now %s", o.State))
 	})
 	return o, err
+}
+
+// tellPeople raises the wishes to cancel for those who deliver by hand.
+func tellPeople(ctx context.Context, d *db.DB) (told int, err error) {
+	var wished []string
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		wished, err = db.All(tx, func(s db.Scanner) (orderID string, err error) {
+			err = s.Scan(&orderID)
+			return orderID, err
+		}, `
+			SELECT o.id FROM orders o JOIN providers p ON p.id = o.provider_id AND p.kind = 'manual'
+			WHERE o.cancel_due_at <= $1 ORDER BY o.cancel_due_at LIMIT 100`, db.At(tx.Now))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find wishes: %w", err)
+	}
+	for _, orderID := range wished {
+		err = errors.Join(err, d.Write(ctx, func(tx *db.Tx) error {
+			o, err := order.LockAlone(tx, orderID)
+			if err != nil || o.CancelDueAt.IsZero() {
+				return err
+			}
+			o.CancelDueAt = time.Time{}
+			return order.Raise(tx, o, "panel", wish+"cancel asked for: `order work ID --state canceled`, with --remains if a part was delivered")
+		}))
+	}
+	return len(wished), err
 }
 
 // isManual refuses orders that a provider's API tells of, and those that ended.
@@ -157,6 +190,9 @@ func (s *Settler) WorkRefill(ctx context.Context, refillID string, done bool, re
 			return fault.Newf(fault.Conflict, "refill %s is %s already", r.ID, r.State)
 		}
 		r.NextCheckAt = time.Time{}
+		if strings.HasPrefix(o.Attention, wish) {
+			o.Attention = ""
+		}
 		if err := order.MoveRefill(tx, o, r, to, "by "+actor+" "+reason); err != nil {
 			return err
 		}

@@ -116,6 +116,7 @@ func (r *recording) notSent() error {
 	if err := r.close(NotSent); err != nil {
 		return err
 	}
+	r.giveUpAfter(order.Patience)
 	return r.again("not sent: " + r.answer.Text)
 }
 
@@ -169,8 +170,8 @@ func (r *recording) byClass(class provider.Class, reason string) error {
 		return r.move(order.Failed, reason)
 	case provider.Unclassified:
 		r.giveUpAfter(order.Patience)
-		if r.order.State == order.Uncertain {
-			// It is not there for certain, and goes the way of all such refusals.
+		if r.order.State == order.Uncertain || !r.order.CancelWishAt.IsZero() {
+			// It is not there for certain: a wish to cancel it is carried out.
 			if err := r.move(order.Pending, reason); err != nil || r.order.State != order.Pending {
 				return err
 			}
@@ -209,7 +210,10 @@ func (r *recording) unknown(reason string) error {
 		return err
 	}
 	r.order.EverUnknown = true
-	if r.order.State == order.Uncertain {
+	switch {
+	case r.order.State == order.Uncertain && r.repeated:
+		return order.Save(r.tx, r.order, r.order.State) // it is asked again and again
+	case r.order.State == order.Uncertain:
 		return order.Note(r.tx, r.order, "panel", reason)
 	}
 	return r.move(order.Uncertain, reason)

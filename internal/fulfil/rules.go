@@ -92,20 +92,22 @@ func (r Rules) unfunded(tx *db.Tx, o *order.Order) (string, error) {
 	return "rule: a new account that never paid in", nil
 }
 
-// velocity finds the order that is so many numbers before this one: orders of an
-// account are numbered without gaps.
+// velocity counts what the account ordered within the minute before. Runs and posts
+// are made by their parents, not by the account.
 func (r Rules) velocity(tx *db.Tx, o *order.Order) (string, error) {
-	if r.OrdersAMinute == 0 || o.Number <= r.OrdersAMinute {
+	if r.OrdersAMinute == 0 || o.Kind == order.Run {
 		return "", nil
 	}
-	var fast int64
+	const looked = 2000 // numbers back, at the most
+	var placed int64
 	err := tx.QueryRow(`
-		SELECT COUNT(*) FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3 AND created_at > $4`,
-		o.AccountID, string(o.Mode), o.Number-r.OrdersAMinute, db.At(o.CreatedAt.Add(-time.Minute))).Scan(&fast)
+		SELECT COUNT(*) FROM orders WHERE account_id = $1 AND mode = $2 AND number > $3 AND number <= $4
+			AND created_at > $5 AND kind NOT IN ('run', 'post')`,
+		o.AccountID, string(o.Mode), o.Number-looked, o.Number, db.At(o.CreatedAt.Add(-time.Minute))).Scan(&placed)
 	if err != nil {
 		return "", fmt.Errorf("pace of %s: %w", o.ID, err)
 	}
-	if fast == 0 {
+	if placed <= r.OrdersAMinute {
 		return "", nil
 	}
 	return fmt.Sprintf("rule: more than %d orders of the account within a minute", r.OrdersAMinute), nil

@@ -55,6 +55,7 @@ func (p *Play) Pass(ctx context.Context) (moved int, err error) {
 		due  string // selects ids
 		move func(tx *db.Tx, id string) error
 	}{
+		{`SELECT id FROM orders WHERE mode = 'test' AND next_run_at <= $1 ORDER BY next_run_at LIMIT $2`, order.FeedOne},
 		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND due_at <= $1 ORDER BY due_at, id LIMIT $2`, receive},
 		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND next_check_at <= $1 ORDER BY next_check_at LIMIT $2`, lookAt},
 		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND cancel_due_at <= $1 ORDER BY cancel_due_at LIMIT $2`, cancelPlay},
@@ -203,7 +204,7 @@ func lookAt(tx *db.Tx, orderID string) error {
 		for i := range posts {
 			posts[i] = o.ID + "." + strconv.Itoa(i+1)
 		}
-		return Apply(tx, o.ID, provider.Report{Word: provider.WordOf(word), Said: word, Posts: begun, Orders: posts})
+		return Apply(tx, o.ID, provider.Report{Word: provider.WordOf(word), Said: word, Posts: begun, PostsTold: true, Orders: posts})
 	}
 	said := play.At(tx.Now, o.AcceptedAt, canceled)
 	report := provider.Report{Word: provider.WordOf(said.Word), Said: said.Word, Remains: &said.Remains, Charge: &said.Charge}

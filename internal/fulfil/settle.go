@@ -128,7 +128,8 @@ func settleHeld(tx *db.Tx, book *ledger.Book, o *order.Order, how Settlement) er
 	case CancelIt:
 		return order.Transition(tx, book, o, order.Change{To: order.Canceled, Actor: how.Actor, Reason: "settled: canceled and refunded"})
 	case WasNotAccepted:
-		o.DueAt, o.Tries, o.GiveUpAt, o.Released = tx.Now, 0, time.Time{}, true
+		o.DueAt, o.Tries, o.GiveUpAt = tx.Now, 0, time.Time{}
+		o.Released = o.Released || o.Refusal == "" // one that a rule held may pass the rules now
 		return order.Transition(tx, book, o, order.Change{To: order.Pending, Actor: how.Actor, Reason: "settled: to be sent again"})
 	case AcceptedAs:
 		return fault.Newf(fault.Conflict, "order %s is held: it was refused or not sent, so it has no id there", o.ID)

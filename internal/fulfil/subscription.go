@@ -44,6 +44,9 @@ func (a *applying) subscription() error {
 	if err != nil {
 		return err
 	}
+	if why := a.unlisted(); why != "" {
+		return a.raise(reported + why)
+	}
 	if err := a.moveSubscription(); err != nil {
 		return err
 	}
@@ -60,6 +63,26 @@ func (a *applying) afterEnd() error {
 		return a.raise(reported + fmt.Sprintf("it names %d posts more after the end", late))
 	}
 	return order.Save(a.tx, a.order, a.order.State)
+}
+
+// unlisted says why a subscription that has ended must not be settled by itself: its
+// posts are not known, so what was not used of its hold isn't either.
+func (a *applying) unlisted() string {
+	r := a.report
+	switch r.Word {
+	case provider.WordCompleted, provider.WordExpired, provider.WordPartial, provider.WordCanceled:
+	case provider.WordWaiting, provider.WordInProgress, provider.WordPaused, provider.WordUnknown, provider.WordTrouble:
+		return ""
+	}
+	switch charged := r.Charge != nil && *r.Charge > 0; {
+	case r.Posts > a.order.Run:
+		return fmt.Sprintf("it ended with %d posts and names %d of them", r.Posts, a.order.Run)
+	case a.order.Run == 0 && charged:
+		return "it ended with a charge and names no post"
+	case !r.PostsTold && a.order.Run == 0 && r.Word != provider.WordCanceled:
+		return "it ended and says nothing of its posts"
+	}
+	return ""
 }
 
 func (a *applying) moveSubscription() error {
@@ -90,6 +113,15 @@ func (a *applying) moveSubscription() error {
 	case provider.WordUnknown, provider.WordTrouble:
 	}
 	return fmt.Errorf("subscription %s: word %q reached the wrong place", o.ID, a.report.Said)
+}
+
+// chargeOfPost takes what a post was charged from its last report alone: an earlier
+// one may be of before its work. Nothing, or nothing for something delivered, is as
+// good as not told.
+func (a *applying) chargeOfPost() {
+	if a.report.Charge == nil || *a.report.Charge == 0 {
+		a.order.ProviderCharge = nil
+	}
 }
 
 // canceledPost gives a canceled post's share back, or what of it the provider did

@@ -226,7 +226,9 @@ func (b *batch) answerAgain(one *placing) (placed Placed, found bool, err error)
 		e.placed.Repeat = true
 		return e.placed, true, nil
 	case !e.delivered.IsZero():
-		if now.Sub(e.delivered) >= one.request.ReplayWindow {
+		// A mark may be younger than this transaction's beginning: it waited for the
+		// wallet meanwhile.
+		if window := one.request.ReplayWindow; window == 0 || max(now.Sub(e.delivered), 0) >= window {
 			return Placed{}, false, nil
 		}
 	case now.Sub(e.at) >= undeliveredFor:

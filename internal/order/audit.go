@@ -58,6 +58,7 @@ type family struct {
 	children     int64
 	kept         money.Amount // what the children keep of their shares
 	given        money.Amount // what they gave back
+	open, whole  int64        // children that have not ended, and that were completed once
 }
 
 // movement is what the ledger moved; nothing is a movement of zero.
@@ -96,7 +97,7 @@ func auditRows(tx *db.Tx, from string, limit int) ([]*audited, error) {
 	}
 	err = tx.QueryMany(func(i int, s db.Scanner) error {
 		f := &page[i].family
-		return s.Scan(&f.parentCharge, &f.parentRuns, &f.children, &f.kept, &f.given)
+		return s.Scan(&f.parentCharge, &f.parentRuns, &f.children, &f.kept, &f.given, &f.open, &f.whole)
 	}, auditedFamily, args)
 	if err != nil {
 		return nil, err
@@ -142,7 +143,10 @@ const auditedFamily = `
 	SELECT COALESCE(p.charge, 0), COALESCE(p.runs, 0),
 		(SELECT COUNT(*) FROM orders c WHERE c.parent_id = o.id),
 		(SELECT COALESCE(CAST(SUM(c.charge - c.refunded) AS BIGINT), 0) FROM orders c WHERE c.parent_id = o.id),
-		(SELECT COALESCE(CAST(SUM(c.refunded) AS BIGINT), 0) FROM orders c WHERE c.parent_id = o.id)
+		(SELECT COALESCE(CAST(SUM(c.refunded) AS BIGINT), 0) FROM orders c WHERE c.parent_id = o.id),
+		(SELECT COUNT(*) FROM orders c WHERE c.parent_id = o.id AND c.finished_at IS NULL),
+		(SELECT COUNT(*) FROM orders c WHERE c.parent_id = o.id AND EXISTS (
+			SELECT 1 FROM order_timeline t WHERE t.order_id = c.id AND t.to_state = 'completed'))
 	FROM orders o LEFT JOIN orders p ON p.id = o.parent_id WHERE o.id = $1`
 
 // price is what the order must have been charged: a share of its parent's charge,

@@ -71,8 +71,22 @@ func (a *audited) checkFamily(say func(format string, args ...any)) {
 	if parent && a.family.children != a.Run || !parent && a.family.children != 0 {
 		say("says that it has %d runs or posts, there are %d", a.Run, a.family.children)
 	}
+	if a.Kind == Drip && a.State.Final() {
+		a.checkEndOfDrip(say)
+	}
 	if parent && a.State.Final() && a.Charge-a.Refunded != a.family.kept {
 		say("keeps %s, its runs or posts were delivered for %s", a.Charge-a.Refunded, a.family.kept)
+	}
+}
+
+// checkEndOfDrip holds a drip-feed that has ended against its runs. A run may be taken
+// back later; that it was delivered once its timeline tells.
+func (a *audited) checkEndOfDrip(say func(format string, args ...any)) {
+	if a.family.open > 0 {
+		say("is %s with %d runs that have not ended", a.State, a.family.open)
+	}
+	if a.State == Completed && a.family.whole != a.Runs || a.State == Canceled && a.family.kept > 0 {
+		say("is %s, but %d of its %d runs were delivered whole, for %s in all", a.State, a.family.whole, a.Runs, a.family.kept)
 	}
 }
 
@@ -91,8 +105,13 @@ func (a *audited) owes(s auditedStep, before money.Amount) (want money.Amount, o
 	total := before + s.Refund
 	switch a.Kind {
 	case Drip, Subscription: // what they give back depends on their runs or posts
-		return total, total <= a.Charge
+		// Before their end they give something back only when a drip-feed is canceled.
+		early := !s.To.Final() && (a.Kind != Drip || a.CancelWishAt.IsZero())
+		return before, total <= a.Charge && !early || total == before
 	case Post:
+		if s.To == Failed || s.To == Refunded {
+			return a.Charge, total == a.Charge
+		}
 		return a.Charge, total <= a.Charge
 	case Single, Run:
 	}

@@ -155,13 +155,13 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	if err != nil {
 		return Placed{}, err
 	}
-	if err := b.checkOverlap(p); err != nil {
+	if err := b.checkOverlap(p, one.buyer.Mode); err != nil {
 		return Placed{}, err
 	}
 	if err := b.checkCap(one.buyer, p.charge); err != nil {
 		return Placed{}, err
 	}
-	if err := b.checkPlay(one.buyer); err != nil {
+	if err := b.checkPlay(one.buyer, p.runs); err != nil {
 		return Placed{}, err
 	}
 	number, err := b.book.NextNumber(one.buyer.WalletID)

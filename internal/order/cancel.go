@@ -82,7 +82,7 @@ func cancelOne(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
 
 // wishRunning records the wish to cancel an order that a provider has.
 func wishRunning(tx *db.Tx, o *Order, actor string) error {
-	if o.CancelState == CancelWished || o.CancelState == CancelForwarded {
+	if o.CancelState == CancelForwarded || o.CancelState == CancelWished && !o.CancelDueAt.IsZero() {
 		return nil // wished before
 	}
 	allowed, err := cancelAllowed(tx, o)

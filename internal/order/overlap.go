@@ -8,6 +8,7 @@ import (
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ledger"
 )
 
 // unqueueMost is how many queued orders one pass looks at.
@@ -18,7 +19,7 @@ const unqueueMost = 200
 // sent itself, and a post belongs to its subscription.
 const inTheWay = `
 	SELECT b.id FROM orders b
-	WHERE b.link_key = o.link_key AND b.service_id = o.service_id AND b.id <> o.id AND b.kind NOT IN ('drip', 'post')
+	WHERE b.link_key = o.link_key AND b.service_id = o.service_id AND b.mode = o.mode AND b.id <> o.id AND b.kind NOT IN ('drip', 'post')
 		AND (b.state IN ('submitting', 'uncertain', 'processing', 'in_progress') OR b.state IN ('pending', 'queued') AND b.id < o.id)`
 
 // Overlaps reports which order is in the way of one that is to be sent, and what
@@ -48,15 +49,15 @@ var errLinkBusy = fault.New(fault.Conflict, "There is an active order with this 
 
 // checkOverlap refuses, where a service refuses overlaps, what would be refused when
 // it is sent: a courtesy, for only then it is decided.
-func (b *batch) checkOverlap(p priced) error {
+func (b *batch) checkOverlap(p priced, mode ledger.Mode) error {
 	if p.service.Overlap != catalog.OverlapRefuse {
 		return nil
 	}
 	var there bool
 	err := b.tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM orders WHERE link_key = $1 AND service_id = $2 AND kind NOT IN ('drip', 'post')
+		SELECT EXISTS (SELECT 1 FROM orders WHERE link_key = $1 AND service_id = $2 AND mode = $3 AND kind NOT IN ('drip', 'post')
 			AND state IN ('pending', 'queued', 'submitting', 'uncertain', 'processing', 'in_progress'))`,
-		p.linkKey(), p.service.ID).Scan(&there)
+		p.linkKey(), p.service.ID, string(mode)).Scan(&there)
 	if err != nil {
 		return fmt.Errorf("orders with the target: %w", err)
 	}

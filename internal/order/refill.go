@@ -313,3 +313,15 @@ func claimRefills(tx *db.Tx, column, providerID string, most int, lease time.Dur
 	}
 	return due, nil
 }
+
+// RefillTaken reports whether a refill here has that id of its provider's already.
+func RefillTaken(tx *db.Tx, providerID, upstreamID string) (taken bool, err error) {
+	if upstreamID == "" {
+		return false, nil
+	}
+	err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM refills WHERE provider_id = $1 AND upstream_id = $2)`, providerID, upstreamID).Scan(&taken)
+	if err != nil {
+		return false, fmt.Errorf("look for refill %s: %w", upstreamID, err)
+	}
+	return taken, nil
+}

@@ -59,7 +59,7 @@ func wakeParent(tx *db.Tx, parentID string) error {
 	return nil
 }
 
-// Feed makes the runs of drip-feeds that are due and ends those of which all
+// Feed makes the runs of live drip-feeds that are due and ends those of which all
 // runs have ended, each in a transaction of its own. It returns how many it
 // looked at; placed is called when there is something new to forward.
 func Feed(ctx context.Context, d *db.DB, placed func()) (moved int, err error) {
@@ -68,14 +68,14 @@ func Feed(ctx context.Context, d *db.DB, placed func()) (moved int, err error) {
 		due, err = db.All(tx, func(s db.Scanner) (orderID string, err error) {
 			err = s.Scan(&orderID)
 			return orderID, err
-		}, `SELECT id FROM orders WHERE next_run_at <= $1 ORDER BY next_run_at LIMIT $2`, db.At(tx.Now), runsMost)
+		}, `SELECT id FROM orders WHERE next_run_at <= $1 AND mode = 'live' ORDER BY next_run_at LIMIT $2`, db.At(tx.Now), runsMost)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("find drip-feeds: %w", err)
 	}
 	for _, orderID := range due {
-		if feedErr := d.Write(ctx, func(tx *db.Tx) error { return feed(tx, orderID) }); feedErr != nil {
+		if feedErr := d.Write(ctx, func(tx *db.Tx) error { return FeedOne(tx, orderID) }); feedErr != nil {
 			err = errors.Join(err, fmt.Errorf("drip-feed %s: %w", orderID, feedErr))
 			continue // one that can't be moved holds back no other
 		}
@@ -87,8 +87,8 @@ func Feed(ctx context.Context, d *db.DB, placed func()) (moved int, err error) {
 	return moved, err
 }
 
-// feed makes a drip-feed's next run, or ends it.
-func feed(tx *db.Tx, orderID string) error {
+// FeedOne makes a drip-feed's next run, or ends it, if it is due.
+func FeedOne(tx *db.Tx, orderID string) error {
 	o, book, err := Lock(tx, orderID)
 	if err != nil {
 		return err

@@ -295,7 +295,11 @@ func TestRunsStayInTheirMode(t *testing.T) {
 		f.Buyer.Mode = ledger.Test
 		f.Buyer.WalletID = f.Wallet(f.Buyer.AccountID, ledger.Test)
 		parent := f.drip("drip", 100, 2)
-		f.feed()
+		f.feed() // of live ones
+		if n := f.Count(`SELECT COUNT(*) FROM orders WHERE parent_id = $1`, parent.ID); n != 0 {
+			t.Errorf("%d runs of a test drip-feed beside the live ones", n)
+		}
+		f.Write(func(tx *db.Tx) error { return order.FeedOne(tx, parent.ID) })
 		if run := f.run(parent, 1); run.Mode != ledger.Test || run.WalletID != f.Buyer.WalletID {
 			t.Errorf("run is %s at %s", run.Mode, run.WalletID)
 		}

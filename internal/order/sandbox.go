@@ -25,15 +25,16 @@ const (
 // errPlay refuses a test order too many.
 var errPlay = fault.Newf(fault.Conflict, "Test orders are limited to %d a day", playMost).Because(fault.SpendCap)
 
-// checkPlay bounds the test orders of an account's day. They are numbered without
-// gaps, so the order that many numbers ago tells.
-func (b *batch) checkPlay(buyer Buyer) error {
+// checkPlay bounds the test orders of an account's day, the runs and posts that this
+// one will make among them. They are numbered without gaps, so the order that many
+// numbers ago tells.
+func (b *batch) checkPlay(buyer Buyer, runs int64) error {
 	if buyer.Mode != ledger.Test {
 		return nil
 	}
 	var created time.Time
 	err := b.tx.QueryRow(`SELECT created_at FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3`,
-		buyer.AccountID, string(buyer.Mode), b.book.Wallet(buyer.WalletID).LastNumber+1-playMost).Scan(db.Time(&created))
+		buyer.AccountID, string(buyer.Mode), b.book.Wallet(buyer.WalletID).LastNumber+1+runs-playMost).Scan(db.Time(&created))
 	if errors.Is(err, db.ErrNoRows) {
 		return nil
 	}
@@ -76,26 +77,29 @@ func PurgePlay(ctx context.Context, d *db.DB) (purged int, err error) {
 }
 
 func purgeWallet(tx *db.Tx, walletID string) (purged int, err error) {
-	if _, err := ledger.Open(tx, walletID); err != nil {
+	book, err := ledger.Open(tx, walletID)
+	if err != nil {
 		return 0, err
 	}
-	last, err := lastToPurge(tx, walletID)
+	accountID := book.Wallet(walletID).AccountID
+	last, err := lastToPurge(tx, accountID)
 	if err != nil || last == 0 {
 		return 0, err
 	}
-	const these = ` IN (SELECT id FROM orders WHERE wallet_id = $1 AND number <= $2)`
+	const some = `account_id = $1 AND mode = 'test' AND number <= $2`
+	const these = ` IN (SELECT id FROM orders WHERE ` + some + `)`
 	for _, statement := range []string{
 		`DELETE FROM replays WHERE order_id` + these,
 		`DELETE FROM refills WHERE order_id` + these,
 		`DELETE FROM submissions WHERE order_id` + these,
 		`DELETE FROM order_timeline WHERE order_id` + these,
-		`DELETE FROM orders WHERE wallet_id = $1 AND number <= $2 AND parent_id IS NOT NULL`,
+		`DELETE FROM orders WHERE ` + some + ` AND parent_id IS NOT NULL`,
 	} {
-		if _, err := tx.Exec(statement, walletID, last); err != nil {
+		if _, err := tx.Exec(statement, accountID, last); err != nil {
 			return 0, err
 		}
 	}
-	n, err := tx.Exec(`DELETE FROM orders WHERE wallet_id = $1 AND number <= $2`, walletID, last)
+	n, err := tx.Exec(`DELETE FROM orders WHERE `+some, accountID, last)
 	if err != nil {
 		return 0, err
 	}
@@ -105,11 +109,11 @@ func purgeWallet(tx *db.Tx, walletID string) (purged int, err error) {
 
 // lastToPurge is the number up to which all orders of a wallet ended long ago and
 // belong to nothing that is kept; 0 is none.
-func lastToPurge(tx *db.Tx, walletID string) (last int64, err error) {
+func lastToPurge(tx *db.Tx, accountID string) (last int64, err error) {
 	var first int64
 	err = tx.QueryRow(`
 		SELECT COALESCE(MIN(number), 0), COALESCE(MIN(CASE WHEN finished_at IS NULL OR finished_at > $2 THEN number END), MAX(number) + 1) - 1
-		FROM orders WHERE wallet_id = $1`, walletID, db.At(tx.Now.Add(-playKept))).Scan(&first, &last)
+		FROM orders WHERE account_id = $1 AND mode = 'test'`, accountID, db.At(tx.Now.Add(-playKept))).Scan(&first, &last)
 	if err != nil || first == 0 || last < first {
 		return 0, err
 	}
@@ -118,7 +122,7 @@ func lastToPurge(tx *db.Tx, walletID string) (last int64, err error) {
 		var parent int64 // of a run or post that is kept: the smallest number
 		err = tx.QueryRow(`
 			SELECT COALESCE(MIN(p.number), 0) FROM orders c JOIN orders p ON p.id = c.parent_id
-			WHERE p.wallet_id = $1 AND p.number <= $2 AND c.number > $2`, walletID, last).Scan(&parent)
+			WHERE p.account_id = $1 AND p.mode = 'test' AND p.number <= $2 AND c.number > $2`, accountID, last).Scan(&parent)
 		if err != nil || parent == 0 {
 			break
 		}

@@ -11,9 +11,8 @@ import (
 )
 
 const selectSource = `
-	SELECT s.preference, s.provider_id, s.provider_service, s.cost, COALESCE(x.rate, 1000000000)
+	SELECT s.preference, s.provider_id, s.provider_service, s.cost, s.exchange
 	FROM sources s JOIN providers p ON p.id = s.provider_id
-	LEFT JOIN exchange_rates x ON x.currency = p.currency AND p.currency <> (SELECT currency FROM panel WHERE id = 1)
 	WHERE s.service_id = $1`
 
 func scanSource(row db.Scanner) (s catalog.Source, found bool, err error) {
@@ -57,5 +56,5 @@ func CostNow(tx *db.Tx, o *Order) (cost money.Amount, found bool, err error) {
 func Reroute(o *Order, to catalog.Source) {
 	o.ProviderID, o.ProviderService, o.Preference, o.Cost, o.Exchange = to.ProviderID, to.ProviderService, to.Preference, to.Cost, to.Exchange
 	o.EqualKey = equalKey(o)
-	o.Tries, o.GiveUpAt = 0, noTime
+	o.Tries, o.GiveUpAt, o.Released = 0, noTime, false // who let it go knew another cost
 }

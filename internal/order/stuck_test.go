@@ -93,6 +93,12 @@ func TestGiveUpSparesOrdersOfAPausedSource(t *testing.T) {
 		ordertest.Must(t, f.Providers.SetState(context.Background(), f.Provider.ID, "active", "", "test"))
 		_, err := order.GiveUp(context.Background(), d)
 		ordertest.Must(t, err)
+		if s := f.Order(o.ID).State; s != order.Pending {
+			t.Errorf("the moment the source is back the order is %s", s)
+		}
+		d.AdvanceClock(order.Patience + time.Hour)
+		_, err = order.GiveUp(context.Background(), d)
+		ordertest.Must(t, err)
 		if s := f.Order(o.ID).State; s != order.Canceled {
 			t.Errorf("order is %s", s)
 		}

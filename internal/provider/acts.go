@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/outbound"
 )
 
@@ -169,12 +168,13 @@ func reasonUnless(accepted bool, reason string) string {
 // Refill asks for a refill of an order by the provider's id. The call must not be
 // repeated while its outcome is Unknown. The answer's UpstreamID is the refill's:
 // an acceptance may come without one.
-func (c *Client) Refill(ctx context.Context, upstreamID string) Answer {
+//
+// Watch lets the first byte out in time or not at all, as with Add.
+func (c *Client) Refill(ctx context.Context, watch *outbound.Submission, upstreamID string) Answer {
 	by := c.profile.RefillBy
 	if by == "" {
 		by = byOrder
 	}
-	watch := outbound.NewSubmission(clock.System, clock.System(), c.timeout)
 	return c.submit(ctx, watch, "refill", []Field{{by, upstreamID}}, func(status int, body []byte) Answer {
 		return classifyRefill(status, body, upstreamID)
 	})

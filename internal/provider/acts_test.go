@@ -6,8 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/outbound"
 )
 
 // The shapes that an answer to cancel has.
@@ -197,18 +201,18 @@ func TestRefillIsSentOnce(t *testing.T) {
 	t.Parallel()
 	e := listen(t, `{"refill":"5"}`)
 	c := e.bent(t, Profile{Method: "GET", RefillBy: "orders", Names: map[string]string{"orders": "order_id"}})
-	if got := c.Refill(t.Context(), "7"); got.Outcome != Accepted || got.UpstreamID != "5" || got.Kept == "" {
+	if got := c.Refill(t.Context(), outbound.NewSubmission(clock.System, clock.System(), time.Minute), "7"); got.Outcome != Accepted || got.UpstreamID != "5" || got.Kept == "" {
 		t.Errorf("%+v", got)
 	}
 	if diff := cmp.Diff([]string{"action=refill&order_id=7"}, e.said()); diff != "" || e.heard[0].Method != http.MethodPost {
 		t.Error(diff, e.heard[0].Method)
 	}
 	u := raw(t, says(""))
-	got := client(t, u.address, patient).Refill(t.Context(), "7")
+	got := client(t, u.address, patient).Refill(t.Context(), started(), "7")
 	if got.Outcome != Unknown || u.requests.Load() != 1 {
 		t.Errorf("%v, %d requests", got.Outcome, u.requests.Load())
 	}
-	if got := client(t, "http://[::1", patient).Refill(t.Context(), "7"); got.Outcome != NotSent {
+	if got := client(t, "http://[::1", patient).Refill(t.Context(), started(), "7"); got.Outcome != NotSent {
 		t.Errorf("%+v", got)
 	}
 }
@@ -329,4 +333,9 @@ func TestErrorsOfCallsAreErrAnswerWhereFewerMayHelp(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
+}
+
+// started is the watch of a call that begins now.
+func started() *outbound.Submission {
+	return outbound.NewSubmission(clock.System, clock.System(), time.Minute)
 }

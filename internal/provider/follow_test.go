@@ -84,13 +84,16 @@ func TestStatusOfSubscription(t *testing.T) {
 		`{"status":"Active","expiry":"31/12/2026","posts":"3","orders":[101,"102",103]}`:        {Word: WordInProgress, Said: "Active", Posts: 3, Orders: []string{"101", "102", "103"}, Expiry: "31/12/2026"},
 		`{"status":"Paused","expiry":null,"posts":0,"orders":[]}`:                               {Word: WordPaused, Said: "Paused"},
 		`{"status":"Expired","posts":2.0,"orders":["ord_A","ord_A",null,{},0,"0","7,8","<b>"]}`: {Word: WordExpired, Said: "Expired", Posts: 2, Orders: []string{"ord_A"}},
-		`{"status":"Completed","posts":-1,"orders":"101"}`:                                      {Word: WordCompleted, Said: "Completed"},
+		`{"status":"Completed","posts":-1,"orders":"101"}`:                                      {Word: WordCompleted, Said: "Completed", Orders: []string{"101"}},
+		`{"status":"Completed","orders":"71, 72"}`:                                              {Word: WordCompleted, Said: "Completed", Orders: []string{"71", "72"}},
+		`{"status":"Completed","orders":[{"id":71},{"order":"72"}]}`:                            {Word: WordCompleted, Said: "Completed", Orders: []string{"71", "72"}},
 		`{"status":"Canceled","posts":1e1,"orders":{"1":2},"expiry":{"a":1}}`:                   {Word: WordCanceled, Said: "Canceled", Posts: 10},
 	} {
 		got, err := parseStatus([]byte(body), []string{"7"}, WordOf)
 		if err != nil {
 			t.Fatal(err)
 		}
+		want.PostsTold = true
 		if diff := cmp.Diff(want, got["7"]); diff != "" {
 			t.Errorf("%s: %s", body, diff)
 		}

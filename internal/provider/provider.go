@@ -124,8 +124,21 @@ func (s *Store) SetState(ctx context.Context, providerID string, to State, reaso
 		if err := epoch.MoveCatalog(tx); err != nil {
 			return err
 		}
-		changed, err := tx.ExecOne(`UPDATE providers SET state = $2, pause_reason = $3 WHERE id = $1 AND state <> $2`,
-			providerID, string(to), reason)
+		pausedAt := tx.Now
+		if to == Active {
+			pausedAt = time.Time{}
+			// Its orders did not age while it took none.
+			_, err := tx.Exec(`
+				UPDATE orders SET give_up_at = give_up_at + $2 - (SELECT paused_at FROM providers WHERE id = $1)
+				WHERE provider_id = $1 AND state = 'pending' AND give_up_at IS NOT NULL
+					AND EXISTS (SELECT 1 FROM providers WHERE id = $1 AND paused_at IS NOT NULL)`, providerID, db.At(tx.Now))
+			if err != nil {
+				return fmt.Errorf("let orders of %s wait longer: %w", providerID, err)
+			}
+		}
+		changed, err := tx.ExecOne(`
+			UPDATE providers SET state = $2, pause_reason = $3, paused_at = $4
+			WHERE id = $1 AND state <> $2`, providerID, string(to), reason, db.At(pausedAt))
 		if err != nil {
 			return fmt.Errorf("set provider's state: %w", err)
 		}

@@ -43,6 +43,7 @@ type Report struct {
 	Remains    *int64 // nil: unknown or not a count
 	Charge     *money.Amount
 	Posts      int64    // of a subscription: those ordered so far
+	PostsTold  bool     // it says something of a subscription's posts, that there are none perhaps
 	Orders     []string // the provider's ids of a subscription's posts
 	Expiry     string   // of a subscription, as written
 	Err        string   // the provider's error for this order; then nothing else is set
@@ -288,9 +289,11 @@ func parseReport(o map[string]any, words func(string) Word) Report {
 		r.Charge = &charge
 	}
 	if n, ok := count(o["posts"]); ok {
-		r.Posts = n
+		r.Posts, r.PostsTold = n, true
 	}
-	r.Orders = idsOf(o["orders"])
+	if _, list := o["orders"]; list {
+		r.Orders, r.PostsTold = idsOf(o["orders"]), true
+	}
 	return r
 }
 
@@ -303,9 +306,19 @@ const maxPosts = 10_000
 // idsOf reads a list of ids, each once; what can't be one is passed over.
 func idsOf(v any) (ids []string) {
 	list, _ := v.([]any)
+	if commas, ok := v.(string); ok {
+		for one := range strings.SplitSeq(commas, ",") {
+			list = append(list, one)
+		}
+	}
 	seen := map[string]bool{}
 	for _, one := range list {
 		orderID := text(one)
+		if o, ok := one.(map[string]any); ok {
+			if orderID = text(o["order"]); orderID == "" {
+				orderID = text(o["id"])
+			}
+		}
 		if len(ids) < maxPosts && orderID != "" && PlausibleID(orderID) && !seen[orderID] {
 			seen[orderID] = true
 			ids = append(ids, orderID)

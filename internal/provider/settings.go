@@ -158,6 +158,24 @@ type Change struct {
 	Markup     **money.Percent
 	SyncEvery  *time.Duration
 	BalanceLow **money.Amount
+	// SameAccount says that a new address or key is of the account that the old one
+	// was of: orders that are asked for again there are still known.
+	SameAccount bool
+}
+
+// refuseUnsettled refuses to ask another account about orders that this one may
+// have: it would order them anew. The provider's row is locked, so none begins.
+func refuseUnsettled(tx *db.Tx, providerID string) error {
+	var open int64
+	err := tx.QueryRow(`SELECT COUNT(*) FROM submissions WHERE provider_id = $1 AND outcome IN ('sending', 'unknown')`, providerID).Scan(&open)
+	if err != nil {
+		return fmt.Errorf("look for open submissions: %w", err)
+	}
+	if open == 0 {
+		return nil
+	}
+	return fault.Newf(fault.Conflict,
+		"%d orders with an unknown outcome are asked for again there: settle them first, or add --same-account if the new address and key are of the same account", open)
 }
 
 // Set changes a provider. The audit log gets what was changed, of secrets only
@@ -174,6 +192,11 @@ func (s *Store) Set(ctx context.Context, providerID string, c Change, actor stri
 		changed, err := s.apply(&p, c, tx.Now)
 		if err != nil || len(changed) == 0 {
 			return err
+		}
+		if p.Kind == Native && !c.SameAccount && (c.URL != nil || c.Key != nil) {
+			if err := refuseUnsettled(tx, p.ID); err != nil {
+				return err
+			}
 		}
 		profile, err := p.Profile.text()
 		if err != nil {
@@ -280,9 +303,10 @@ func (s *Store) applyHeaders(p *Provider, c Change) (changed []string, err error
 	return changed, err
 }
 
-// SetAddress changes where a provider is reached and with which key.
+// SetAddress changes where a provider is reached and with which key; the account
+// there is the same.
 func (s *Store) SetAddress(ctx context.Context, providerID, address, key, actor string) error {
-	_, err := s.Set(ctx, providerID, Change{URL: &address, Key: &key}, actor)
+	_, err := s.Set(ctx, providerID, Change{URL: &address, Key: &key, SameAccount: true}, actor)
 	return err
 }
 

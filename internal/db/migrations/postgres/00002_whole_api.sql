@@ -40,6 +40,8 @@ ALTER TABLE services ADD COLUMN markup BIGINT;
 
 ALTER TABLE sources ADD COLUMN foreign_cost BIGINT;
 ALTER TABLE sources ADD COLUMN gone_at BIGINT;
+-- The rate by which cost was reckoned from foreign_cost, in billionths.
+ALTER TABLE sources ADD COLUMN exchange BIGINT NOT NULL DEFAULT 1000000000 CHECK (exchange > 0);
 
 CREATE TABLE service_texts (
   service_id  BIGINT NOT NULL REFERENCES services (id),
@@ -121,6 +123,7 @@ CREATE TABLE exchange_rates (
 
 -- Providers -----------------------------------------------------------------
 
+ALTER TABLE providers ADD COLUMN paused_at BIGINT;
 ALTER TABLE providers ADD COLUMN kind TEXT NOT NULL DEFAULT 'classic' CHECK (kind IN ('classic', 'native', 'manual'));
 ALTER TABLE providers ADD COLUMN profile TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE providers ADD COLUMN headers_sealed TEXT NOT NULL DEFAULT '';
@@ -222,6 +225,7 @@ CREATE TABLE refills (
   UNIQUE (account_id, mode, number)
 );
 CREATE UNIQUE INDEX refills_one_open ON refills (order_id) WHERE state IN ('pending', 'in_progress');
+CREATE UNIQUE INDEX refills_upstream ON refills (provider_id, upstream_id) WHERE upstream_id IS NOT NULL;
 CREATE INDEX refills_order ON refills (order_id);
 CREATE INDEX refills_due ON refills (provider_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX refills_check ON refills (provider_id, next_check_at) WHERE next_check_at IS NOT NULL;
