@@ -40,6 +40,9 @@ func classicState(o *order.Order) (word string, remains int64) {
 	case order.InProgress:
 		return wordInProgress, remaining(o)
 	case order.Completed:
+		if o.Refunded > 0 {
+			return wordPartial, remaining(o) // a post that took less than its most
+		}
 		return wordCompleted, remaining(o)
 	case order.Partial:
 		return wordPartial, remaining(o)
@@ -65,7 +68,7 @@ func remaining(o *order.Order) int64 {
 	if o.Remains != nil {
 		left = min(max(*o.Remains, 0), o.Quantity)
 	}
-	ended := o.State == order.Partial || o.State == order.Canceled
+	ended := o.State == order.Partial || o.State == order.Canceled || o.State == order.Completed && o.Refunded > 0
 	if !ended || money.Refund(o.Charge, left, o.Quantity) == o.Refunded {
 		return left
 	}
