@@ -48,10 +48,10 @@ func TestWishesAndSeriesComeThroughTwoPanels(t *testing.T) {
 		c.supply("Below", provider.Classic, services...)
 		c.open()
 		var checks []func()
-		for _, part := range []func() func(){c.cancels, c.fields, c.refills, c.dripFeeds, c.subscriptions, c.takenBack} {
+		for _, part := range []func() func(){c.takenBack, c.subscriptions, c.dripFeeds, c.refills, c.fields, c.cancels} {
 			checks = append(checks, part())
 		}
-		for _, check := range checks {
+		for _, check := range slices.Backward(checks) { // cancels first: their time is short
 			check()
 		}
 		c.balanced()
