@@ -392,7 +392,9 @@ func TestEveryOutcomeComesThroughTwoPanels(t *testing.T) {
 		for _, f := range fates {
 			c.supply(f.name(), f.below, listing)
 		}
+		c.supply("fail", provider.Classic, listing)
 		c.open()
+		failed := c.listed("fail", link("fail", "", "fail"))
 		orders := map[string]string{}
 		for _, f := range fates {
 			orders[f.name()] = c.listed(f.name(), f.link())
@@ -400,11 +402,26 @@ func TestEveryOutcomeComesThroughTwoPanels(t *testing.T) {
 		for _, f := range fates {
 			c.meets(f, orders[f.name()])
 		}
+		c.waitsBelow(failed)
 		c.balanced()
 		if n := c.near.count(`SELECT COUNT(*) FROM orders WHERE ever_unknown`); n > 0 {
 			t.Errorf("%d orders between the panels had an unknown outcome", n)
 		}
 	})
+}
+
+// waitsBelow waits until an order needs a person at the far panel: the near one
+// sees it run, and gives nothing back.
+func (c *chain) waitsBelow(orderID string) {
+	c.t.Helper()
+	c.soon("the far panel asks for a person", func() bool {
+		near := c.near.order(orderID)
+		return near.UpstreamID != "" && near.ProviderCharge != nil && c.farOf(near).Attention != ""
+	})
+	near := c.near.order(orderID)
+	if far := c.farOf(near); near.State.Final() || far.State.Final() || near.Refunded != 0 || far.Refunded != 0 || near.Attention != "" {
+		c.t.Errorf("%s: near %s with %s refunded, %q; far %s with %s refunded", near.Link, near.State, near.Refunded, near.Attention, far.State, far.Refunded)
+	}
 }
 
 // meets waits for what an order must become and compares the money.
