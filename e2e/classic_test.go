@@ -83,6 +83,8 @@ func (s *script) cutOnce(n *panel, at string) {
 		for range 5 { // what came before these has been read
 			_ = n.balance(s.c.key)
 		}
+		// A reset, so that the kernel itself refuses the answer.
+		must(s.w.t, conn.SetLinger(0))
 		must(s.w.t, conn.Close())
 		_ = n.balance(s.c.key)
 		return nil
@@ -90,11 +92,12 @@ func (s *script) cutOnce(n *panel, at string) {
 }
 
 // send writes the request to a connection of its own.
-func (s *script) send(n *panel, at string) net.Conn {
+func (s *script) send(n *panel, at string) *net.TCPConn {
 	s.w.t.Helper()
-	var dialer net.Dialer
 	address := strings.TrimPrefix(n.url, "http://")
-	conn, err := dialer.DialContext(s.w.t.Context(), "tcp", address)
+	to, err := net.ResolveTCPAddr("tcp", address)
+	must(s.w.t, err)
+	conn, err := net.DialTCP("tcp", nil, to)
 	must(s.w.t, err)
 	body := s.order(at)
 	_, err = io.WriteString(conn, "POST /api/v2 HTTP/1.1\r\nHost: "+address+"\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
