@@ -19,6 +19,8 @@ import (
 
 const (
 	upstreamKey = "key-of-the-panel-at-its-provider"
+	// nativeUpstreamKey is the same account's, in the native dialect.
+	nativeUpstreamKey = "native-key-of-the-panel-at-its-provider"
 	// pace is how long the simulated provider works on an order: done when the
 	// panel first asks.
 	pace = time.Second
@@ -48,7 +50,13 @@ type upstream struct {
 // newUpstream starts a provider on this machine.
 func newUpstream(t testing.TB) *upstream {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{Key: upstreamKey, Pace: pace})
+	return newSlowUpstream(t, pace)
+}
+
+// newSlowUpstream starts a provider that takes its time.
+func newSlowUpstream(t testing.TB, pace time.Duration) *upstream {
+	t.Helper()
+	sim, err := simulator.New(simulator.Options{Key: upstreamKey, NativeKey: nativeUpstreamKey, Pace: pace})
 	must(t, err)
 	u := &upstream{sim: sim, release: make(chan struct{}), adds: map[string]int{}, flying: map[string]int{}, most: map[string]int{}}
 	u.open = sync.OnceFunc(func() { close(u.release) })

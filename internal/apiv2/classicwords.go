@@ -77,7 +77,7 @@ func remaining(o *order.Order) int64 {
 	if o.Remains != nil {
 		left = min(max(*o.Remains, 0), o.Quantity)
 	}
-	ended := o.State == order.Partial || o.State == order.Canceled
+	ended := o.State == order.Partial || o.State == order.Canceled || o.State == order.Completed && o.Refunded > 0
 	if !ended || money.Refund(o.Charge, left, o.Quantity) == o.Refunded {
 		return left
 	}

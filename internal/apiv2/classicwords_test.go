@@ -36,6 +36,7 @@ func TestClassicStates(t *testing.T) {
 		{"sending", []order.Kind{order.Single, order.Run, order.Post}, []order.State{order.Submitting, order.Uncertain, order.Processing}, 1000, 0, "Processing", 1000},
 		{"running", []order.Kind{order.Single, order.Run, order.Post}, []order.State{order.InProgress}, 300, 0, "In progress", 300},
 		{"done", []order.Kind{order.Single, order.Run, order.Post}, []order.State{order.Completed}, 0, 0, "Completed", 0},
+		{"done with less than its most", []order.Kind{order.Post}, []order.State{order.Completed}, 500, half, "Partial", 500},
 		{"partial", []order.Kind{order.Single, order.Run, order.Post}, []order.State{order.Partial}, 500, half, "Partial", 500},
 		{"remains above the quantity", []order.Kind{order.Single}, []order.State{order.Partial}, 1200, all, "Partial", 1000},
 		{"remains below zero", []order.Kind{order.Single}, []order.State{order.InProgress, order.Partial}, -5, 0, "", 0},
@@ -92,6 +93,10 @@ func TestClassicRefundIsOurs(t *testing.T) {
 			o.Refunded = money.Amount(rapid.Int64Range(0, int64(o.Charge)).Draw(t, "refunded"))
 			if o.Remains != nil && rapid.Bool().Draw(t, "by remains") {
 				o.Refunded = money.Refund(o.Charge, *o.Remains, o.Quantity)
+			}
+		case order.Completed:
+			if o.Kind == order.Post {
+				o.Refunded = money.Amount(rapid.Int64Range(0, int64(o.Charge)).Draw(t, "refunded"))
 			}
 		default:
 		}

@@ -256,8 +256,8 @@ func (b *batch) remember(one *placing, placed Placed) {
 	})
 }
 
-// writeAnswers stores the answers and notes, on each order whose answer is given
-// once more, that it was.
+// writeAnswers stores the answers. One that is given once more is this node's from
+// now on, for only it learns whether that arrived; the order notes it.
 func (b *batch) writeAnswers() error {
 	err := b.tx.ExecMany(`
 		INSERT INTO replays (account_id, mode, fingerprint, order_id, node, at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -274,6 +274,9 @@ func (b *batch) writeAnswers() error {
 		}
 		if err := Note(b.tx, o, "panel", "the same request came again; its answer had not arrived"); err != nil {
 			return err
+		}
+		if _, err := b.tx.Exec(`UPDATE replays SET node = $2, at = $3 WHERE order_id = $1`, orderID, b.node.node, db.At(b.tx.Now)); err != nil {
+			return fmt.Errorf("remember who answers: %w", err)
 		}
 	}
 	return nil
