@@ -52,7 +52,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteDB, error) 
 	}
 	// The first connection creates the file and its write-ahead log; readers,
 	// which may not write, can only come after it.
-	if err := s.writers.PingContext(ctx); err != nil {
+	if err := connectWhileBusy(ctx, s.writers, o.BusyWait); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if s.readers, err = sql.Open(sqliteDriver, sqliteDSN(path, o.BusyWait, readerCacheKiB, true)); err != nil {
@@ -63,6 +63,31 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteDB, error) 
 	}
 	s.group = newGroupWriter(&sqliteConn{pool: s.writers}, o.Ungrouped) //nolint:contextcheck // the writer outlives the call that opened it
 	return s, nil
+}
+
+// connectWhileBusy opens a connection. Turning a new file to the write-ahead
+// log fails at once where another process does so too: SQLite's busy_timeout
+// does not cover that step, so it is tried again for as long.
+func connectWhileBusy(ctx context.Context, pool *sql.DB, wait time.Duration) error {
+	const pause = 10 * time.Millisecond
+	for end := time.Now().Add(wait); ; {
+		err := pool.PingContext(ctx)
+		if !isBusy(err) || !time.Now().Before(end) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// isBusy reports whether another connection holds what err wanted.
+func isBusy(err error) bool {
+	const busy, primary = 5, 0xff // SQLITE_BUSY, and the part of an extended code that says so
+	code, ok := sqliteCode(err)
+	return ok && code&primary == busy
 }
 
 // makeFolder makes the folder of a file.

@@ -218,6 +218,28 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 
 // Who waits longer than BusyWait for another process is told that nothing was
 // done, and may come again.
+// Each opening has connections of its own, as processes have.
+func TestManyOpenANewFileAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		url := "sqlite:" + t.TempDir() + "/new.db"
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				d, err := db.Open(t.Context(), url, db.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := d.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
 func TestBusyFileIsUnavailable(t *testing.T) {
 	t.Parallel()
 	url := dbtest.NewURL(t, db.SQLite)
