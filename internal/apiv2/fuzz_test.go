@@ -1,6 +1,7 @@
 package apiv2
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -65,6 +66,9 @@ func FuzzRead(f *testing.F) {
 		}
 		if in.form == urlencoded && err == nil && in.problem == nil {
 			sameAsStandard(t, in, string(body))
+		}
+		if in.form == jsonObject && err == nil && utf8.Valid(body) {
+			sameAsJSON(t, in, bytes.TrimPrefix(body, []byte("\ufeff")))
 		}
 	})
 }

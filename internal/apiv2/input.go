@@ -2,7 +2,6 @@ package apiv2
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -252,6 +251,7 @@ func (in *input) readMultipart(body []byte, boundary string) {
 		return
 	}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	var value bytes.Buffer // one for all: parts are many and short
 	for range maxFields {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -261,87 +261,20 @@ func (in *input) readMultipart(body []byte, boundary string) {
 			in.problem = errMultipart
 			return
 		}
-		value, err := io.ReadAll(part)
-		if err != nil {
+		value.Reset()
+		if _, err := value.ReadFrom(part); err != nil {
 			in.problem = errMultipart
 			return
 		}
 		if name := part.FormName(); name != "" && part.FileName() == "" {
 			if _, known := in.body[name]; !known {
-				in.body[name] = string(value)
+				in.body[name] = value.String()
 			}
 		}
 	}
 	if _, err := reader.NextPart(); err == nil {
 		in.problem = errFields
 	}
-}
-
-// errJSON tells of a body that is no complete JSON.
-var errJSON = fault.New(fault.Invalid, "JSON body is malformed")
-
-// readJSON reads an object's members token by token: the first of repeated names
-// wins, numbers and booleans become text, a list of them a list as forms write
-// it; what is deeper is passed over.
-func (in *input) readJSON(body []byte) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		in.problem = fault.New(fault.Invalid, "JSON body must be an object")
-		return
-	}
-	for decoder.More() && len(in.body) < maxFields {
-		token, err := decoder.Token()
-		name, ok := token.(string)
-		var raw json.RawMessage
-		if err != nil || !ok || decoder.Decode(&raw) != nil {
-			in.problem = errJSON
-			return
-		}
-		if value, ok := jsonText(name, raw); ok {
-			if _, known := in.body[name]; !known {
-				in.body[name] = value
-			}
-		}
-	}
-	switch token, err := decoder.Token(); {
-	case err == nil && token == json.Delim('}'):
-	case len(in.body) >= maxFields:
-		in.problem = errFields
-	default:
-		in.problem = errJSON
-	}
-}
-
-// jsonText is a value as a form would hold it; null is none.
-func jsonText(name string, raw json.RawMessage) (string, bool) {
-	switch raw[0] {
-	case '"':
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return s, err == nil
-	case '[':
-		var all []json.RawMessage
-		if json.Unmarshal(raw, &all) != nil {
-			return "", false
-		}
-		var texts []string
-		for _, one := range all {
-			if one[0] == '[' {
-				continue
-			}
-			if text, ok := jsonText("", one); ok {
-				texts = append(texts, text)
-			}
-		}
-		if name == "orders" || name == "refills" {
-			return strings.Join(texts, ","), true
-		}
-		return strings.Join(texts, "\n"), true
-	case '{', 'n':
-		return "", false
-	}
-	return string(raw), true
 }
 
 // checkText refuses values that are not UTF-8 or hold control characters; line
