@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -21,9 +20,8 @@ import (
 const (
 	// maxBody bounds a request's body: mass comments fit.
 	maxBody = 1 << 20
-	// smallBody is what every request may have; larger bodies share roomForBodies.
-	smallBody     = 64 << 10
-	roomForBodies = 64 << 20
+	// smallBody is what every request may have; larger bodies share a room.
+	smallBody = 64 << 10
 	// maxFields bounds how many fields of a body are looked at.
 	maxFields = 1000
 	// maxID bounds an id that is asked about, in bytes.
@@ -52,6 +50,7 @@ type input struct {
 	repeatID   string // of the header Idempotency-Key; classic only
 	keyInQuery bool
 	problem    error      // what is wrong with the body; told once the key is known
+	cut        bool       // body is what arrived before something went wrong
 	from       netip.Addr // the client; the zero Addr: not known
 	reserved   int64      // taken of the room for large bodies, until the answer is out
 }
@@ -74,35 +73,26 @@ var (
 	errEncoded  = fault.New(fault.Invalid, "Content-Encoding is not supported: send the body as it is")
 )
 
-// room is the memory that large bodies share, in bytes.
-type room struct{ taken atomic.Int64 }
-
-// take reserves n bytes, or reports that they are not there.
-func (r *room) take(n int64) bool {
-	if r.taken.Add(n) > roomForBodies {
-		r.taken.Add(-n)
-		return false
-	}
-	return true
-}
-
-// give returns what take reserved.
-func (r *room) give(n int64) { r.taken.Add(-n) }
-
-// read reads query and body of a request, whatever form they have. Its error
-// means that the request can't be used; what was read of it is returned all the
-// same, for the form of the answer. A body that is merely not what it should be
-// is in problem. The caller gives back what the input has reserved.
-func read(r *http.Request, large *room) (*input, error) {
+// read reads query and body of a request from an address, whatever form they have.
+// Its error means that the request can't be used; what was read of it is returned
+// all the same, for the form of the answer. A body that is merely not what it
+// should be is in problem. The caller gives back what the input has reserved.
+func read(r *http.Request, from netip.Addr, large *room) (*input, error) {
 	in := &input{
 		method: r.Method, header: r.Header, body: map[string]string{}, query: map[string]string{},
-		repeatID: strings.TrimSpace(r.Header.Get("Idempotency-Key")),
+		repeatID: strings.TrimSpace(r.Header.Get("Idempotency-Key")), from: from,
 	}
 	in.readQuery(r.URL.RawQuery)
 	if isEncoded(r) {
+		in.cut = true
 		return in, errEncoded
 	}
 	body, err := in.readAll(r, large)
+	if err != nil {
+		// What stands behind the last & may be the beginning of something else.
+		in.cut = true
+		body = body[:bytes.LastIndexByte(body[:min(len(body), smallBody)], '&')+1]
+	}
 	in.readFields(r.Header.Get("Content-Type"), body)
 	return in, err
 }
@@ -120,27 +110,39 @@ func (in *input) readFields(contentType string, body []byte) {
 	}
 }
 
-// readAll reads a body. Above smallBody it goes on only with room for the whole,
-// and returns what it has read where there is none.
+// readAll reads a body. What is above smallBody takes of the room as it arrives, so
+// that to announce a large body takes nothing. What was read before an error is
+// returned.
 func (in *input) readAll(r *http.Request, large *room) ([]byte, error) {
-	limited := http.MaxBytesReader(nil, r.Body, maxBody)
-	body, err := io.ReadAll(io.LimitReader(limited, smallBody+1))
-	if err != nil || len(body) <= smallBody {
-		return body, unread(err)
-	}
-	if r.ContentLength > maxBody {
-		return body, errTooLarge
-	}
-	size := int64(maxBody)
+	const least = 512
+	most := int64(maxBody)
 	if r.ContentLength >= 0 {
-		size = r.ContentLength
+		most = min(most, r.ContentLength)
 	}
-	if !large.take(size) {
-		return body, errNoRoom
+	limited := http.MaxBytesReader(nil, r.Body, maxBody)
+	// One byte more than there can be, to see the end.
+	body := make([]byte, 0, min(max(r.ContentLength, least), smallBody)+1)
+	for {
+		n, err := limited.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, unread(err)
+		case len(body) < cap(body):
+			continue
+		case len(body) > smallBody && r.ContentLength > maxBody:
+			return body, errTooLarge
+		}
+		size := min(2*int64(cap(body)), most+1)
+		if cap(body) <= smallBody {
+			size = min(size, smallBody+1)
+		} else if !large.take(in, size-int64(cap(body))) {
+			return body, errNoRoom
+		}
+		body = append(make([]byte, 0, size), body...)
 	}
-	in.reserved = size
-	rest, err := io.ReadAll(limited)
-	return append(body, rest...), unread(err)
 }
 
 // unread says why a body could not be read to its end.
