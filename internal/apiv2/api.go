@@ -7,6 +7,7 @@ package apiv2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -167,9 +168,14 @@ func (a *API) recovered(ctx context.Context, requestID string, action *string, o
 	}
 }
 
-// report logs a failure of ours; a refusal is the caller's. Of a database that is
-// away it logs once a second, not once a request.
+// report logs a failure of ours; a refusal is the caller's, and what ends with a
+// client that hung up is for nobody. Of a database that is away it logs once a
+// second, not once a request.
 func (a *API) report(ctx context.Context, requestID, action string, err error) {
+	level := slog.LevelError
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		level = slog.LevelDebug
+	}
 	switch fault.From(err).Code {
 	case fault.Internal:
 	case fault.Unavailable:
@@ -180,7 +186,7 @@ func (a *API) report(ctx context.Context, requestID, action string, err error) {
 	default:
 		return
 	}
-	a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", requestID),
+	a.Log.LogAttrs(ctx, level, "request failed", slog.String("request", requestID),
 		slog.String("action", action), slog.Any("error", err))
 }
 
