@@ -133,11 +133,15 @@ func (s *jsonScanner) joined(length int, separator byte) string {
 
 // peek returns the next byte that is no space, 0 at the end.
 func (s *jsonScanner) peek() byte {
-	s.rest = bytes.TrimLeft(s.rest, " \t\r\n")
-	if len(s.rest) == 0 {
-		return 0
+	for len(s.rest) > 0 {
+		switch s.rest[0] {
+		case ' ', '\t', '\r', '\n':
+			s.rest = s.rest[1:]
+		default:
+			return s.rest[0]
+		}
 	}
-	return s.rest[0]
+	return 0
 }
 
 // next reads one byte if it is the next.
@@ -220,14 +224,20 @@ func escape(s []byte) int {
 
 // scalar reads a number, true, false or null.
 func (s *jsonScanner) scalar() (raw []byte, ok bool) {
-	s.peek()
-	for _, word := range []string{"true", "false", "null"} {
-		if after, is := bytes.CutPrefix(s.rest, []byte(word)); is {
-			raw, s.rest = s.rest[:len(word)], after
-			return raw, true
-		}
+	word, length := "", 0
+	switch s.peek() {
+	case 't':
+		word = "true"
+	case 'f':
+		word = "false"
+	case 'n':
+		word = "null"
+	default:
+		length = numberLength(s.rest)
 	}
-	length := numberLength(s.rest)
+	if word != "" && len(s.rest) >= len(word) && string(s.rest[:len(word)]) == word {
+		length = len(word)
+	}
 	raw, s.rest = s.rest[:length], s.rest[length:]
 	return raw, length > 0
 }
@@ -271,8 +281,12 @@ func numberLength(s []byte) int {
 // exponent, for languages that know one kind of number write 1.0 and 1e3 too. An
 // exponent above most and any other scalar stay as they are.
 func writeNumber(b *strings.Builder, raw []byte, most int) {
+	if bytes.IndexByte(raw, '.') < 0 && bytes.IndexByte(raw, 'e') < 0 && bytes.IndexByte(raw, 'E') < 0 || raw[0] > '9' {
+		b.Write(raw) // most are so
+		return
+	}
 	mantissa, power := raw, 0
-	if at := bytes.IndexAny(raw, "eE"); at > 0 && raw[0] <= '9' {
+	if at := bytes.IndexAny(raw, "eE"); at > 0 {
 		n, err := strconv.Atoi(string(raw[at+1:]))
 		if err != nil || n < 0 || n > most {
 			b.Write(raw)
@@ -283,7 +297,7 @@ func writeNumber(b *strings.Builder, raw []byte, most int) {
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
 	fraction = bytes.TrimRight(fraction, "0")
 	zeros := power - len(fraction)
-	if zeros < 0 || power == 0 && len(whole) == len(raw) {
+	if zeros < 0 {
 		b.Write(raw)
 		return
 	}
