@@ -21,7 +21,7 @@ type accountCommands struct {
 	Credit  accountCredit  `cmd:"" help:"Add money to an account, or take some away."`
 	Tier    accountTier    `cmd:"" help:"Move an account to a tier."`
 	List    accountList    `cmd:"" help:"List all accounts."`
-	Suspend accountSuspend `cmd:"" help:"Stop an account: its keys are refused until it is resumed."`
+	Suspend accountSuspend `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
 	Resume  accountResume  `cmd:"" help:"Let a suspended account act again."`
 	Numbers accountNumbers `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
 }
@@ -103,7 +103,7 @@ type accountCredit struct {
 
 	Account string `arg:"" help:"E-mail address or id."`
 	Amount  amount `arg:"" help:"How much, such as 100.00. To take money away, put it last: -- -5.00."`
-	Reason  string `required:"" help:"Why; the account's statement shows it."`
+	Reason  string `required:"" help:"Why, for the panel's records; the customer does not see it."`
 }
 
 // Validate refuses what needs no look at the panel.

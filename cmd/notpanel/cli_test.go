@@ -187,6 +187,8 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		{"service", "set", "1", "--link-form", "all"},
 		{"service", "set", "1", "--at", "2030-01-01T00:00:00Z"},
 		{"service", "set", "1", "--rate", "1", "--in", "soon"},
+		{"service", "set", "1", "--rate", "1", "--at", "2026-12-01"},
+		{"provider", "set", "N"},
 		{"service", "set", "1", "--rate", "1", "--in", "1h", "--at", "2030-01-01T00:00:00Z"},
 		{"service", "set", "1", "--rate", "1", "--in", "1h", "--name", "x"},
 		{"service", "text", "1", "de"},

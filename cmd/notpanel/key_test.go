@@ -84,11 +84,15 @@ func TestKeySettings(t *testing.T) {
 	if !reflect.DeepEqual(set.settingsView, want) || !reflect.DeepEqual(all(), set) {
 		t.Errorf("set %+v, listed %+v", set, all())
 	}
-	set = read[keyView](t, p.ok("key", "set", keyID, "--json", "--dialect", "native", "--expires", "30d"))
+	contains(t, p.fails(exitUsage, "key", "set", keyID, "--dialect", "native"), "classic_ids, replay_window, descriptions: for classic keys only")
+	contains(t, p.fails(exitUsage, "key", "create", "--account", "a@example.com", "--allow-get"), "allow_get: for classic keys only")
+	want.ClassicIDs, want.ReplayWindow, want.Descriptions = "number", 0, false
+	set = read[keyView](t, p.ok("key", "set", keyID, "--json", "--dialect", "native", "--expires", "30d",
+		"--classic-ids", "number", "--replay-window", "0", "--no-descriptions"))
 	if set.Dialect != "native" || set.ExpiresAt == nil || !reflect.DeepEqual(set.settingsView, want) {
 		t.Errorf("set %+v", set)
 	}
-	contains(t, p.ok("key", "set", keyID, "--per-minute", "0", "--expires", "never", "--no-descriptions", "--classic-ids", "number", "--replay-window", "0"), keyID)
+	contains(t, p.ok("key", "set", keyID, "--per-minute", "0", "--expires", "never", "--no-descriptions"), keyID)
 	if got := all(); !reflect.DeepEqual(got.settingsView, settingsView{Networks: []string{}, ClassicIDs: "number"}) || got.ExpiresAt != nil {
 		t.Errorf("in the end %+v", got)
 	}

@@ -128,6 +128,7 @@ func TestProviderSet(t *testing.T) {
 		}
 		said = append(said, r.err)
 	}
+	contains(t, p.fails(exitUsage, "provider", "set", "Theirs"), "nothing to change")
 	printed += strings.Join(said, "")
 	contains(t, printed, `profile has no field "methud"`, "one secret")
 	if strings.Contains(printed, "hush-hush") || strings.Contains(printed, "their-key") || strings.Contains(printed, "a,b: c") {

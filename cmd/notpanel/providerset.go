@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -169,6 +170,9 @@ func (c *providerSet) Run(ctx context.Context, t terminal) (err error) {
 			return err
 		}
 		change.Profile = &profile
+	}
+	if reflect.ValueOf(change).IsZero() {
+		return &usageError{"nothing to change: give a setting, such as --url, --key or --slots; --help lists them"}
 	}
 	return c.use(ctx, func(core *app.Core) error {
 		p, err := core.Providers.Find(ctx, c.Provider)

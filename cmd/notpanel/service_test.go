@@ -80,6 +80,7 @@ func TestServiceSetAnnounces(t *testing.T) {
 		t.Fatalf("announced %+v", got)
 	}
 	at := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Second).Format(time.RFC3339)
+	contains(t, p.fails(exitUsage, "service", "set", "1", "--rate", "0.95", "--at", "2026-12-01"), `"2026-12-01" is no time such as 2026-12-01T00:00:00Z`)
 	contains(t, p.ok("service", "set", "1", "--rate", "0.95", "--at", at), "0.60 (0.95 from "+at+")")
 	if listed := read[[]serviceView](t, p.ok("service", "list", "--json"))[0]; *listed.AnnouncedRate != "0.95" || *listed.AnnouncedAt != at {
 		t.Errorf("listed %+v", listed)

@@ -78,6 +78,32 @@ func (s *Settings) check() error {
 	return nil
 }
 
+// fit refuses settings that a key of the dialect would not heed: who has set one
+// counts on it.
+func (s *Settings) fit(d Dialect) error {
+	if d != Native {
+		return nil
+	}
+	var unused []string
+	for _, setting := range []struct {
+		name string
+		set  bool
+	}{
+		{"classic_ids", s.ClassicIDs != "" && s.ClassicIDs != NumberIDs},
+		{"allow_get", s.AllowGET},
+		{"replay_window", s.ReplayWindow != 0},
+		{"descriptions", s.Descriptions},
+	} {
+		if setting.set {
+			unused = append(unused, setting.name)
+		}
+	}
+	if len(unused) > 0 {
+		return fault.Newf(fault.Invalid, "%s: for classic keys only, and this one is native: leave it out or take it back", strings.Join(unused, ", "))
+	}
+	return nil
+}
+
 // normalNetwork returns a network in its one spelling: IPv4 as such, host bits off.
 func normalNetwork(n netip.Prefix) (netip.Prefix, bool) {
 	const mapped = 96 // bits before an IPv4 address inside IPv6
@@ -238,6 +264,9 @@ func (s *Store) Set(ctx context.Context, keyID string, c Change, actor string) (
 		expired := !k.Active(tx.Now)
 		said := c.apply(&k)
 		if err := errors.Join(checkDialect(k.Dialect), k.check()); err != nil {
+			return err
+		}
+		if err := k.fit(k.Dialect); err != nil {
 			return err
 		}
 		if expired && k.Active(tx.Now) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestSettingsReachTheRequest(t *testing.T) {
 			{every(), every()},
 		} {
 			k := live(accountID)
-			k.Settings = c.given
+			k.Settings, k.Dialect = c.given, apikey.Classic
 			value, made := issue(t, n, k)
 			for range 2 {
 				p, err := n.request(t.Context(), value)
@@ -68,6 +69,7 @@ func TestSetHoldsFromTheNextRequestOn(t *testing.T) {
 			said   string
 			want   func(*apikey.Settings)
 		}{
+			{apikey.Change{Dialect: &classic, ExpiresAt: &until}, "dialect=classic expires=" + until.Format(time.RFC3339), func(*apikey.Settings) {}},
 			{apikey.Change{PerMinute: &want.PerMinute}, "per_minute=600", func(s *apikey.Settings) { s.PerMinute = 600 }},
 			{apikey.Change{Networks: &want.Networks}, "networks=10.0.0.0/8,192.0.2.0/24,2001:db8::/32", func(s *apikey.Settings) { s.Networks = want.Networks }},
 			{apikey.Change{DailyCap: want.DailyCap}, "daily_cap=25.00", func(s *apikey.Settings) { s.DailyCap = want.DailyCap }},
@@ -75,7 +77,6 @@ func TestSetHoldsFromTheNextRequestOn(t *testing.T) {
 			{apikey.Change{ReplayWindow: &want.ReplayWindow}, "replay_window=2m0s", func(s *apikey.Settings) { s.ReplayWindow = 2 * time.Minute }},
 			{apikey.Change{Descriptions: &want.Descriptions}, "descriptions=true", func(s *apikey.Settings) { s.Descriptions = true }},
 			{apikey.Change{NoDailyCap: true, Networks: &[]netip.Prefix{}}, "networks= daily_cap=none", func(s *apikey.Settings) { s.DailyCap, s.Networks = nil, nil }},
-			{apikey.Change{Dialect: &classic, ExpiresAt: &until}, "dialect=classic expires=" + until.Format(time.RFC3339), func(*apikey.Settings) {}},
 			{apikey.Change{ExpiresAt: &time.Time{}}, "expires=never", func(*apikey.Settings) {}},
 		} {
 			for _, n := range nodes { // in memory before it changes
@@ -113,11 +114,45 @@ func lastAct(t *testing.T, n *node, keyID string) (actor, detail string) {
 	return actor, detail
 }
 
+// What only a classic key heeds is refused for a native one by its name, and so is
+// to make a key native that has it.
+func TestClassicSettingsNeedAClassicKey(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, n *node, accountID string) {
+		all := every()
+		nativeKey, classicKey := live(accountID), live(accountID)
+		classicKey.Dialect, classicKey.Settings = apikey.Classic, all
+		_, native := issue(t, n, nativeKey)
+		_, classic := issue(t, n, classicKey)
+		for name, c := range map[string]apikey.Change{
+			"classic_ids": {ClassicIDs: &all.ClassicIDs}, "allow_get": {AllowGET: &all.AllowGET},
+			"replay_window": {ReplayWindow: &all.ReplayWindow}, "descriptions": {Descriptions: &all.Descriptions},
+		} {
+			if _, err := n.Set(t.Context(), native.ID, c, staff); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), name+":") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		nativeKey.Settings = apikey.Settings{AllowGET: true, Descriptions: true}
+		if _, _, err := n.Issue(t.Context(), nativeKey, staff); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), "allow_get, descriptions:") {
+			t.Errorf("a new key: %v", err)
+		}
+		to, none, no, numbers := apikey.Native, time.Duration(0), false, apikey.NumberIDs
+		if _, err := n.Set(t.Context(), classic.ID, apikey.Change{Dialect: &to}, staff); !fault.Is(err, fault.Invalid) {
+			t.Errorf("made native: %v", err)
+		}
+		if _, err := n.Set(t.Context(), classic.ID, apikey.Change{Dialect: &to, ClassicIDs: &numbers, AllowGET: &no, ReplayWindow: &none, Descriptions: &no}, staff); err != nil {
+			t.Errorf("made native without them: %v", err)
+		}
+	})
+}
+
 // What can't be is refused, for a new key and an old one, and changes nothing.
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, n *node, accountID string) {
-		_, k := issue(t, n, live(accountID))
+		made := live(accountID)
+		made.Dialect = apikey.Classic
+		_, k := issue(t, n, made)
 		before, auth := n.stored(t, k.ID), n.auth(t)
 		number := func(v int64) *int64 { return &v }
 		negative, soap, hex, second := money.Amount(-1), apikey.Dialect("soap"), apikey.IDs("hex"), time.Second

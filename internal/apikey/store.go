@@ -87,6 +87,9 @@ func (n *NewKey) check() error {
 	if err := n.Settings.check(); err != nil {
 		return err
 	}
+	if err := n.fit(n.Dialect); err != nil {
+		return err
+	}
 	return plain.Line("name", n.Name)
 }
 

@@ -7,6 +7,7 @@ package apiv2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -112,7 +113,7 @@ type refusing func(*fault.Error) answer
 // serve returns the action's name, for metrics, and the answer.
 func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (action string, out answer) {
 	action = "none"
-	no := refusing(refuse)
+	no := refusing(func(f *fault.Error) answer { return text(f.Code.HTTPStatus(), f) }) // nothing is known of it
 	defer a.recovered(r.Context(), requestID, &action, &out, &no)
 	from := a.ClientAddress(r)
 	if limits := a.Limits.Address(r.Context(), from); limits.Denied() {
@@ -121,9 +122,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (a
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return action, refuse(errMethod)
 	}
-	in, err := read(r, &a.large)
-	in.from = from
-	defer a.large.give(in.reserved)
+	in, err := read(r, from, &a.large)
+	defer a.large.give(in)
 	no = func(f *fault.Error) answer { return beforeKey(in, f) }
 	if err != nil {
 		return action, no(fault.From(err))
@@ -168,9 +168,14 @@ func (a *API) recovered(ctx context.Context, requestID string, action *string, o
 	}
 }
 
-// report logs a failure of ours; a refusal is the caller's. Of a database that is
-// away it logs once a second, not once a request.
+// report logs a failure of ours; a refusal is the caller's, and what ends with a
+// client that hung up is for nobody. Of a database that is away it logs once a
+// second, not once a request.
 func (a *API) report(ctx context.Context, requestID, action string, err error) {
+	level := slog.LevelError
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		level = slog.LevelDebug
+	}
 	switch fault.From(err).Code {
 	case fault.Internal:
 	case fault.Unavailable:
@@ -181,7 +186,7 @@ func (a *API) report(ctx context.Context, requestID, action string, err error) {
 	default:
 		return
 	}
-	a.Log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", requestID),
+	a.Log.LogAttrs(ctx, level, "request failed", slog.String("request", requestID),
 		slog.String("action", action), slog.Any("error", err))
 }
 
@@ -195,7 +200,7 @@ func (a *API) authenticate(ctx context.Context, in *input) (*call, error) {
 	key := in.either("key")
 	who, err := a.Keys.Authenticate(ctx, key, epochs.Auth, in.from)
 	if err != nil {
-		if _, sent := in.body["key"]; in.method == http.MethodGet && !sent && !in.keyInQuery {
+		if _, sent := in.body["key"]; in.method == http.MethodGet && !sent && !in.keyInQuery && !mayBePoll(in) {
 			return nil, errMethod // nobody tried a key: somebody opened the address
 		}
 		return nil, err
@@ -207,7 +212,7 @@ func (a *API) authenticate(ctx context.Context, in *input) (*call, error) {
 // gets plain text, for clients of the classic dialect take an error in JSON for
 // the order's end; so does an add that they would not repeat safely.
 func beforeKey(in *input, f *fault.Error) answer {
-	poll := isPoll(in)
+	poll := mayBePoll(in)
 	switch f.Code {
 	case fault.MethodNotAllowed:
 		return refuse(f)
@@ -237,18 +242,28 @@ func asksAbout(action string) bool {
 	return false
 }
 
-// isPoll reports a question about an order or refill by its classic number.
-func isPoll(in *input) bool {
-	if !asksAbout(in.either("action")) {
+// mayBePoll reports a question about an order or refill by its classic number. What
+// was not read whole is one as long as nothing says that it is none.
+func mayBePoll(in *input) bool {
+	action, said := in.body["action"]
+	if in.cut && !said {
+		return true // the body's word counts, not the query's
+	}
+	if !said {
+		action = in.query["action"]
+	}
+	if !asksAbout(action) {
 		return false
 	}
+	named := false
 	for _, name := range []string{"order", "orders", "refill", "refills"} {
 		for token := range strings.SplitSeq(in.either(name), ",") {
 			token = strings.TrimSpace(token)
 			if token != "" && strings.IndexFunc(token, func(r rune) bool { return r < '0' || r > '9' }) < 0 {
 				return true
 			}
+			named = named || token != ""
 		}
 	}
-	return false
+	return in.cut && !named
 }

@@ -2,6 +2,7 @@ package apiv2_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -161,4 +162,25 @@ func TestReplayWindow(t *testing.T) {
 		t.Errorf("with a request id it is order %d, want %d", named, first+1)
 	}
 	l.audit()
+}
+
+// A client that hangs up is for nobody: no line of it is an error.
+func TestHangUpIsNoError(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			p := newPanel(t, engine)
+			gone, hangUp := context.WithCancel(t.Context())
+			hangUp()
+			for _, form := range []string{"action=balance", "action=status&order=1", "action=services", "action=orders", "action=add&request_id=gone&service=1&quantity=10&link=https%3A%2F%2Fexample.com"} {
+				r := httptest.NewRequestWithContext(gone, http.MethodPost, "/api/v2", strings.NewReader(p.fill("key=<live>&"+form)))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				p.api.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			if said := p.log.String(); strings.Contains(said, "level=ERROR") {
+				t.Error(said)
+			}
+		})
+	}
 }

@@ -2,7 +2,6 @@ package apiv2
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -13,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -22,9 +20,8 @@ import (
 const (
 	// maxBody bounds a request's body: mass comments fit.
 	maxBody = 1 << 20
-	// smallBody is what every request may have; larger bodies share roomForBodies.
-	smallBody     = 64 << 10
-	roomForBodies = 64 << 20
+	// smallBody is what every request may have; larger bodies share a room.
+	smallBody = 64 << 10
 	// maxFields bounds how many fields of a body are looked at.
 	maxFields = 1000
 	// maxID bounds an id that is asked about, in bytes.
@@ -53,6 +50,7 @@ type input struct {
 	repeatID   string // of the header Idempotency-Key; classic only
 	keyInQuery bool
 	problem    error      // what is wrong with the body; told once the key is known
+	cut        bool       // body is what arrived before something went wrong
 	from       netip.Addr // the client; the zero Addr: not known
 	reserved   int64      // taken of the room for large bodies, until the answer is out
 }
@@ -75,35 +73,26 @@ var (
 	errEncoded  = fault.New(fault.Invalid, "Content-Encoding is not supported: send the body as it is")
 )
 
-// room is the memory that large bodies share, in bytes.
-type room struct{ taken atomic.Int64 }
-
-// take reserves n bytes, or reports that they are not there.
-func (r *room) take(n int64) bool {
-	if r.taken.Add(n) > roomForBodies {
-		r.taken.Add(-n)
-		return false
-	}
-	return true
-}
-
-// give returns what take reserved.
-func (r *room) give(n int64) { r.taken.Add(-n) }
-
-// read reads query and body of a request, whatever form they have. Its error
-// means that the request can't be used; what was read of it is returned all the
-// same, for the form of the answer. A body that is merely not what it should be
-// is in problem. The caller gives back what the input has reserved.
-func read(r *http.Request, large *room) (*input, error) {
+// read reads query and body of a request from an address, whatever form they have.
+// Its error means that the request can't be used; what was read of it is returned
+// all the same, for the form of the answer. A body that is merely not what it
+// should be is in problem. The caller gives back what the input has reserved.
+func read(r *http.Request, from netip.Addr, large *room) (*input, error) {
 	in := &input{
 		method: r.Method, header: r.Header, body: map[string]string{}, query: map[string]string{},
-		repeatID: strings.TrimSpace(r.Header.Get("Idempotency-Key")),
+		repeatID: strings.TrimSpace(r.Header.Get("Idempotency-Key")), from: from,
 	}
 	in.readQuery(r.URL.RawQuery)
 	if isEncoded(r) {
+		in.cut = true
 		return in, errEncoded
 	}
 	body, err := in.readAll(r, large)
+	if err != nil {
+		// What stands behind the last & may be the beginning of something else.
+		in.cut = true
+		body = body[:bytes.LastIndexByte(body[:min(len(body), smallBody)], '&')+1]
+	}
 	in.readFields(r.Header.Get("Content-Type"), body)
 	return in, err
 }
@@ -121,27 +110,39 @@ func (in *input) readFields(contentType string, body []byte) {
 	}
 }
 
-// readAll reads a body. Above smallBody it goes on only with room for the whole,
-// and returns what it has read where there is none.
+// readAll reads a body. What is above smallBody takes of the room as it arrives, so
+// that to announce a large body takes nothing. What was read before an error is
+// returned.
 func (in *input) readAll(r *http.Request, large *room) ([]byte, error) {
-	limited := http.MaxBytesReader(nil, r.Body, maxBody)
-	body, err := io.ReadAll(io.LimitReader(limited, smallBody+1))
-	if err != nil || len(body) <= smallBody {
-		return body, unread(err)
-	}
-	if r.ContentLength > maxBody {
-		return body, errTooLarge
-	}
-	size := int64(maxBody)
+	const least = 512
+	most := int64(maxBody)
 	if r.ContentLength >= 0 {
-		size = r.ContentLength
+		most = min(most, r.ContentLength)
 	}
-	if !large.take(size) {
-		return body, errNoRoom
+	limited := http.MaxBytesReader(nil, r.Body, maxBody)
+	// One byte more than there can be, to see the end.
+	body := make([]byte, 0, min(max(r.ContentLength, least), smallBody)+1)
+	for {
+		n, err := limited.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, unread(err)
+		case len(body) < cap(body):
+			continue
+		case len(body) > smallBody && r.ContentLength > maxBody:
+			return body, errTooLarge
+		}
+		size := min(2*int64(cap(body)), most+1)
+		if cap(body) <= smallBody {
+			size = min(size, smallBody+1)
+		} else if !large.take(in, size-int64(cap(body))) {
+			return body, errNoRoom
+		}
+		body = append(make([]byte, 0, size), body...)
 	}
-	in.reserved = size
-	rest, err := io.ReadAll(limited)
-	return append(body, rest...), unread(err)
 }
 
 // unread says why a body could not be read to its end.
@@ -252,6 +253,7 @@ func (in *input) readMultipart(body []byte, boundary string) {
 		return
 	}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	var value bytes.Buffer // one for all: parts are many and short
 	for range maxFields {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -261,87 +263,20 @@ func (in *input) readMultipart(body []byte, boundary string) {
 			in.problem = errMultipart
 			return
 		}
-		value, err := io.ReadAll(part)
-		if err != nil {
+		value.Reset()
+		if _, err := value.ReadFrom(part); err != nil {
 			in.problem = errMultipart
 			return
 		}
 		if name := part.FormName(); name != "" && part.FileName() == "" {
 			if _, known := in.body[name]; !known {
-				in.body[name] = string(value)
+				in.body[name] = value.String()
 			}
 		}
 	}
 	if _, err := reader.NextPart(); err == nil {
 		in.problem = errFields
 	}
-}
-
-// errJSON tells of a body that is no complete JSON.
-var errJSON = fault.New(fault.Invalid, "JSON body is malformed")
-
-// readJSON reads an object's members token by token: the first of repeated names
-// wins, numbers and booleans become text, a list of them a list as forms write
-// it; what is deeper is passed over.
-func (in *input) readJSON(body []byte) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		in.problem = fault.New(fault.Invalid, "JSON body must be an object")
-		return
-	}
-	for decoder.More() && len(in.body) < maxFields {
-		token, err := decoder.Token()
-		name, ok := token.(string)
-		var raw json.RawMessage
-		if err != nil || !ok || decoder.Decode(&raw) != nil {
-			in.problem = errJSON
-			return
-		}
-		if value, ok := jsonText(name, raw); ok {
-			if _, known := in.body[name]; !known {
-				in.body[name] = value
-			}
-		}
-	}
-	switch token, err := decoder.Token(); {
-	case err == nil && token == json.Delim('}'):
-	case len(in.body) >= maxFields:
-		in.problem = errFields
-	default:
-		in.problem = errJSON
-	}
-}
-
-// jsonText is a value as a form would hold it; null is none.
-func jsonText(name string, raw json.RawMessage) (string, bool) {
-	switch raw[0] {
-	case '"':
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return s, err == nil
-	case '[':
-		var all []json.RawMessage
-		if json.Unmarshal(raw, &all) != nil {
-			return "", false
-		}
-		var texts []string
-		for _, one := range all {
-			if one[0] == '[' {
-				continue
-			}
-			if text, ok := jsonText("", one); ok {
-				texts = append(texts, text)
-			}
-		}
-		if name == "orders" || name == "refills" {
-			return strings.Join(texts, ","), true
-		}
-		return strings.Join(texts, "\n"), true
-	case '{', 'n':
-		return "", false
-	}
-	return string(raw), true
 }
 
 // checkText refuses values that are not UTF-8 or hold control characters; line

@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -14,6 +15,9 @@ import (
 )
 
 const formType = "application/x-www-form-urlencoded"
+
+// client is whom requests come from.
+var client = netip.MustParseAddr("192.0.2.7")
 
 // request makes a request for read.
 func request(method, target, contentType string, body io.Reader) *http.Request {
@@ -52,7 +56,7 @@ func TestReadPrecedence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in, err := read(request("POST", c.target, c.contentType, strings.NewReader(c.body)), &room{})
+			in, err := read(request("POST", c.target, c.contentType, strings.NewReader(c.body)), client, &room{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +89,7 @@ func TestReadMultipart(t *testing.T) {
 	_ = w.Close()
 
 	whole := b.String()
-	in, err := read(request("POST", "/", w.FormDataContentType(), strings.NewReader(whole)), &room{})
+	in, err := read(request("POST", "/", w.FormDataContentType(), strings.NewReader(whole)), client, &room{})
 	if err != nil || in.problem != nil {
 		t.Fatal(err, in.problem)
 	}
@@ -96,7 +100,7 @@ func TestReadMultipart(t *testing.T) {
 	}
 	// Wherever it is cut, nobody takes it for whole; the key is found if it is there.
 	for cut := len(whole) - len("--\r\n"); cut > 0; cut-- {
-		in, err := read(request("POST", "/", w.FormDataContentType(), strings.NewReader(whole[:cut])), &room{})
+		in, err := read(request("POST", "/", w.FormDataContentType(), strings.NewReader(whole[:cut])), client, &room{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +122,7 @@ func TestReadMultipartOfTooManyParts(t *testing.T) {
 			}
 		}
 		_ = w.Close()
-		in, err := read(request("POST", "/", w.FormDataContentType(), &b), &room{})
+		in, err := read(request("POST", "/", w.FormDataContentType(), &b), client, &room{})
 		if err != nil || (in.problem != nil) != problem {
 			t.Errorf("%d parts: %v, %v", parts, err, in.problem)
 		}
@@ -140,7 +144,7 @@ func TestReadLimit(t *testing.T) {
 			for size, tooLarge := range map[int]bool{100: false, smallBody: false, smallBody + 1: false, maxBody: false, maxBody + 1: true, 3 * maxBody: true} {
 				large := &room{}
 				body := "key=k&a=" + strings.Repeat("x", size-len("key=k&a="))
-				in, err := read(request("POST", "/", formType, wrap(strings.NewReader(body))), large)
+				in, err := read(request("POST", "/", formType, wrap(strings.NewReader(body))), client, large)
 				if fault.Is(err, fault.TooLarge) != tooLarge {
 					t.Errorf("%d bytes: %v", size, err)
 				}
@@ -150,7 +154,7 @@ func TestReadLimit(t *testing.T) {
 				if in.get("key") != "k" {
 					t.Errorf("%d bytes: the form of the answer can't be found", size)
 				}
-				if held := large.taken.Load(); held != in.reserved || (size <= smallBody && held != 0) || held > maxBody {
+				if held := large.taken; held != in.reserved || (size <= smallBody && held != 0) || held > maxBody {
 					t.Errorf("%d bytes: %d reserved", size, held)
 				}
 			}
@@ -158,30 +162,108 @@ func TestReadLimit(t *testing.T) {
 	}
 }
 
+// numbered returns addresses that have nothing in common.
+func numbered(n int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, 100, byte(n)}) }
+
 // Large bodies share their memory: when it is used up the next is told to come
 // again, small ones are served, and what is given back can be taken again.
 func TestLargeBodiesShareMemory(t *testing.T) {
 	t.Parallel()
 	large := &room{}
 	body := "key=k&a=" + strings.Repeat("x", maxBody-len("key=k&a="))
-	for i := range roomForBodies / maxBody {
-		if _, err := read(request("POST", "/", formType, strings.NewReader(body)), large); err != nil {
-			t.Fatalf("body %d: %v", i, err)
+	var held []*input
+	for {
+		in, err := read(request("POST", "/", formType, strings.NewReader(body)), numbered(len(held)), large)
+		if err != nil {
+			if !fault.Is(err, fault.Unavailable) || in.reserved == 0 || in.get("key") != "k" {
+				t.Fatalf("one body too many: %v, %d reserved, %v", err, in.reserved, in.body)
+			}
+			large.give(in)
+			break
+		}
+		if held = append(held, in); len(held) > 2*roomForBodies/maxBody {
+			t.Fatal("there is no end of room")
 		}
 	}
-	in, err := read(request("POST", "/", formType, strings.NewReader(body)), large)
-	if !fault.Is(err, fault.Unavailable) || in.reserved != 0 {
-		t.Fatalf("one body too many: %v, %d reserved", err, in.reserved)
+	if len(held) < roomForBodies/maxBody {
+		t.Errorf("there is room for %d bodies", len(held))
 	}
-	if in.get("key") != "k" {
-		t.Error("the form of the answer can't be found")
-	}
-	if _, err := read(request("POST", "/", formType, strings.NewReader(body[:smallBody])), large); err != nil {
+	if _, err := read(request("POST", "/", formType, strings.NewReader(body[:smallBody])), client, large); err != nil {
 		t.Errorf("a small body: %v", err)
 	}
-	large.give(maxBody)
-	if _, err := read(request("POST", "/", formType, strings.NewReader(body)), large); err != nil {
+	large.give(held[0])
+	if _, err := read(request("POST", "/", formType, strings.NewReader(body)), client, large); err != nil {
 		t.Errorf("after one was given back: %v", err)
+	}
+}
+
+// stalls is a body of which a part arrives; its owner does what comes then.
+type stalls struct {
+	arrives io.Reader
+	then    func()
+}
+
+func (s stalls) Read(p []byte) (int, error) {
+	n, err := s.arrives.Read(p)
+	if err != nil {
+		s.then()
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, nil
+}
+
+// Who announces a large body takes room for what arrived of it.
+func TestAnnouncedBodyTakesNoRoom(t *testing.T) {
+	t.Parallel()
+	large := &room{}
+	arrives := strings.Repeat("x", smallBody+smallBody/2)
+	r := request("POST", "/", formType, stalls{strings.NewReader(arrives), func() {
+		if large.taken > smallBody+1 {
+			t.Errorf("%d bytes are taken for a body of %d so far", large.taken, len(arrives))
+		}
+	}})
+	r.ContentLength = maxBody
+	in, err := read(r, client, large)
+	if !fault.Is(err, fault.Invalid) || in.reserved == 0 {
+		t.Errorf("%v, %d reserved", err, in.reserved)
+	}
+}
+
+// No address takes the room of all, and what one has given back is not kept.
+func TestAddressHoldsAShareOfTheRoom(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("x", maxBody)
+	for _, c := range []struct {
+		greedy, other string
+		shared        bool
+	}{
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1", "::ffff:192.0.2.1", true},
+		{"2001:db8:1:1::1", "2001:db8:1:2::1", true},
+		{"2001:db8:1::1", "2001:db8:2::1", false},
+	} {
+		large := &room{}
+		var held []*input
+		for range roomForBodies / maxBody {
+			in, err := read(request("POST", "/", formType, strings.NewReader(body)), netip.MustParseAddr(c.greedy), large)
+			held = append(held, in)
+			if err != nil {
+				break
+			}
+		}
+		if large.taken > roomForAddress || len(held) < roomForAddress/maxBody {
+			t.Errorf("%s took %d bytes for %d bodies", c.greedy, large.taken, len(held))
+		}
+		in, err := read(request("POST", "/", formType, strings.NewReader(body)), netip.MustParseAddr(c.other), large)
+		if fault.Is(err, fault.Unavailable) != c.shared {
+			t.Errorf("%s beside %s: %v", c.other, c.greedy, err)
+		}
+		for _, in := range append(held, in) {
+			large.give(in)
+		}
+		if large.taken != 0 || len(large.held) != 0 {
+			t.Errorf("%d bytes and %d holders are left", large.taken, len(large.held))
+		}
 	}
 }
 
@@ -190,7 +272,7 @@ func TestLargeBodiesShareMemory(t *testing.T) {
 func TestLargeBodyWithoutRoom(t *testing.T) {
 	t.Parallel()
 	a := New(Deps{Log: slog.New(slog.DiscardHandler)})
-	a.large.taken.Store(roomForBodies)
+	a.large.taken = roomForBodies
 	filler := "&note=" + strings.Repeat("x", smallBody)
 	for form, want := range map[string]string{
 		"key=k&action=balance":              `{"error":"Temporarily unavailable"}`,
@@ -204,8 +286,47 @@ func TestLargeBodyWithoutRoom(t *testing.T) {
 			t.Errorf("%s: %d %s", form, w.Code, w.Body)
 		}
 	}
-	if taken := a.large.taken.Load(); taken != roomForBodies {
+	if taken := a.large.taken; taken != roomForBodies {
 		t.Errorf("%d bytes taken, want %d", taken, roomForBodies)
+	}
+}
+
+// Of a body that was not read whole nobody knows whether it is a poll, unless what
+// was read says so: text misleads nobody.
+func TestFormOfWhatWasNotReadWhole(t *testing.T) {
+	t.Parallel()
+	filler := strings.Repeat("x", smallBody)
+	late := func() io.Reader { return strings.NewReader("note=" + filler + "&key=k&action=status&order=1") }
+	breaks := func(s string) io.Reader { return stalls{strings.NewReader(s), func() {}} }
+	encoded := request("POST", "/", formType, strings.NewReader("key=k&action=balance"))
+	encoded.Header.Set("Content-Encoding", "gzip")
+	for name, c := range map[string]struct {
+		r     *http.Request
+		plain bool
+	}{
+		"encoded":                        {encoded, true},
+		"too large":                      {request("POST", "/", formType, strings.NewReader("note="+filler+strings.Repeat("x", maxBody)+"&action=status")), true},
+		"too large, known to be no poll": {request("POST", "/", formType, strings.NewReader("key=k&action=services&note="+strings.Repeat("x", maxBody))), false},
+		"no room":                        {request("POST", "/", formType, late()), true},
+		"no room, JSON":                  {request("POST", "/", "application/json", strings.NewReader(`{"comments":"`+filler+`&","action":"status","order":1}`)), true},
+		"cut":                            {request("POST", "/", formType, breaks("key=k&")), true},
+		"cut within the action":          {request("POST", "/", formType, breaks("key=k&action=sta")), true},
+		"cut within another":             {request("POST", "/", formType, breaks("key=k&action=services&no")), false},
+		"cut within a poll's ids":        {request("POST", "/", formType, breaks("action=STATUS&order")), true},
+		"cut, action in the query":       {request("POST", "/?action=balance", formType, breaks("key=k")), true},
+	} {
+		full := &room{taken: roomForBodies}
+		if strings.HasPrefix(name, "too large") {
+			full.taken = 0
+		}
+		in, err := read(c.r, client, full)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		if got := beforeKey(in, fault.From(err)); got.plain != c.plain {
+			t.Errorf("%s: %d %s, plain %v", name, got.status, got.body, got.plain)
+		}
 	}
 }
 

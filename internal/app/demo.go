@@ -418,7 +418,7 @@ The demo is ready.
   API        %s
   Live key   %s
   Classic    %s   (the same account, for an existing panel or script)
-  Test key   %s   (play money; its orders stay pending)
+  Test key   %s   (play money; a sandbox delivers its orders in seconds)
   Ops        %s/readyz and /metrics
   Provider   %s/sim/orders   (what the simulated provider holds)
 

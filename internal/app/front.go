@@ -24,16 +24,20 @@ type front struct {
 // API's path is served in every spelling that clients use, without a redirect: a
 // redirected POST loses its body.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	host := hostname(r.Host)
+	isAPI := "/"+strings.Trim(r.URL.Path, "/") == "/api/v2"
+	refuse := writeError
+	if isAPI {
+		refuse = writeText
+	}
 	if !f.serves(r.Host) {
-		writeError(w, http.StatusMisdirectedRequest, "This host is not served here")
+		refuse(w, http.StatusMisdirectedRequest, "This host is not served here")
 		return
 	}
-	if !f.isHTTPS(r) && !config.IsLoopbackHost(host) {
-		writeError(w, http.StatusForbidden, "Use https: this panel is not served over plain http")
+	if !f.isHTTPS(r) && !config.IsLoopbackHost(hostname(r.Host)) {
+		refuse(w, http.StatusForbidden, "Use https: this panel is not served over plain http")
 		return
 	}
-	if path := "/" + strings.Trim(r.URL.Path, "/"); path == "/api/v2" {
+	if isAPI {
 		f.api.ServeHTTP(w, r)
 		return
 	}
@@ -94,8 +98,19 @@ func writeError(w http.ResponseWriter, status int, text string) {
 	if err != nil {
 		status = http.StatusInternalServerError
 	}
-	w.Header().Set("Content-Type", "application/json")
+	write(w, status, "application/json", body)
+}
+
+// writeText answers what may be the poll of an order: its client takes an error in
+// JSON for the order's end, and here it is a setting that is wrong for a while.
+func writeText(w http.ResponseWriter, status int, text string) {
+	write(w, status, "text/plain; charset=utf-8", []byte(text))
+}
+
+func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("X-Request-Id", id.New(id.Request))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)

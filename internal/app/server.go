@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -201,6 +203,9 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)
+	if s.api.TLSConfig, err = certificate(s.settings.TLSCert, s.settings.TLSKey); err != nil {
+		return err
+	}
 	var config net.ListenConfig
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
@@ -213,6 +218,27 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		return fmt.Errorf("NOTPANEL_OPS_LISTEN: %w", err)
 	}
 	return nil
+}
+
+// certificate reads the files for https; without them it returns nil. A pair that
+// can't be used is told of here, before anything is served or sent.
+func certificate(cert, key string) (*tls.Config, error) {
+	if cert == "" {
+		return nil, nil //nolint:nilnil // plain http is no error
+	}
+	certPEM, err := os.ReadFile(cert) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("NOTPANEL_TLS_CERT: %w", err)
+	}
+	keyPEM, err := os.ReadFile(key) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("NOTPANEL_TLS_KEY: %w", err)
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("NOTPANEL_TLS_CERT and NOTPANEL_TLS_KEY: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
@@ -257,16 +283,16 @@ func (s *Server) Guard() *outbound.Guard { return s.guard }
 // start that fails, at an address in use perhaps, must leave no call behind.
 func (s *Server) Start() {
 	s.startWorkers()
-	go s.serve(s.api, s.apiListener, s.settings.TLSCert, s.settings.TLSKey)
+	go s.serve(s.api, s.apiListener)
 	if s.ops != nil {
-		go s.serve(s.ops, s.opsListener, "", "")
+		go s.serve(s.ops, s.opsListener)
 	}
 }
 
-func (s *Server) serve(h *http.Server, l net.Listener, cert, key string) {
+func (s *Server) serve(h *http.Server, l net.Listener) {
 	var err error
-	if cert != "" {
-		err = h.ServeTLS(l, cert, key)
+	if h.TLSConfig != nil {
+		err = h.ServeTLS(l, "", "") // the certificate is in the configuration
 	} else {
 		err = h.Serve(l)
 	}

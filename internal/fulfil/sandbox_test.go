@@ -165,6 +165,14 @@ func TestSandboxIsBounded(t *testing.T) {
 		if n := k.Count(`SELECT COUNT(*) FROM transfers WHERE kind = 'order'`); n < 6 {
 			t.Errorf("%d charges are left, want all", n)
 		}
+		lines, err := order.NewStore(d).Statement(t.Context(), k.Buyer.WalletID, 0, 100)
+		ordertest.Must(t, err)
+		for i, l := range lines {
+			// No line names an order that nobody can ask about.
+			if last := i == len(lines)-1; (l.OrderID != "") != last || (l.Number != 0) != last {
+				t.Errorf("line %d is of order %q, %d", i, l.OrderID, l.Number)
+			}
+		}
 		k.Audit()
 	})
 }

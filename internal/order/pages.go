@@ -76,8 +76,8 @@ type Line struct {
 	Kind    ledger.Kind
 	Amount  money.Amount // negative when it left the wallet
 	Balance money.Amount // after it
-	OrderID string       // "" where it was for no order
-	Number  int64        // the order's
+	OrderID string       // "" where it was for no order, or for a test order that is not kept any more
+	Number  int64        // the order's; 0 as above
 	At      time.Time
 }
 
@@ -95,12 +95,12 @@ func (s *Store) Statement(ctx context.Context, walletID string, after int64, lim
 		for i, e := range entries {
 			lines[i] = Line{Seq: e.Seq, Kind: e.Kind, Amount: e.Amount, Balance: e.Balance, At: e.At}
 			if orderID, ok := orderOf(e); ok {
-				lines[i].OrderID = orderID
 				args, index = append(args, []any{orderID}), append(index, i)
 			}
 		}
-		return tx.QueryMany(func(i int, r db.Scanner) error { return r.Scan(&lines[index[i]].Number) },
-			`SELECT number FROM orders WHERE id = $1`, args)
+		return tx.QueryMany(func(i int, r db.Scanner) error {
+			return r.Scan(&lines[index[i]].OrderID, &lines[index[i]].Number)
+		}, `SELECT id, number FROM orders WHERE id = $1`, args)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("statement: %w", err)

@@ -143,6 +143,9 @@ func (c checking) count(p *priced) (err error) {
 		if c.request.lenient && strings.HasPrefix(said, "-") && isDigits(said[1:]) {
 			said = "0" // too few is the sentence that classic clients know
 		}
+		if c.request.lenient && len(said) > maxDigits && isDigits(said) {
+			said = strings.Repeat("9", maxDigits) // and so is too many
+		}
 		if p.quantity, err = whole("quantity", said); err != nil {
 			return err
 		}

@@ -20,6 +20,9 @@ const (
 	MaxLink      = 1000
 )
 
+// maxDigits bounds a whole number.
+const maxDigits = 15
+
 // Fields lists the fields of add that are part of a request: two requests with
 // one request id are equal when these are.
 //
@@ -152,9 +155,8 @@ func whole(name, text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	const most = 15
-	if !isDigits(text) || len(text) > most {
-		return 0, bad(name, fmt.Sprintf("must be a whole number of at most %d digits", most))
+	if !isDigits(text) || len(text) > maxDigits {
+		return 0, bad(name, fmt.Sprintf("must be a whole number of at most %d digits", maxDigits))
 	}
 	var n int64
 	for _, digit := range text {
