@@ -94,6 +94,7 @@ func TestLongHostsAreNoLinks(t *testing.T) {
 		"https://" + strings.Repeat("\u00ad", 300) + "a.example": false,
 		"https://r3---sn-4g5e.example/":                          true,
 		"https://-a.example/":                                    true,
+		"https://ab--ü-.example/":                                true,
 		"https://a_b.example/":                                   true,
 		"https://xn--zz--.example/":                              false,
 		"https://a%2Fb.example/":                                 false,
