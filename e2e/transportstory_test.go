@@ -166,7 +166,7 @@ func (s *shop) asksAbout(b bought) {
 	s.says(s.asks("status", "order", b.listing.Number), listing)
 	s.says(s.asks("status", "order", b.part.ID).by(byGET), part)
 	s.says(s.asks("status", "order", b.poll.Number).by(inQuery), poll)
-	s.says(s.asks("status", "order", b.weekly.Number), stands("0.30", 0, "Active", 100, `,"posts":"0","orders":[],"expiry":"2030-12-31"`))
+	s.says(s.asks("status", "order", b.weekly.Number), stands("0.30", 0, "Active", 100, `,"posts":"0","orders":[],"expiry":"31/12/2030"`))
 
 	var run int64
 	eventually(s, "the first run was made", func() bool {

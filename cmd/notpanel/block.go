@@ -19,7 +19,7 @@ type blockAdd struct {
 	storage
 	output
 
-	Pattern string `arg:"" help:"A host, or a host and a path: shop.example, site.example/name."`
+	Pattern string `arg:"" help:"A host, a host and a path, or these with parameters: shop.example, site.example/name, site.example/watch?v=x."`
 	Reason  string `required:"" help:"Why; for staff."`
 }
 

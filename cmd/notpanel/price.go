@@ -34,6 +34,13 @@ func (c *priceTier) Run(ctx context.Context, t terminal) error {
 			return err
 		}
 		fmt.Fprintf(t.out, "%s pays %s %% less than the list price.\n", c.Tier, money.Amount(c.Percent))
+		below, all, err := core.Catalog.BelowCost(ctx, c.Tier)
+		if err != nil {
+			return err
+		}
+		if below > 0 {
+			fmt.Fprintf(t.err, "warning: %s pays less than their cost for %d of %d services\n", c.Tier, below, all)
+		}
 		return nil
 	})
 }

@@ -97,7 +97,13 @@ func TestServiceSetAnnounces(t *testing.T) {
 func TestPrices(t *testing.T) {
 	t.Parallel()
 	p, _ := setUpOrders(t, 0, order.Held)
-	contains(t, p.ok("price", "tier", "reseller", "12.5%"), "12.50 % less")
+	gift := p.run("", "price", "tier", "reseller", "100")
+	contains(t, gift.err, "warning: reseller pays less than their cost for 1 of 1 services")
+	cheap := p.run("", "price", "tier", "reseller", "12.5%")
+	contains(t, cheap.out, "12.50 % less")
+	if strings.Contains(cheap.err, "warning") {
+		t.Errorf("warned of nothing: %s", cheap.err)
+	}
 	r := p.run("", "price", "set", "A@example.com", "1", "0.40")
 	contains(t, r.err, "below its cost of 0.50")
 	contains(t, r.out, "pays 0.40 USD per 1,000 of service 1")

@@ -208,3 +208,29 @@ func TestClassicToken(t *testing.T) {
 		}
 	}
 }
+
+// A subscription's last day is a day in every dialect's own form, by the provider
+// where that has named one; whatever else stands there reaches no customer.
+func TestExpiryIsADay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ provider, placed, native, classic string }{
+		{"", "", "", ""},
+		{"", "2026-12-31", "2026-12-31", "31/12/2026"},
+		{"2027-01-05", "2026-12-31", "2027-01-05", "05/01/2027"},
+		{"2027-01-05", "", "2027-01-05", "05/01/2027"},
+		{"soon, says Upstream", "2026-12-31", "2026-12-31", "31/12/2026"},
+		{"31/12/2026", "", "", ""},
+	} {
+		o := &order.Order{Kind: order.Subscription, Expiry: c.provider}
+		if c.placed != "" {
+			o.Fields = order.Values{{Name: "expiry", Text: c.placed}}
+		}
+		native := ""
+		if until := (&API{}).statusRow(order.Found{Order: o}).Expiry; until != nil {
+			native = *until
+		}
+		if classic := classicExpiry(o); native != c.native || classic != c.classic {
+			t.Errorf("%q and %q: native %q, classic %q; want %q and %q", c.provider, c.placed, native, classic, c.native, c.classic)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -110,7 +111,7 @@ func (d classic) statusRow(c *call, f order.Found) ordered {
 	case order.Drip:
 		return append(row, member{"runs", count(o.Run)}, member{"orders", c.parts(f)})
 	case order.Subscription:
-		return append(row, member{"posts", count(o.Run)}, member{"orders", c.parts(f)}, member{"expiry", expiry(o)})
+		return append(row, member{"posts", count(o.Run)}, member{"orders", c.parts(f)}, member{"expiry", classicExpiry(o)})
 	case order.Single, order.Run, order.Post:
 	}
 	return row
@@ -125,11 +126,23 @@ func (c *call) parts(f order.Found) []any {
 	return all
 }
 
-// expiry is the day on which a subscription ends, in the provider's words where
-// it has said so; "" is none.
-func expiry(o *order.Order) string {
-	if o.Expiry != "" {
-		return o.Expiry
+// lastDay is the day on which a subscription ends, by its provider where that has
+// named one; not ok where it has no end. What an old report left there otherwise
+// is no day.
+func lastDay(o *order.Order) (day time.Time, ok bool) {
+	for _, said := range []string{o.Expiry, o.Fields.Get("expiry")} {
+		if day, err := time.Parse(time.DateOnly, said); err == nil {
+			return day, true
+		}
 	}
-	return o.Fields.Get("expiry")
+	return day, false
+}
+
+// classicExpiry is that day as clients send it and show it; "" is none.
+func classicExpiry(o *order.Order) string {
+	day, ok := lastDay(o)
+	if !ok {
+		return ""
+	}
+	return day.Format("02/01/2006")
 }

@@ -74,8 +74,8 @@ func (a *API) statusRow(f order.Found) statusRow {
 		return row
 	}
 	row.Posts = countText(&o.Run)
-	if until := expiry(o); until != "" {
-		row.Expiry = &until
+	if day, ok := lastDay(o); ok {
+		row.Expiry = new(day.Format(time.DateOnly))
 	}
 	return row
 }

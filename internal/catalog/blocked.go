@@ -19,50 +19,102 @@ import (
 )
 
 // blocked is a target that nobody may order for: a host with all below it, or
-// one of its paths with all below that.
-type blocked struct{ host, path string }
-
-func scanBlocked(s db.Scanner) (b blocked, err error) {
-	var pattern string
-	err = s.Scan(&pattern)
-	b.host, b.path, _ = strings.Cut(pattern, "/")
-	return b, err
+// one of its paths with all below that, or such a path with some parameters.
+type blocked struct {
+	host, path string
+	values     url.Values
 }
 
-// Blocked reports whether the operator lets nobody order for a link, however the
-// link is spelled. What can't be read as a link is blocked where anything is.
-func (s *Snapshot) Blocked(link string) bool {
-	if len(s.blocked) == 0 {
-		return false
-	}
-	u, err := parseLink(link)
+// blockList is the block-list by host, so that a list of any length costs an
+// order the same.
+type blockList map[string][]blocked
+
+func loadBlocked(tx *db.Tx) (blockList, error) {
+	all := blockList{}
+	err := tx.Each(func(s db.Scanner) error {
+		var pattern string
+		err := s.Scan(&pattern)
+		all.add(pattern)
+		return err
+	}, `SELECT pattern FROM blocked_targets ORDER BY pattern`)
 	if err != nil {
-		return strings.Contains(link, "//") // a name of an account is no link
+		return nil, fmt.Errorf("load blocked targets: %w", err)
 	}
-	if u.Host == "" {
-		return false
-	}
-	site, paths := siteOf(u), spellings(u.EscapedPath())
-	return slices.ContainsFunc(s.blocked, func(b blocked) bool {
-		return within(site, b.host) && (b.path == "" || slices.ContainsFunc(paths, b.holds))
-	})
+	return all, nil
 }
 
-// holds reports whether a path is the blocked one or below it.
-func (b blocked) holds(p string) bool { return p == b.path || strings.HasPrefix(p, b.path+"/") }
+// add reads a pattern as ParsePattern writes it.
+func (l blockList) add(pattern string) {
+	var b blocked
+	rest, query, _ := strings.Cut(pattern, "?")
+	b.host, b.path, _ = strings.Cut(rest, "/")
+	b.path = decoded(b.path)
+	b.values, _ = url.ParseQuery(query) // it was encoded here
+	l[b.host] = append(l[b.host], b)
+}
+
+// Blocked reports whether the operator lets nobody order for a link, however it
+// was spelled. What has the form of an address and can't be read as one is
+// blocked where anything is; the name of an account is none.
+func (s *Snapshot) Blocked(l Link) bool {
+	if l.err != nil {
+		return len(s.blocked) > 0
+	}
+	for host, more := l.site, l.site != ""; more; _, host, more = strings.Cut(host, ".") {
+		if slices.ContainsFunc(s.blocked[host], func(b blocked) bool { return b.holds(l) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether a link to the host leads to what is blocked of it.
+func (b blocked) holds(l Link) bool {
+	if b.path != "" && !slices.ContainsFunc(l.spelled, func(p string) bool {
+		return strings.HasPrefix(p, b.path) && (len(p) == len(b.path) || p[len(b.path)] == '/')
+	}) {
+		return false
+	}
+	for name, values := range b.values {
+		for _, v := range values {
+			if !slices.Contains(l.values[name], v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// mostLayers is how often a path is decoded at most; no server does it more often.
+const mostLayers = 4
 
 // spellings returns what an escaped path may mean: servers differ in how often
 // they decode it, whether an escaped slash is one, and whether dots count before
-// or after that. The last is the one that is decoded through and through.
+// or after that.
 func spellings(escaped string) []string {
-	const most = 4 // nobody decodes more often
 	all := []string{plainPath(escaped)}
 	whole, parts := escaped, escaped
-	for range most {
+	for range mostLayers {
+		if !strings.Contains(parts, "%") {
+			break
+		}
 		whole, parts = decoded(whole), decoded(escapedSlash.Replace(parts))
-		all = append(all, plainPath(parts), plainPath(whole))
+		for _, p := range []string{plainPath(parts), plainPath(whole)} {
+			if !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
 	}
 	return all
+}
+
+// plainest returns an escaped path decoded through and through, as the block-list
+// keeps it.
+func plainest(escaped string) string {
+	for range mostLayers {
+		escaped = decoded(escaped)
+	}
+	return plainPath(escaped)
 }
 
 // escapedSlash lets a slash that is escaped stay so through one decoding.
@@ -97,7 +149,7 @@ func plainPath(p string) string {
 
 // BlockedTarget is an entry of the block-list.
 type BlockedTarget struct {
-	Pattern   string // a host, or a host and a path
+	Pattern   string // a host, a host and a path, or both with parameters
 	Reason    string
 	CreatedAt time.Time
 }
@@ -106,43 +158,75 @@ type BlockedTarget struct {
 const maxPattern = 500
 
 // ParsePattern reads a target as people write it, an address among them, and
-// returns it as the block-list keeps it.
+// returns it as the block-list keeps it, which it reads as the same again.
 func ParsePattern(text string) (string, error) {
-	refused := func(why string) (string, error) {
-		return "", fault.Newf(fault.Invalid, "pattern must be a host or a host and a path, such as shop.example or site.example/name: %s", why)
-	}
-	rest := strings.TrimSpace(text)
-	if scheme, after, found := strings.Cut(rest, "://"); found {
-		if !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
-			return refused("only http and https lead to a target")
+	pattern, why := readPattern(text)
+	if why == "" {
+		if again, _ := readPattern(pattern); again != pattern {
+			why = "it has escapes in escapes"
 		}
-		rest = after
 	}
-	switch {
-	case len(rest) > maxPattern:
-		return refused("it is too long")
-	case plain.Line("pattern", rest) != nil || strings.ContainsFunc(rest, unicode.IsSpace):
-		return refused("it has blanks or control characters")
-	case strings.ContainsAny(rest, "?#*@"):
-		return refused("queries, fragments, wildcards and users have no place in it")
-	}
-	u, err := parseLink("http://" + rest)
-	if err != nil || u.Hostname() == "" {
-		return refused("it has no host")
-	}
-	if u.Port() != "" {
-		return refused("a host is blocked on all its ports")
-	}
-	site := siteOf(u)
-	if _, err := netip.ParseAddr(site); err != nil && !isName(site) {
-		return refused(u.Hostname() + " is no name of a host")
-	}
-	pattern := site
-	if paths := spellings(u.EscapedPath()); paths[len(paths)-1] != "" {
-		pattern += "/" + paths[len(paths)-1]
+	if why != "" {
+		return "", fault.Newf(fault.Invalid,
+			"pattern must be a host, a host and a path, or these with parameters, such as shop.example, site.example/name or site.example/watch?v=x: %s", why)
 	}
 	return pattern, nil
 }
+
+// readPattern is ParsePattern; why tells what is wrong.
+func readPattern(text string) (pattern, why string) {
+	rest := strings.TrimSpace(text)
+	if scheme, after, found := strings.Cut(rest, "://"); found && !strings.ContainsAny(scheme, "/?") {
+		if !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+			return "", "only http and https lead to a target"
+		}
+		rest = after
+	}
+	authority := rest
+	if i := strings.IndexAny(rest, `/\?`); i >= 0 {
+		authority = rest[:i]
+	}
+	if _, err := netip.ParseAddr(authority); err == nil && strings.Contains(authority, ":") {
+		rest = "[" + authority + "]" + rest[len(authority):] // as it is kept
+	}
+	switch {
+	case len(rest) > maxPattern:
+		return "", "it is too long"
+	case plain.Line("pattern", rest) != nil || strings.ContainsFunc(rest, unicode.IsSpace):
+		return "", "it has blanks or control characters"
+	case strings.ContainsAny(rest, "#*"), strings.Contains(authority, "@"):
+		return "", "fragments, wildcards and users have no place in it"
+	case authority == "":
+		return "", "it has no host"
+	case strings.HasPrefix(rest, authority+"?"):
+		return "", "parameters follow a path: " + authority + "/" + rest[len(authority):]
+	}
+	l := ReadLink("http://" + rest)
+	switch _, err := netip.ParseAddr(l.site); {
+	case l.err != nil || l.site == "", err != nil && !isName(l.site):
+		return "", authority + " is no name of a host"
+	case l.port != "":
+		return "", "a host is blocked on all its ports"
+	case l.query == "":
+		return l.site + strings.TrimSuffix(writtenPath(rest), "/"), ""
+	case l.query != l.values.Encode():
+		return "", "its parameters can't be read"
+	}
+	return l.site + writtenPath(rest) + "?" + l.query, ""
+}
+
+// writtenPath is the path of a pattern, with escapes for what would be read as
+// something else.
+func writtenPath(pattern string) string {
+	u, err := url.Parse("http://" + strings.ReplaceAll(pattern, `\`, "/"))
+	if err != nil {
+		return ""
+	}
+	return "/" + written.Replace(plainest(u.EscapedPath()))
+}
+
+//nolint:gochecknoglobals // has no state
+var written = strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23", "*", "%2A")
 
 // isName reports whether a canonical host is a name with a dot in it.
 func isName(host string) bool {

@@ -57,17 +57,21 @@ func TestBlockedInEverySpelling(t *testing.T) {
 		"http://[2001:db8:0:0::1]/x", "http://[2001:DB8::1]:8080/x/y",
 		"https://forum.example/t/a/b", "https://forum.example/T/a/B?x",
 		"https://%/", // nobody can tell where it leads
+		"https://r3--x.ｃasino.example/", "https://-x.ｃasino.example/", "https://r3--x.ca\u00adsino.example/", "https://xn--zz--.ｃasino.example/",
+		"casino.example", "casino.example/x", "www.Casino.example/x", "//casino.example/x", `\\casino.example\x`, "https:casino.example", "https:/casino.example",
+		"ftp://casino.example/", "casino.example:8443/x", "casino.example:/x", "user@casino.example/x", "casino%2Eexample/x", "casino .example /x", "casino。example/x",
+		"casino.example?x", "casino.example#x", "site.example/Name", "casino.example/%zz",
 	} {
-		if !s.Blocked(link) {
+		if !s.Blocked(catalog.ReadLink(link)) {
 			t.Errorf("%q is not blocked", link)
 		}
 	}
 	for _, link := range []string{
 		"https://example.com/casino.example", "https://notcasino.example/", "https://casino.example.com/", "https://casino.example@example.com/",
 		"https://site.example/", "https://site.example/names", "https://site.example/other", "https://site.example/name/../other", "https://site.example/other?name", "https://site.example/other#/name",
-		"http://192.0.2.8/", "http://[2001:db8::1]/y", "https://forum.example/t/a", "name", "@name", "a name",
+		"http://192.0.2.8/", "http://[2001:db8::1]/y", "https://forum.example/t/a", "name", "@name", "a name", "a.name", "name/casino.example", "Rock / Pop", "50% off / 100%", "@casino/x", "mailto:me", "a: b/c",
 	} {
-		if s.Blocked(link) {
+		if s.Blocked(catalog.ReadLink(link)) {
 			t.Errorf("%q is blocked", link)
 		}
 	}
@@ -80,7 +84,8 @@ func TestBlockRefusesJunk(t *testing.T) {
 		store := catalog.NewStore(d)
 		before := catalogEpoch(t, d)
 		for _, pattern := range []string{
-			"", " ", "/", "localhost", "com", "*.example.com", "example.com/*", "example.com?x=1", "example.com#a", "user@example.com", "example.com:8443",
+			"", " ", "/", "localhost", "com", "*.example.com", "example.com/*", "example.com?x=1", "example.com#a", "user@example.com", "user@example.com/a", "example.com:8443",
+			"example.com/a?x=%zz", "example.com/a?x=1;y=2", "example.com/%2525252525252541", "r3--x.例..example", strings.Repeat("a", 64) + ".example",
 			"ftp://example.com", "https://", "exa mple.com", "site.example/a b", "exa\u202emple.com", "-", "a..b", "exam\u0000ple.com", "[::1", "https://%/",
 		} {
 			if got, err := store.Block(t.Context(), pattern, "policy", staff); !fault.Is(err, fault.Invalid) {
@@ -122,7 +127,7 @@ func TestBlockAndUnblock(t *testing.T) {
 		if _, err := store.Unblock(ctx, "shop.example/a", staff); !fault.Is(err, fault.NotFound) {
 			t.Errorf("again: %v, want NotFound", err)
 		}
-		if snapshot(t, d).Blocked("https://shop.example/a") || catalogEpoch(t, d) != before+3 {
+		if snapshot(t, d).Blocked(catalog.ReadLink("https://shop.example/a")) || catalogEpoch(t, d) != before+3 {
 			t.Error("it is still blocked, or nobody was told")
 		}
 	})
@@ -160,8 +165,70 @@ func TestBlockedWhateverTheSpelling(t *testing.T) {
 	}
 	s := snapshot(t, d)
 	rapid.Check(t, func(t *rapid.T) {
-		if link := respelled(t); !s.Blocked(link) {
+		if link := respelled(t); !s.Blocked(catalog.ReadLink(link)) {
 			t.Fatalf("%q is not blocked", link)
 		}
 	})
+}
+
+// A pattern is kept as it can be given again: what the list shows, remove takes.
+func TestPatternsAreReadAsTheyAreKept(t *testing.T) {
+	t.Parallel()
+	for said, kept := range map[string]string{
+		"https://www.site.example/@name":      "site.example/@name",
+		"site.example/%40name":                "site.example/@name",
+		"site.example/a%3Fb":                  "site.example/a%3Fb",
+		"site.example/50%25":                  "site.example/50%25",
+		"site.example/a%2Ab%23":               "site.example/a%2Ab%23",
+		"site.example/ü":                      "site.example/ü",
+		"[2001:DB8::1]/x":                     "2001:db8::1/x",
+		"2001:db8::1":                         "2001:db8::1",
+		"site.example/":                       "site.example",
+		"Site.example/Watch?v=Ab":             "site.example/watch?v=Ab",
+		"site.example/watch/?b=%C3%A9&a=1":    "site.example/watch?a=1&b=%C3%A9",
+		"site.example/?id=5":                  "site.example/?id=5",
+		"http://site.example/go?to=a://b@c/d": "site.example/go?to=a%3A%2F%2Fb%40c%2Fd",
+	} {
+		for _, text := range []string{said, kept} {
+			if got, err := catalog.ParsePattern(text); err != nil || got != kept {
+				t.Errorf("%s is kept as %q, %v; want %q", text, got, err, kept)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		said := "site.example/" + rapid.StringMatching(`[a%245?/.\\@;&=é ]{0,12}`).Draw(t, "path")
+		kept, err := catalog.ParsePattern(said)
+		if err != nil {
+			return
+		}
+		if again, err := catalog.ParsePattern(kept); err != nil || again != kept {
+			t.Fatalf("%q is kept as %q, and that as %q, %v", said, kept, again, err)
+		}
+	})
+}
+
+// A page that is told by a parameter is blocked by it, wherever that stands.
+func TestBlockedByParameter(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.SQLite)
+	for _, pattern := range []string{"video.example/watch?v=Ab1", "site.example/@name", "forum.example/?id=5&part=a%20b", "shop.example/50%25"} {
+		if _, err := catalog.NewStore(d).Block(t.Context(), pattern, "policy", staff); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := snapshot(t, d)
+	for link, blocked := range map[string]bool{
+		"https://video.example/watch?v=Ab1": true, "https://m.video.example/Watch/?t=5&v=Ab1#x": true, "https://video.example/watch?%76=%41b1": true,
+		"https://video.example/watch?v=x&v=Ab1": true, "https://video.example/watch?x=1;v=Ab1": true, "https://video.example/watch?v=Ab1&x=%zz": true,
+		"video.example/watch?v=Ab1": true, "https://video.example/watch?v=Ab1;x=1": true,
+		"https://video.example/watch?v=ab1": false, "https://video.example/watch": false, "https://video.example/watch?v=Ab12": false,
+		"https://video.example/?v=Ab1": false, "https://video.example/watch#?v=Ab1": false,
+		"https://site.example/@Name": true, "https://site.example/%40name/x": true, "https://site.example/name": false,
+		"https://forum.example/?part=a+b&id=5": true, "https://forum.example/any?id=5&part=a%20b": true, "https://forum.example/?id=5": false,
+		"https://shop.example/50%25": true, "https://shop.example/50": false,
+	} {
+		if got := s.Blocked(catalog.ReadLink(link)); got != blocked {
+			t.Errorf("%s is blocked: %v", link, got)
+		}
+	}
 }

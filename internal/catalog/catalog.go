@@ -101,7 +101,7 @@ type Snapshot struct {
 	discounts map[string]money.Percent // by tier
 	rates     map[ownRate]money.Amount
 	owners    map[string]bool // accounts with rates of their own
-	blocked   []blocked
+	blocked   blockList
 	texts     map[string]texts // by language; the whole catalogue's alone
 	facts     map[int64]Facts  // by service; the whole catalogue's alone
 }
@@ -223,10 +223,8 @@ func load(tx *db.Tx, text string, args ...any) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load discounts: %w", err)
 	}
-	if s.blocked, err = db.All(tx, scanBlocked, `SELECT pattern FROM blocked_targets ORDER BY pattern`); err != nil {
-		return nil, fmt.Errorf("load blocked targets: %w", err)
-	}
-	return s, nil
+	s.blocked, err = loadBlocked(tx)
+	return s, err
 }
 
 func (s *Snapshot) loadRates(tx *db.Tx, text string, args ...any) error {

@@ -69,6 +69,29 @@ func (s *Store) SetDiscount(ctx context.Context, d Discount, actor string) error
 	})
 }
 
+// BelowCost counts the services that a tier pays less for than they cost where
+// their next order goes, of all that are not retired.
+func (s *Store) BelowCost(ctx context.Context, tier account.Tier) (below, all int, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		now, err := load(tx, query+` WHERE v.state <> 'retired'`+inOrder)
+		if err != nil {
+			return err
+		}
+		for _, v := range now.Services {
+			rate, err := now.Price(v, Customer{Tier: string(tier)})
+			if err != nil {
+				return err
+			}
+			all++
+			if rate < v.Source.Cost {
+				below++
+			}
+		}
+		return nil
+	})
+	return below, all, err
+}
+
 // SetOwnRate gives an account a rate of its own and returns the service.
 func (s *Store) SetOwnRate(ctx context.Context, r OwnRate, actor string) (v *Service, err error) {
 	if r.Rate < 0 {

@@ -119,3 +119,32 @@ func TestPricesRefuseAndList(t *testing.T) {
 		}
 	})
 }
+
+// A discount that sells below cost is found: each service that is not retired counts.
+func TestBelowCost(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d *db.DB, providerID string) {
+		all := offers("1", "2", "3")
+		for i := range all {
+			all[i].Cost, all[i].Rate = unit, 2*unit
+		}
+		all[1].Rate = 4 * unit
+		imported(t, d, providerID, all)
+		store, ctx := catalog.NewStore(d), t.Context()
+		if _, err := store.Set(ctx, byNumber(t, d, providerID)["3"].ID, catalog.Change{State: new(catalog.Retired)}, staff); err != nil {
+			t.Fatal(err)
+		}
+		for percent, want := range map[int64]int{0: 0, 50: 0, 51: 1, 75: 1, 100: 2} {
+			if err := store.SetDiscount(ctx, catalog.Discount{Tier: account.Agency, Percent: money.Percent(money.Amount(percent) * unit)}, staff); err != nil {
+				t.Fatal(err)
+			}
+			below, of, err := store.BelowCost(ctx, account.Agency)
+			if err != nil || below != want || of != 2 {
+				t.Errorf("at %d %% less %d of %d are sold below cost, %v; want %d of 2", percent, below, of, err, want)
+			}
+		}
+		if below, _, err := store.BelowCost(ctx, account.Standard); err != nil || below != 0 {
+			t.Errorf("the list price: %d below cost, %v", below, err)
+		}
+	})
+}

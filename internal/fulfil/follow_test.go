@@ -2,6 +2,7 @@ package fulfil_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -191,4 +192,48 @@ func TestNextCheck(t *testing.T) {
 	if !fulfil.NextCheck(done, accepted.Add(7*day)).IsZero() {
 		t.Error("an order that ended a week ago is asked about again")
 	}
+}
+
+// Of a subscription's end customers are shown a day and never their provider's words.
+func TestFollowReadsADayForTheEnd(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		k.Exec(`UPDATE services SET type = 'Subscriptions'`)
+		p := order.NewPlacer(d, order.PlacerOptions{})
+		defer p.Close()
+		said := []struct{ text, want string }{
+			{"31/12/2099", "2099-12-31"},
+			{"12/31/2099", "2099-12-31"},
+			{" 5/6/2099", "2099-06-05"},
+			{"2099-12-31", "2099-12-31"},
+			{"", ""},
+			{"soon, says Upstream", ""},
+			{"31/31/2099", ""},
+			{"<b>31/12/2099</b>", ""},
+		}
+		subs := make([]string, len(said))
+		for i := range said {
+			fields := map[string]string{
+				"service": "1", "request_id": strconv.Itoa(i), "username": "a" + strconv.Itoa(i), "min": "10", "max": "10", "posts": "1", "delay": "0", "expiry": "2099-01-31",
+			}
+			r, err := order.ParseRequest(func(name string) string { return fields[name] })
+			ordertest.Must(t, err)
+			placed, err := p.Place(context.Background(), k.Buyer, r, k.Snapshot())
+			ordertest.Must(t, err)
+			subs[i] = placed.OrderID
+		}
+		k.forward()
+		for i, c := range said {
+			k.upstream.Report(k.Order(subs[i]).UpstreamID, `{"status":"Active","posts":"0","orders":[],"expiry":"`+c.text+`"}`)
+		}
+		d.AdvanceClock(time.Hour)
+		k.follow()
+		for i, c := range said {
+			if now := k.Order(subs[i]); now.State != order.InProgress || now.Expiry != c.want {
+				t.Errorf("%q: %s until %q, want %q", c.text, now.State, now.Expiry, c.want)
+			}
+		}
+		k.Audit()
+	})
 }

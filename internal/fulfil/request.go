@@ -40,3 +40,15 @@ func dayFirst(day string) string {
 	}
 	return day
 }
+
+// dayOf reads a day as providers write it, the day before the month unless that
+// can't be, and returns it as YYYY-MM-DD. Their other words are for nobody: the
+// customer sees this one.
+func dayOf(text string) (day string, ok bool) {
+	for _, layout := range []string{"2/1/2006", "1/2/2006", "2006-1-2"} {
+		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
+			return t.Format(time.DateOnly), true
+		}
+	}
+	return "", false
+}

@@ -37,8 +37,8 @@ func (a *applying) subscription() error {
 	if o.State.Final() {
 		return a.afterEnd()
 	}
-	if r.Expiry != "" {
-		o.Expiry = cut(r.Expiry)
+	if day, ok := dayOf(r.Expiry); ok {
+		o.Expiry = day
 	}
 	more, err := order.AddPosts(a.tx, a.book, o, r.Orders)
 	if err != nil {

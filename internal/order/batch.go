@@ -151,7 +151,7 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	if snapshot.Epoch != b.epoch {
 		snapshot = b.current
 	}
-	p, err := one.request.price(snapshot, one.buyer.customer())
+	p, err := one.request.price(snapshot, one.buyer.customer(), b.tx.Now)
 	if err != nil {
 		return Placed{}, err
 	}

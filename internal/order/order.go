@@ -69,7 +69,7 @@ type Order struct {
 	LinkKey      string // the same for orders with the same target
 	Quantity     int64  // of a parent: of each run or post
 	Fields       Values
-	Expiry       string       // of a subscription, as the provider says it
+	Expiry       string       // a subscription's last day by its provider, as YYYY-MM-DD; "": it said none
 	Rate         money.Amount // own price per 1,000 that it was sold at
 	Cost         money.Amount // what the source took per 1,000 then
 	Exchange     int64        // billionths of the panel's currency for one unit of the source's, then

@@ -3,8 +3,10 @@ package order
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -31,8 +33,9 @@ type priced struct {
 }
 
 // price checks the request against a catalogue and computes its charge for a
-// customer. Its errors may only be answered after the request id was looked for.
-func (r Request) price(in *catalog.Snapshot, of catalog.Customer) (priced, error) {
+// customer at a time. Its errors may only be answered after the request id was
+// looked for. It runs while everybody waits: what takes long was done by parse.
+func (r Request) price(in *catalog.Snapshot, of catalog.Customer, now time.Time) (priced, error) {
 	service, ok := in.Service(r.Service)
 	if !ok {
 		return priced{}, fault.New(fault.NotFound, "Service not found").Because(fault.NoService)
@@ -42,9 +45,9 @@ func (r Request) price(in *catalog.Snapshot, of catalog.Customer) (priced, error
 		return priced{}, fault.New(fault.NotFound, "Service not found").Because(fault.NoService)
 	}
 	p := priced{service: service, kind: Single}
-	c := checking{request: r, service: service, schema: schema}
+	c := checking{request: r, service: service, schema: schema, now: now}
 	steps := []func(*priced) error{
-		c.available, c.link(in), c.values, c.count, c.drip,
+		c.available, c.link(in), c.values, c.named(in), c.count, c.drip,
 		func(p *priced) error { return p.charges(in, of) },
 	}
 	for _, step := range steps {
@@ -75,6 +78,7 @@ type checking struct {
 	request Request
 	service *catalog.Service
 	schema  catalog.Schema
+	now     time.Time
 }
 
 // available refuses known fields that this service does not take: their sender
@@ -115,21 +119,53 @@ func (c checking) takes(name string) bool {
 func (c checking) link(in *catalog.Snapshot) func(*priced) error {
 	return func(p *priced) error {
 		if !c.schema.Link {
-			p.target = c.service.Target(c.request.fields["username"])
+			p.target = c.service.Target(c.request.targets["username"].one())
 			return nil
 		}
-		link := c.request.Link
+		link := c.request.targets["link"].one()
 		switch {
-		case link == "":
+		case c.request.Link == "":
 			return Missing("link")
 		case in.Blocked(link):
-			return fault.New(fault.Invalid, "link can't be ordered for: the panel's operator has blocked it").Because(fault.Blocked, "link")
+			return blocked("link")
 		case !c.service.TakesLink(link):
-			return fault.Newf(fault.Invalid, "link must be on %s", listed(c.service.LinkHosts)).Because(fault.BadLink, "link")
+			return offHosts("link", c.service)
 		}
 		p.target = c.service.Target(link)
 		return nil
 	}
+}
+
+// named checks the type's other fields that may name a target as link does the
+// link. A name of an account is on every host.
+func (c checking) named(in *catalog.Snapshot) func(*priced) error {
+	return func(p *priced) error {
+		for _, f := range targetFields {
+			if p.fields.Get(f.name) == "" {
+				continue
+			}
+			t := c.request.targets[f.name]
+			switch {
+			case t.many:
+				return bad(f.name, "must have at most "+strconv.Itoa(maxListed)+" links among its lines, of "+strconv.Itoa(maxListedBytes>>10)+" KiB together")
+			case slices.ContainsFunc(t.links, in.Blocked):
+				return blocked(f.name)
+			case !c.schema.Link && t.one().IsAddress() && len(c.service.LinkHosts) > 0 && !c.service.TakesLink(t.one()):
+				return offHosts(f.name, c.service)
+			}
+		}
+		return nil
+	}
+}
+
+// offHosts refuses a target on a host that the service does not work on.
+func offHosts(name string, s *catalog.Service) error {
+	return fault.Newf(fault.Invalid, "%s must be on %s", name, listed(s.LinkHosts)).Because(fault.BadLink, name)
+}
+
+// blocked refuses a field that names a target which nobody may order for.
+func blocked(name string) error {
+	return fault.New(fault.Invalid, name+" can't be ordered for: the panel's operator has blocked it").Because(fault.Blocked, name)
 }
 
 // count finds the quantity where the type has it.

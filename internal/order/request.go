@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
 )
@@ -51,6 +52,72 @@ type Request struct {
 
 	lenient bool              // classic: what a type does not use is passed over
 	fields  map[string]string // the present known fields, in their normal form
+	targets map[string]target // what the fields name that say whom the order is for
+}
+
+// target is what a field names, read before the request waits for its turn.
+type target struct {
+	links []catalog.Link // one for each line of a list; names that can be no link are left out
+	many  bool           // there are more than one order may have
+}
+
+// one is the link of a field that holds one.
+func (t target) one() catalog.Link {
+	if len(t.links) == 0 {
+		return catalog.Link{}
+	}
+	return t.links[0]
+}
+
+// targetFields are the fields that may say whom an order is for, and whether they
+// are lists. Texts that are to be written somewhere are none.
+//
+//nolint:gochecknoglobals // a table
+var targetFields = []struct {
+	name string
+	list bool
+}{{"link", false}, {"username", false}, {"usernames", true}, {"media", false}, {"groups", true}, {"referring_url", false}}
+
+// Bounds of the lines of a list that are links, for to read one costs: their
+// number, and what they take together in bytes. Names are not counted.
+const (
+	maxListed      = 1000
+	maxListedBytes = 64 << 10
+)
+
+// readTargets reads what the fields say whom the order is for.
+func readTargets(get func(name string) string) map[string]target {
+	all := map[string]target{}
+	for _, f := range targetFields {
+		said := get(f.name)
+		switch {
+		case said == "":
+		case f.list:
+			all[f.name] = readList(said)
+		default:
+			all[f.name] = target{links: []catalog.Link{catalog.ReadLink(said)}}
+		}
+	}
+	return all
+}
+
+// readList reads the lines of a list that can be links: those with a slash, for
+// names have dots too.
+func readList(said string) (t target) {
+	size := 0
+	for line := range strings.SplitSeq(splitLines(said, true), "\n") {
+		if !strings.ContainsAny(line, `/\`) {
+			continue
+		}
+		size += len(line)
+		if t.many = len(t.links) == maxListed || size > maxListedBytes; t.many {
+			return t
+		}
+		if l := catalog.ReadLink(line); l.IsAddress() {
+			t.links = append(t.links, l)
+		}
+	}
+	return t
 }
 
 // ParseRequest reads the fields of a native add. Its errors need no catalogue,
@@ -118,7 +185,8 @@ func (r *Request) parse() (err error) {
 		}
 	}
 	r.Link = r.fields["link"]
-	if err := checkLink("link", r.Link); err != nil {
+	r.targets = readTargets(func(name string) string { return r.fields[name] })
+	if err := r.checkLink("link"); err != nil {
 		return err
 	}
 	if r.Quantity, err = whole("quantity", r.fields["quantity"]); err != nil && !r.lenient {
@@ -174,7 +242,8 @@ func checkRequestID(v string) error {
 }
 
 // checkLink accepts an absent link: whether one is needed, the service's type says.
-func checkLink(name, v string) error {
+func (r *Request) checkLink(name string) error {
+	v := r.fields[name]
 	if v == "" {
 		return nil
 	}
@@ -186,7 +255,7 @@ func checkLink(name, v string) error {
 		return fault.Newf(fault.Invalid, "%s must have at most %d characters", name, MaxLink).Because(reason, name)
 	}
 	u, err := url.Parse(v)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.IndexFunc(v, unicode.IsSpace) >= 0 {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.IndexFunc(v, unicode.IsSpace) >= 0 || r.targets[name].one().Err() != nil {
 		return fault.Newf(fault.Invalid, "%s must be an http or https URL", name).Because(reason, name)
 	}
 	return nil
@@ -208,11 +277,20 @@ func (r Request) Hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// About what a link that was read takes beside its text, and how often it holds that.
+const (
+	linkSize = 512
+	readSize = 4
+)
+
 // size is about what the request takes in memory, in bytes.
 func (r Request) size() int64 {
 	n := len(r.RequestID)
 	for name, v := range r.fields {
 		n += len(name) + len(v)
+		if t := r.targets[name]; len(t.links) > 0 {
+			n += len(t.links)*linkSize + readSize*len(v)
+		}
 	}
 	return int64(n)
 }

@@ -1,8 +1,10 @@
 package order_test
 
 import (
+	"bytes"
 	"maps"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +102,9 @@ func TestParseRequestErrors(t *testing.T) {
 		{"link", "https://example.com/%zz", link},
 		{"link", "https://[::1", link},
 		{"link", "javascript:alert(1)", link},
+		{"link", "https://" + strings.Repeat("長", 980), link},
+		{"link", "https://" + strings.Repeat("a", 64) + ".example/", link},
+		{"link", "https://xn--zz--.ｅxample.com/", link},
 		{"link", "https://example.com/" + strings.Repeat("é", 981), "link must have at most 1000 characters"},
 		{"max_charge", "x", maxCharge},
 		{"max_charge", "-0.01", maxCharge},
@@ -329,4 +334,20 @@ func changed(fields map[string]string, name, value string) map[string]string {
 	fields = maps.Clone(fields)
 	fields[name] = value
 	return fields
+}
+
+// The placing transaction, in which everybody waits, reads no link and makes no
+// host's spelling: that is done when the request is parsed.
+func TestPlacingReadsNoLink(t *testing.T) {
+	t.Parallel()
+	for file, may := range map[string]bool{"request.go": true, "pricing.go": false, "values.go": false, "batch.go": false, "place.go": false, "overlap.go": false} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads := bytes.Contains(source, []byte("catalog.ReadLink(")) || bytes.Contains(source, []byte("readTargets("))
+		if reads != may {
+			t.Errorf("%s reads links: %v", file, reads)
+		}
+	}
 }

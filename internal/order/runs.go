@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,7 +104,14 @@ func FeedOne(tx *db.Tx, orderID string) error {
 		o.NextRunAt = time.Time{}
 		return Save(tx, o, o.State)
 	}
-	if err := addRun(tx, book, o); err != nil {
+	services, err := catalog.LoadSome(tx, []int64{o.ServiceID})
+	if err != nil {
+		return err
+	}
+	if o.isBlocked(services) {
+		return endRuns(tx, book, o, stopping{actor: "panel", ended: targetBlocked, going: targetBlocked})
+	}
+	if err := addRun(tx, book, o, services); err != nil {
 		return err
 	}
 	o.NextRunAt = o.followingRun(tx.Now)
@@ -128,11 +136,7 @@ func (o *Order) followingRun(now time.Time) time.Time {
 
 // addRun makes the next run of a drip-feed: an order of its own, paid for with
 // its parent. It goes where the service's orders go now.
-func addRun(tx *db.Tx, book *ledger.Book, parent *Order) error {
-	services, err := catalog.LoadSome(tx, []int64{parent.ServiceID})
-	if err != nil {
-		return err
-	}
+func addRun(tx *db.Tx, book *ledger.Book, parent *Order, services *catalog.Snapshot) (err error) {
 	if len(services.Services) == 0 {
 		return fmt.Errorf("service %d of %s is not there", parent.ServiceID, parent.ID)
 	}
@@ -152,6 +156,26 @@ func addRun(tx *db.Tx, book *ledger.Book, parent *Order) error {
 		return err
 	}
 	return insertChild(tx, child, "run "+strconv.FormatInt(child.Run, 10)+" of "+strconv.FormatInt(parent.Runs, 10))
+}
+
+// targetBlocked is why a drip-feed whose target was blocked meanwhile makes no
+// more runs. Those that were made go on.
+const targetBlocked = "its target was blocked"
+
+// isBlocked reports whether nobody may order for the order's target any more.
+func (o *Order) isBlocked(in *catalog.Snapshot) bool {
+	targets := readTargets(func(name string) string {
+		if name == "link" {
+			return o.Link
+		}
+		return o.Fields.Get(name)
+	})
+	for _, t := range targets {
+		if slices.ContainsFunc(t.links, in.Blocked) {
+			return true
+		}
+	}
+	return false
 }
 
 // child is the run or post that follows the parent's count of them.
@@ -214,16 +238,26 @@ func cancelDrip(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
 		}
 		o.Refunded += run.Refunded - before
 	}
+	return endRuns(tx, book, o, stopping{actor: actor, ended: "canceled by the customer", going: cancelWish})
+}
+
+// stopping is who lets a drip-feed make no more runs, and why: the reason of its
+// end where it has none, and of the step where one is under way.
+type stopping struct{ actor, ended, going string }
+
+// endRuns lets a drip-feed make no more runs and gives back what they would have
+// cost. It ends with the last one that was made.
+func endRuns(tx *db.Tx, book *ledger.Book, o *Order, by stopping) error {
 	o.CancelWishAt, o.CancelState, o.NextRunAt = tx.Now, CancelForwarded, tx.Now
 	rest, err := unspent(tx, o)
 	if err != nil {
 		return err
 	}
 	if o.State == Pending {
-		return Transition(tx, book, o, Change{To: Canceled, Actor: actor, Reason: "canceled by the customer"})
+		return Transition(tx, book, o, Change{To: Canceled, Actor: by.actor, Reason: by.ended})
 	}
 	o.Step++
-	return o.step(tx, book, o.State, Change{To: o.State, Actor: actor, Reason: cancelWish}, rest)
+	return o.step(tx, book, o.State, Change{To: o.State, Actor: by.actor, Reason: by.going}, rest)
 }
 
 // Pause stops a drip-feed from making runs; the one under way goes on.

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -163,6 +164,57 @@ func TestDripFeedCanceled(t *testing.T) {
 		}
 		f.Audit()
 	})
+}
+
+// A drip-feed whose target was blocked meanwhile makes no more runs: those that
+// were made go on, the others are given back.
+func TestDripFeedEndsWhenItsTargetIsBlocked(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newDripping(t, d)
+		f.Exec(`UPDATE services SET rate = 3333333`)
+		running, early := f.drip("running", 100, 3), f.drip("early", 100, 3)
+		f.Exec(`UPDATE orders SET next_run_at = $2 WHERE id = $1`, early.ID, db.At(time.Now().Add(365*24*time.Hour)))
+		f.feed()
+		f.end(f.run(running, 1), 0, order.Submitting, order.Processing)
+		if _, err := catalog.NewStore(d).Block(context.Background(), "example.com/drip", "policy", "test"); err != nil {
+			t.Fatal(err)
+		}
+		f.Exec(`UPDATE orders SET next_run_at = 1 WHERE next_run_at IS NOT NULL`)
+		f.feed()
+		f.feed() // the second changes nothing
+		now := f.Order(running.ID)
+		if now.State != order.InProgress || now.Run != 1 || now.Refunded != 666_667 {
+			t.Errorf("while its first run goes on: %s with %d runs, %s back, want 2 runs' shares", now.State, now.Run, now.Refunded)
+		}
+		if last := f.lastStep(running.ID); last.Actor != "panel" || last.Reason != "its target was blocked" || last.Refund != 666_667 {
+			t.Errorf("the timeline ends with %+v", last)
+		}
+		now = f.Order(early.ID)
+		if last := f.lastStep(early.ID); now.State != order.Canceled || now.Run != 0 || now.Refunded != now.Charge ||
+			last.Actor != "panel" || last.Reason != "its target was blocked" {
+			t.Errorf("before its first run: %s with %d runs, %s back, the timeline ends with %+v", now.State, now.Run, now.Refunded, last)
+		}
+		f.end(f.run(running, 1), 0, order.Completed)
+		f.feed()
+		if now = f.Order(running.ID); now.State != order.Partial || now.Paid() != 333_333 || f.Balance(f.Buyer.WalletID) != 100*money.Unit-333_333 {
+			t.Errorf("in the end: %s, paid %s, balance %s", now.State, now.Paid(), f.Balance(f.Buyer.WalletID))
+		}
+		f.Audit()
+	})
+}
+
+// lastStep is the newest of an order's timeline.
+func (f *dripping) lastStep(orderID string) (last order.Step) {
+	f.t.Helper()
+	f.Read(func(tx *db.Tx) error {
+		steps, err := order.Timeline(tx, orderID)
+		if err == nil {
+			last = steps[len(steps)-1]
+		}
+		return err
+	})
+	return last
 }
 
 // A pause makes no runs; afterwards the one that became due comes at once and the

@@ -2,8 +2,10 @@ package order_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
@@ -203,6 +205,110 @@ func TestTargetsAreHeldAgainstTheRules(t *testing.T) {
 		}
 		_, err := p.Place(context.Background(), f.Buyer, f.Request("r", "https://shop.example.com/", 100), f.Snapshot())
 		ordertest.Must(t, err)
+	})
+}
+
+// Whatever field names a blocked target, with a scheme or without: it is refused,
+// the field is named, and nothing is charged. What is to be written is no target.
+func TestBlockedTargetsInEveryField(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := ordertest.New(t, d, provider, 100*money.Unit)
+		f.Exec(`INSERT INTO blocked_targets (pattern, reason, created_at) VALUES ('blocked.example', 'asked for it', 1), ('site.example/@name', 'asked for it', 1)`)
+		f.Exec(`UPDATE services SET link_hosts = 'example.com,blocked.example,site.example'`)
+		p := newPlacer(t, d)
+		traffic := []string{"country", "DE", "device", "1", "type_of_traffic", "2"}
+		subscription := []string{"link", "", "quantity", "", "min", "10", "max", "10", "posts", "2", "delay", "0"}
+		many := strings.Repeat("https://example.com/a\n", 1001)
+		for i, c := range []struct {
+			of     catalog.Type
+			field  string
+			text   string
+			reason fault.Reason
+			more   []string
+		}{
+			{of: catalog.Subscriptions, field: "username", text: "https://blocked.example/x", reason: fault.Blocked, more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "blocked.example/x", reason: fault.Blocked, more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "blocked.example", reason: fault.Blocked, more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "https://elsewhere.example/x", reason: fault.BadLink, more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "elsewhere.example/x", reason: fault.BadLink, more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "www.example.com/x", more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "a.name", more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "a.name#1234", more: subscription},
+			{of: catalog.Subscriptions, field: "username", text: "@name", more: subscription},
+			{of: catalog.MentionsUserFollowers, field: "username", text: "site.example/@Name", reason: fault.Blocked},
+			{of: catalog.MentionsUserFollowers, field: "username", text: "https://elsewhere.example/x"},
+			{of: catalog.CommentLikes, field: "username", text: "//BLOCKED.example", reason: fault.Blocked},
+			{of: catalog.MentionsCustomList, field: "usernames", text: "a,b,c,d,e,f,g,h,i,ｂlocked.example/x", reason: fault.Blocked},
+			{of: catalog.MentionsCustomList, field: "usernames", text: "a,b,c,d,e,f,g,h,i,j.k"},
+			{of: catalog.MentionsCustomList, field: "usernames", text: many, reason: fault.BadField},
+			{of: catalog.MentionsCustomList, field: "usernames", text: strings.Repeat("https://example.com/"+strings.Repeat("a", 880)+"\n", 80), reason: fault.BadField},
+			{of: catalog.MentionsCustomList, field: "usernames", text: strings.Repeat("a.b\n", 1001)},
+			{of: catalog.MentionsMediaLikers, field: "media", text: "https://blocked.example/m", reason: fault.Blocked},
+			{of: catalog.MentionsMediaLikers, field: "media", text: "https://xn--zz--.blocked.example/m", reason: fault.BadField},
+			{of: catalog.InvitesFromGroups, field: "groups", text: "Rock / Pop\nhttps://blocked.example/g", reason: fault.Blocked},
+			{of: catalog.InvitesFromGroups, field: "groups", text: "Rock / Pop\nhttps://elsewhere.example/g"},
+			{of: catalog.WebTraffic, field: "referring_url", text: "https://blocked.example/", reason: fault.Blocked, more: traffic},
+			{of: catalog.WebTraffic, field: "referring_url", text: "https://elsewhere.example/", more: traffic},
+			{of: catalog.CustomComments, field: "comments", text: strings.Repeat("see blocked.example/x\n", 10)},
+			{of: catalog.SEO, field: "keywords", text: "blocked.example/x"},
+			{of: catalog.MentionsHashtag, field: "hashtag", text: "blocked.example/x"},
+		} {
+			f.Exec(`UPDATE services SET type = $1`, string(c.of))
+			fields := with(append([]string{"service", "1", "request_id", strconv.Itoa(i), "quantity", "10", c.field, c.text}, c.more...)...)
+			if c.of == catalog.MentionsCustomList || c.of == catalog.CustomComments {
+				fields["quantity"] = ""
+			}
+			r, err := parse(fields)
+			ordertest.Must(t, err)
+			before := f.Balance(f.Buyer.WalletID)
+			_, err = p.Place(context.Background(), f.Buyer, r, f.Snapshot())
+			if c.reason == "" {
+				if err != nil {
+					t.Errorf("%s %q: %v", c.field, c.text, err)
+				}
+				continue
+			}
+			refused := fault.From(err)
+			if err == nil || refused.Reason != c.reason || len(refused.Args) != 1 || refused.Args[0] != c.field || !strings.HasPrefix(refused.Text, c.field+" ") {
+				t.Errorf("%s %.40q: %v, want %s of the field", c.field, c.text, err, c.reason)
+			}
+			if after := f.Balance(f.Buyer.WalletID); after != before {
+				t.Errorf("%s %.40q: it was charged", c.field, c.text)
+			}
+		}
+		f.Audit()
+	})
+}
+
+// A subscription's last day must be still to come when it is placed.
+func TestExpiryIsStillToCome(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := ordertest.New(t, d, provider, 100*money.Unit)
+		f.Exec(`UPDATE services SET type = 'Subscriptions'`)
+		p := newPlacer(t, d)
+		var today time.Time
+		f.Read(func(tx *db.Tx) error { today = tx.Now; return nil })
+		for days, want := range map[int]string{
+			-3650: "expiry must be a day that is still to come", -1: "expiry must be a day that is still to come",
+			2: "", 365: "",
+		} {
+			r, err := parse(map[string]string{
+				"service": "1", "request_id": "in" + strconv.Itoa(days), "username": "u", "min": "10", "max": "10", "posts": "2", "delay": "0",
+				"expiry": today.AddDate(0, 0, days).UTC().Format(time.DateOnly),
+			})
+			ordertest.Must(t, err)
+			before := f.Balance(f.Buyer.WalletID)
+			_, err = p.Place(context.Background(), f.Buyer, r, f.Snapshot())
+			if got := textOf(err); got != want || err != nil && fault.From(err).Reason != fault.BadField {
+				t.Errorf("in %d days: %q, want %q", days, got, want)
+			}
+			if after := f.Balance(f.Buyer.WalletID); (after == before) != (want != "") {
+				t.Errorf("in %d days: %s before and %s after", days, before, after)
+			}
+		}
+		f.Audit()
 	})
 }
 

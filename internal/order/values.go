@@ -79,7 +79,7 @@ func (c checking) values(p *priced) error {
 			}
 			continue
 		}
-		text, err := fieldText(f, said)
+		text, err := c.fieldText(f, said)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (c checking) together(v Values) error {
 }
 
 // fieldText returns a field's value in the form in which it is kept and sent.
-func fieldText(f catalog.Field, said string) (string, error) {
+func (c checking) fieldText(f catalog.Field, said string) (string, error) {
 	switch f.Kind {
 	case catalog.Text:
 		if strings.ContainsAny(said, "\n\t") || len([]rune(said)) > maxText {
@@ -124,10 +124,14 @@ func fieldText(f catalog.Field, said string) (string, error) {
 	case catalog.Words:
 		return splitLines(said, true), nil
 	case catalog.URL:
-		return said, checkLink(f.Name, said)
+		return said, c.request.checkLink(f.Name)
 	case catalog.Date:
-		if _, err := time.Parse(time.DateOnly, said); err != nil {
+		day, err := time.Parse(time.DateOnly, said)
+		switch {
+		case err != nil:
 			return "", bad(f.Name, "must be a day such as 2026-12-31")
+		case !day.After(c.now):
+			return "", bad(f.Name, "must be a day that is still to come")
 		}
 		return said, nil
 	}
