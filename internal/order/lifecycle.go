@@ -260,7 +260,7 @@ func (s Step) CustomerNote() string {
 		return "cancel requested"
 	case what == CancelRefusal:
 		return "cancel refused"
-	case what == "paused", what == "resumed":
+	case what == "paused", what == "resumed", what == targetBlocked:
 		return what
 	case strings.HasPrefix(what, "refill ") && strings.Count(what, " ") == 2:
 		return what

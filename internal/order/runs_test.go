@@ -187,7 +187,7 @@ func TestDripFeedEndsWhenItsTargetIsBlocked(t *testing.T) {
 		if now.State != order.InProgress || now.Run != 1 || now.Refunded != 666_667 {
 			t.Errorf("while its first run goes on: %s with %d runs, %s back, want 2 runs' shares", now.State, now.Run, now.Refunded)
 		}
-		if last := f.lastStep(running.ID); last.Actor != "panel" || last.Reason != "its target was blocked" || last.Refund != 666_667 {
+		if last := f.lastStep(running.ID); last.Actor != "panel" || last.Refund != 666_667 || last.CustomerNote() != "its target was blocked" {
 			t.Errorf("the timeline ends with %+v", last)
 		}
 		now = f.Order(early.ID)
