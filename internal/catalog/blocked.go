@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -122,12 +123,26 @@ func plainest(escaped string) string {
 //nolint:gochecknoglobals // has no state
 var escapedSlash = strings.NewReplacer("%2f", "%252f", "%2F", "%252F", "%5c", "%255c", "%5C", "%255C")
 
-// decoded takes one layer of escapes off, as far as they are ones.
+// decoded takes one layer of escapes off, as far as they are ones: those who decode
+// twice pass a stray percent sign over.
 func decoded(p string) string {
-	if plain, err := url.PathUnescape(p); err == nil {
-		return plain
+	if !strings.Contains(p, "%") {
+		return p
 	}
-	return p
+	const length = 3 // of an escape
+	var b strings.Builder
+	for len(p) > 0 {
+		if p[0] == '%' && len(p) >= length {
+			if c, err := strconv.ParseUint(p[1:length], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				p = p[length:]
+				continue
+			}
+		}
+		b.WriteByte(p[0])
+		p = p[1:]
+	}
+	return b.String()
 }
 
 // plainPath is a path in the one spelling that rules are compared in: small

@@ -171,6 +171,31 @@ func TestBlockedWhateverTheSpelling(t *testing.T) {
 	})
 }
 
+// What stands for nothing, what is decoded twice and what readers differ about
+// lead round nothing that is blocked.
+func TestBlockedBehindWhatIsPassedOver(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.SQLite)
+	for _, pattern := range []string{"site.example/name", "blocked.example", "1.2.3.4"} {
+		if _, err := catalog.NewStore(d).Block(t.Context(), pattern, "policy", staff); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := snapshot(t, d)
+	links := []string{
+		"https://blocked.example.%E2%80%8B/x", "https://site.example/n%2561me/%25zz", "https://site.example/n%2561me/50%25",
+		`allowed.example\@blocked.example/x`, `https://allowed.example\@blocked.example/x`, "https:blocked.example",
+	}
+	for _, nothing := range []string{"\u00ad", "\u200b", "\u2060", "\ufeff", "\ufe0f", "\u034f"} {
+		links = append(links, "https://blocked.example."+nothing+"/x", "https://blocked.example."+nothing+"./x", "https://1.2.3.4."+nothing+"/")
+	}
+	for _, link := range links {
+		if !s.Blocked(catalog.ReadLink(link)) {
+			t.Errorf("%+q is not blocked", link)
+		}
+	}
+}
+
 // A pattern is kept as it can be given again: what the list shows, remove takes.
 func TestPatternsAreReadAsTheyAreKept(t *testing.T) {
 	t.Parallel()

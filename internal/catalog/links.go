@@ -61,8 +61,11 @@ const dots = ".。．｡"
 // ReadLink reads a link as browsers do, or a name of an account. Providers take
 // site.example/name for a link too, so it is one here.
 func ReadLink(text string) Link {
-	if len(text) > maxLink {
+	switch {
+	case len(text) > maxLink:
 		return Link{err: errLong}
+	case hasTwoHosts(text):
+		return Link{err: errHost}
 	}
 	l := Link{name: strings.ToLower(strings.TrimSpace(text))}
 	scheme, rest, schemed := withoutScheme(text)
@@ -85,6 +88,19 @@ func ReadLink(text string) Link {
 		l.site = ""
 	}
 	return l
+}
+
+// hasTwoHosts reports an address whose host depends on who reads it: a backslash
+// ends it for browsers, and for others belongs to the user before the @.
+func hasTwoHosts(text string) bool {
+	if _, rest, found := strings.Cut(text, "://"); found {
+		text = rest
+	}
+	if i := strings.IndexAny(text, "/?#"); i >= 0 {
+		text = text[:i]
+	}
+	_, after, found := strings.Cut(text, `\`)
+	return found && strings.Contains(after, "@")
 }
 
 // withoutScheme parts a link from its scheme and the slashes behind that. For
@@ -215,6 +231,10 @@ const (
 	maxLabel = 63
 )
 
+// longLetters are the ones that stand for whole sentences, of up to 18 letters; no
+// other is for more than six. No host has them.
+const longLetters = "\ufdfa\ufdfb"
+
 // canonicalHost returns the one spelling of a host that may be written in many:
 // in capitals, with dots at its end, in foreign letters, an address as one number
 // or in octal. It fails where browsers do.
@@ -223,6 +243,7 @@ func canonicalHost(host string) (string, error) {
 		return address.Unmap().WithZone("").String(), nil
 	}
 	name, ok := lookedUp(strings.TrimRight(host, dots))
+	name = strings.TrimRight(name, ".") // a last label may stand for nothing and leave its dot
 	if !ok || name == "" || strings.ContainsFunc(name, partsURL) {
 		return "", errHost
 	}
@@ -249,7 +270,7 @@ func lookedUp(host string) (name string, ok bool) {
 		return r
 	}, host), ".")
 	for i, label := range labels {
-		if utf8.RuneCountInString(label) > maxLabel {
+		if utf8.RuneCountInString(label) > maxLabel || strings.ContainsAny(label, longLetters) {
 			return "", false
 		}
 		plain := strings.ToLower(label)

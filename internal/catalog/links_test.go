@@ -99,6 +99,7 @@ func TestLongHostsAreNoLinks(t *testing.T) {
 		"https://xn--zz--.example/":                              false,
 		"https://a%2Fb.example/":                                 false,
 		"https://a／b.example/":                                   false,
+		"https://a\ufdfa.example/":                               false, // 18 letters
 		"https://./":                                             false,
 		"https://example.com/" + strings.Repeat("a", 4096):       false,
 	} {

@@ -101,12 +101,12 @@ func readTargets(get func(name string) string) map[string]target {
 	return all
 }
 
-// readList reads the lines of a list that can be links: those with a slash, for
-// names have dots too.
+// readList reads the lines of a list that can be links: those with a slash or a
+// colon, for names have dots too.
 func readList(said string) (t target) {
 	size := 0
 	for line := range strings.SplitSeq(splitLines(said, true), "\n") {
-		if !strings.ContainsAny(line, `/\`) {
+		if !strings.ContainsAny(line, `/\:`) {
 			continue
 		}
 		size += len(line)

@@ -222,9 +222,6 @@ func endDrip(tx *db.Tx, book *ledger.Book, o *Order) error {
 // cancelDrip makes no more runs, gives back what they would have cost, and
 // cancels the run that is under way as far as it can be.
 func cancelDrip(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
-	if !o.CancelWishAt.IsZero() {
-		return nil // wished before
-	}
 	runs, err := db.All(tx, scan, `SELECT `+columns+` FROM orders
 		WHERE parent_id = $1 AND finished_at IS NULL ORDER BY id FOR NO KEY UPDATE`, o.ID)
 	if err != nil {
@@ -237,6 +234,9 @@ func cancelDrip(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
 			return err
 		}
 		o.Refunded += run.Refunded - before
+	}
+	if !o.CancelWishAt.IsZero() {
+		return nil // wished before, or its target was blocked: the runs that were not made are given back
 	}
 	return endRuns(tx, book, o, stopping{actor: actor, ended: "canceled by the customer", going: cancelWish})
 }

@@ -204,6 +204,38 @@ func TestDripFeedEndsWhenItsTargetIsBlocked(t *testing.T) {
 	})
 }
 
+// Of a drip-feed that makes no more runs as its target was blocked, the customer
+// can still cancel the run that was made.
+func TestBlockedDripFeedCanceled(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newDripping(t, d)
+		parent := f.drip("blocked", 1000, 3)
+		f.feed() // the first run waits
+		if _, err := catalog.NewStore(d).Block(context.Background(), "example.com", "policy", "test"); err != nil {
+			t.Fatal(err)
+		}
+		d.AdvanceClock(time.Hour)
+		f.feed()
+		if got := f.Order(parent.ID).Refunded; got != 4*money.Unit {
+			t.Fatalf("%s back for the runs that will not be made, want 4.00", got)
+		}
+		canceller := order.NewCanceller(d, nil)
+		for range 2 {
+			_, err := canceller.Cancel(context.Background(), f.Buyer.Scope, order.Ref(parent.ID), "key_test")
+			ordertest.Must(t, err)
+			if run, now := f.run(parent, 1), f.Order(parent.ID); run.State != order.Canceled || now.Refunded != 6*money.Unit {
+				t.Errorf("canceled: its run is %s, %s back; want it canceled and 6.00", run.State, now.Refunded)
+			}
+		}
+		f.feed()
+		if now := f.Order(parent.ID); now.State != order.Canceled || f.Balance(f.Buyer.WalletID) != 100*money.Unit {
+			t.Errorf("in the end: %s, balance %s", now.State, f.Balance(f.Buyer.WalletID))
+		}
+		f.Audit()
+	})
+}
+
 // lastStep is the newest of an order's timeline.
 func (f *dripping) lastStep(orderID string) (last order.Step) {
 	f.t.Helper()

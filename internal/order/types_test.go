@@ -247,6 +247,7 @@ func TestBlockedTargetsInEveryField(t *testing.T) {
 			{of: catalog.MentionsMediaLikers, field: "media", text: "https://blocked.example/m", reason: fault.Blocked},
 			{of: catalog.MentionsMediaLikers, field: "media", text: "https://xn--zz--.blocked.example/m", reason: fault.BadField},
 			{of: catalog.InvitesFromGroups, field: "groups", text: "Rock / Pop\nhttps://blocked.example/g", reason: fault.Blocked},
+			{of: catalog.InvitesFromGroups, field: "groups", text: "HTTPS:blocked.example?x=1", reason: fault.Blocked},
 			{of: catalog.InvitesFromGroups, field: "groups", text: "Rock / Pop\nhttps://elsewhere.example/g"},
 			{of: catalog.WebTraffic, field: "referring_url", text: "https://blocked.example/", reason: fault.Blocked, more: traffic},
 			{of: catalog.WebTraffic, field: "referring_url", text: "https://elsewhere.example/", more: traffic},
