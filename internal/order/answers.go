@@ -119,13 +119,19 @@ func (p *Placer) Delivered(orderID string, arrived bool) {
 	}
 }
 
-// onItsWay returns what ends when the order's answer has arrived or failed, nil
-// when no handler of this process is writing it.
-func (a *answers) onItsWay(orderID string) <-chan struct{} {
+// unsettled returns what ends when it can be told whether the order's answer
+// arrived, nil when it did not: no handler of this process is writing it, and no
+// mark of it came after the transaction that asks had stored them.
+func (a *answers) unsettled(orderID string) <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if d := a.open[orderID]; d != nil {
 		return d.over
+	}
+	if slices.Contains(a.marks, orderID) {
+		over := make(chan struct{})
+		close(over)
+		return over
 	}
 	return nil
 }
@@ -234,7 +240,7 @@ func (b *batch) answerAgain(one *placing) (placed Placed, found bool, err error)
 	case now.Sub(e.at) >= undeliveredFor:
 		return Placed{}, false, nil
 	case e.node == b.node.node:
-		if over := b.node.onItsWay(e.placed.OrderID); over != nil {
+		if over := b.node.unsettled(e.placed.OrderID); over != nil {
 			return Placed{}, false, fault.Wrap(fault.Unavailable, "Temporarily unavailable", &askAgainError{over: over})
 		}
 	case now.Sub(e.at) < otherNode:

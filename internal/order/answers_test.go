@@ -52,6 +52,31 @@ func TestEqualOrdersWithDeliveredAnswersAreTwo(t *testing.T) {
 	})
 }
 
+// An answer that arrives at whatever moment of the next equal request's placing has
+// arrived: that one is a second order.
+func TestAnswerThatArrivesMeanwhileIsNotGivenAgain(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := ordertest.New(t, d, provider, 10_000*money.Unit)
+		p, r := newPlacer(t, d), classic(t, f, "https://example.com/a", 0)
+		snapshot := f.Snapshot()
+		last := placeClassic(t, p, f, r, true).OrderID
+		placed, err := p.Place(context.Background(), f.Buyer, r, snapshot)
+		ordertest.Must(t, err)
+		for i := range 300 {
+			if placed.OrderID == last {
+				t.Fatalf("order %d: the answer that arrived was given again", i)
+			}
+			answered := placed.OrderID
+			time.AfterFunc(time.Duration(i%100)*10*time.Microsecond, func() { p.Delivered(answered, true) })
+			last = answered
+			placed, err = p.Place(context.Background(), f.Buyer, r, snapshot) // waits for that
+			ordertest.Must(t, err)
+		}
+		f.Audit()
+	})
+}
+
 // A client that never got the answer gets the same order for 15 minutes, also from
 // a program that was started anew; then it is a new one.
 func TestUndeliveredAnswerIsGivenAgain(t *testing.T) {
