@@ -202,14 +202,20 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refills: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
 		Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
 	})
-	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)
-	if s.api.TLSConfig, err = certificate(s.settings.TLSCert, s.settings.TLSKey); err != nil {
+	tlsConfig, err := certificate(s.settings.TLSCert, s.settings.TLSKey)
+	if err != nil {
 		return err
 	}
 	var config net.ListenConfig
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
 	}
+	pages, err := s.newPages()
+	if err != nil {
+		return err
+	}
+	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, pages: pages}, s.log)
+	s.api.TLSConfig = tlsConfig
 	if s.settings.OpsListen == "" {
 		return nil
 	}
