@@ -4,6 +4,7 @@ export CGO_ENABLED ?= 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINTER  := bin/tools/golangci-lint
+TEMPL   := bin/tools/templ
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-race lint fmt generate bench build
@@ -32,8 +33,9 @@ lint: $(LINTER) ## check rules and formatting
 fmt: $(LINTER) ## format the code
 	$(LINTER) fmt
 
-generate: ## write generated files anew
-	go generate ./...
+generate: $(TEMPL) ## write generated files anew: page templates, style sheet, scripts (needs npm)
+	$(TEMPL) generate -path internal/web -log-level error
+	scripts/assets.sh
 
 bench: setup ## measure, and print the table beside the reference floors
 	go run ./bench
@@ -43,9 +45,14 @@ bench: setup ## measure, and print the table beside the reference floors
 build: ## build bin/notpanel
 	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/notpanel ./cmd/notpanel
 
-# The linter's dependencies stay out of our go.mod: tools/ is a module of its own.
+# The tools' dependencies stay out of our go.mod: tools/ is a module of its own.
 $(LINTER): tools/go.mod
 	@echo "building $@ (some minutes, once)"
 	@mkdir -p $(@D)
 	go -C tools build -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(TEMPL): tools/go.mod
+	@mkdir -p $(@D)
+	go -C tools build -buildvcs=false -o ../$@ github.com/a-h/templ/cmd/templ
 	@touch $@

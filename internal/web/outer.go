@@ -65,8 +65,7 @@ func (s *Server) refuseCrossSite(w http.ResponseWriter, r *http.Request) {
 
 // showError shows an error as a page. What is ours is logged and not shown.
 func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		err = fault.New(fault.TooLarge, "Form too large")
 	}
 	f := fault.From(err)

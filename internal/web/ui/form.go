@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"maps"
 	"net/url"
 
 	"github.com/a-h/templ"
@@ -105,9 +106,7 @@ func (i Input) attributes(f *Form) templ.Attributes {
 	if i.Max > 0 {
 		a["maxlength"] = i.Max
 	}
-	for name, value := range i.Attrs {
-		a[name] = value
-	}
+	maps.Copy(a, i.Attrs)
 	return a
 }
 

@@ -8,7 +8,10 @@ package ui
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
@@ -100,13 +103,12 @@ func Exact(ctx context.Context, t time.Time) string {
 	return v.Language.Moment(t.In(v.Zone))
 }
 
-// current is the value of aria-current for a link: "page" on the page itself and
-// on those below it.
-func current(ctx context.Context, path string) string {
+// here marks the link of the page that is shown, and of those below it.
+func here(ctx context.Context, path string) templ.Attributes {
 	at := Of(ctx).Path
-	below := path != "/" && path != "/dashboard" && len(at) > len(path) && at[:len(path)] == path && at[len(path)] == '/'
+	below := path != "/" && path != "/dashboard" && strings.HasPrefix(at, path+"/")
 	if at == path || below {
-		return "page"
+		return templ.Attributes{"aria-current": "page"}
 	}
-	return ""
+	return nil
 }
