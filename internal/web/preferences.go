@@ -20,7 +20,7 @@ func (s *Server) setPreferences(w http.ResponseWriter, r *http.Request) error {
 	case "system":
 		setChoice(w, themeCookie, "")
 	}
-	http.Redirect(w, r, withoutLanguage(ownPath(r.PostFormValue("next"))), http.StatusSeeOther)
+	http.Redirect(w, r, withoutLanguage(ownPath(r.PostFormValue("next"))), http.StatusSeeOther) //nolint:gosec // ownPath leaves paths of ours
 	return nil
 }
 
