@@ -33,15 +33,6 @@ type Brand struct {
 // Default returns the brand of a panel whose operator has said nothing.
 func Default() Brand { return Brand{Name: DefaultName} }
 
-// Operator names who runs the panel, in English: the legal name, or else "the
-// operator of NAME".
-func (b Brand) Operator() string {
-	if b.LegalName != "" {
-		return b.LegalName
-	}
-	return "the operator of " + b.Name
-}
-
 // Stylesheet returns the file with the accent as custom properties, --accent and
 // --accent-text; found is false where the operator has set none.
 func (b Brand) Stylesheet() (file Asset, found bool) {

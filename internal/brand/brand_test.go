@@ -238,14 +238,3 @@ func TestLogo(t *testing.T) {
 		}
 	}
 }
-
-// The operator is named even where they have said no name.
-func TestOperator(t *testing.T) {
-	t.Parallel()
-	if got := brand.Default().Operator(); got != "the operator of notpanel" {
-		t.Error(got)
-	}
-	if got := (brand.Brand{Name: "Adshop", LegalName: "Adshop Ltd"}).Operator(); got != "Adshop Ltd" {
-		t.Error(got)
-	}
-}
