@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINTER  := bin/tools/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-race lint fmt generate bench build
+.PHONY: help setup run test test-race lint fmt generate bench pictures build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ generate: ## write generated files anew
 
 bench: setup ## measure, and print the table beside the reference floors
 	go run ./bench
+
+pictures: setup ## take a picture of every page, and name what is wrong there
+	go run ./e2e/browser/pictures
 
 # Without -buildvcs=false a tree that git refuses to read could not be built;
 # the version travels in main.version.

@@ -62,7 +62,7 @@ type watch struct {
 	problems []Problem
 	requests map[network.RequestID]request
 	weight   Weight
-	changed  chan struct{} // closed and made anew whenever a request ends
+	changed  chan struct{} // closed and made anew whenever a request is answered or ends
 }
 
 // request is one that is under way.
@@ -71,6 +71,7 @@ type request struct {
 	kind        network.ResourceType
 	foreign     bool
 	document    cdp.LoaderID // that needs it
+	answered    bool         // its answer has begun
 }
 
 func newWatch(base string) (*watch, error) {
@@ -130,7 +131,7 @@ func (w *watch) sent(ev *network.EventRequestWillBeSent) {
 	if err != nil || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
 		return
 	}
-	r := request{ev.Request.Method, w.short(ev.Request.URL), ev.Type, u.Host != w.base.Host, ev.LoaderID}
+	r := request{ev.Request.Method, w.short(ev.Request.URL), ev.Type, u.Host != w.base.Host, ev.LoaderID, false}
 	if r.foreign {
 		w.add(Foreign, r.method+" "+r.url)
 	}
@@ -144,9 +145,16 @@ func (w *watch) short(address string) string {
 
 func (w *watch) answered(ev *network.EventResponseReceived) {
 	const refused = 400
-	if r, known := w.requests[ev.RequestID]; known && ev.Response.Status >= refused {
+	r, known := w.requests[ev.RequestID]
+	if !known {
+		return
+	}
+	if ev.Response.Status >= refused {
 		w.add(Status, fmt.Sprintf("%d: %s %s", ev.Response.Status, r.method, r.url))
 	}
+	r.answered = true
+	w.requests[ev.RequestID] = r
+	w.wake()
 }
 
 func (w *watch) finished(ev *network.EventLoadingFinished) {
@@ -185,6 +193,11 @@ func (w *watch) left(now cdp.LoaderID) {
 
 func (w *watch) ended(id network.RequestID) {
 	delete(w.requests, id)
+	w.wake()
+}
+
+// wake lets idle look again.
+func (w *watch) wake() {
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
@@ -192,7 +205,8 @@ func (w *watch) ended(id network.RequestID) {
 func (w *watch) issue(issue *audits.InspectorIssue) {
 	if d := issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
 		text := d.ViolatedDirective + " blocked " + cmp.Or(d.BlockedURL, string(d.ContentSecurityPolicyViolationType))
-		if at := d.SourceCodeLocation; at != nil {
+		// What is in the page itself has a place; an address is enough to find it by.
+		if at := d.SourceCodeLocation; at != nil && d.BlockedURL == "" {
 			text += fmt.Sprintf(" at %s:%d", w.short(at.URL), at.LineNumber+1)
 		}
 		w.add(Policy, text)
@@ -202,8 +216,9 @@ func (w *watch) issue(issue *audits.InspectorIssue) {
 	}
 }
 
-// idle waits until all that a page is made of has come. Streams and calls of its
-// scripts don't count: some never end.
+// idle waits until all that a page is made of has come, and what its scripts
+// asked for has been answered. That an answer ends is not waited for: a stream
+// never does.
 func (w *watch) idle(ctx context.Context) error {
 	for {
 		w.mu.Lock()
@@ -213,6 +228,10 @@ func (w *watch) idle(ctx context.Context) error {
 			case network.ResourceTypeDocument, network.ResourceTypeStylesheet, network.ResourceTypeScript,
 				network.ResourceTypeFont, network.ResourceTypeImage:
 				waiting = r.url
+			case network.ResourceTypeFetch, network.ResourceTypeXHR, network.ResourceTypeEventSource:
+				if !r.answered {
+					waiting = r.url
+				}
 			default:
 			}
 		}
