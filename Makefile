@@ -7,7 +7,7 @@ LINTER  := bin/tools/golangci-lint
 TEMPL   := bin/tools/templ
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-race lint fmt generate bench build
+.PHONY: help setup run test test-race lint fmt generate bench pictures build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ generate: $(TEMPL) ## write generated files anew: page templates, style sheet, s
 
 bench: setup ## measure, and print the table beside the reference floors
 	go run ./bench
+
+pictures: setup ## take a picture of every page, and name what is wrong there
+	go run ./e2e/browser/pictures
 
 # Without -buildvcs=false a tree that git refuses to read could not be built;
 # the version travels in main.version.
