@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fulfil"
@@ -64,6 +65,7 @@ type Server struct {
 	metrics   *telemetry.Metrics
 	limiter   *ratelimit.Limiter
 	requests  *requestlog.Recorder
+	texts     *content.Site
 	draining  atomic.Bool
 
 	api, ops    *http.Server
@@ -217,7 +219,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
 	}
-	pages, err := s.newPages()
+	pages, err := s.newPages(ctx, limits.Tiers)
 	if err != nil {
 		return err
 	}
@@ -350,6 +352,9 @@ func (s *Server) release() error {
 	}
 	if s.Placer != nil {
 		s.Placer.Close()
+	}
+	if s.texts != nil {
+		errs = append(errs, s.texts.Close())
 	}
 	if s.Core != nil {
 		errs = append(errs, s.Core.Close())

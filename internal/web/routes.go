@@ -1,11 +1,31 @@
 package web
 
-import "github.com/notpanel/notpanel/internal/web/ui"
+import (
+	"github.com/notpanel/notpanel/internal/content"
+	"github.com/notpanel/notpanel/internal/web/site"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
 
 // Routes is every page and action of the panel with who may use it. A test asks
 // each of them as everybody and compares.
 func (s *Server) Routes() []Route {
 	return []Route{
+		{"GET /{$}", Anyone, s.Site.Home},
+		{"GET /services", Anyone, s.Site.Services},
+		{"GET /services/{id}", Anyone, s.Site.Service},
+		{"GET /pricing", Anyone, s.Site.Pricing},
+		{"GET /faq", Anyone, s.Site.Text(content.FAQ)},
+		{"GET /terms", Anyone, s.Site.Text(content.Terms)},
+		{"GET /privacy", Anyone, s.Site.Text(content.Privacy)},
+		{"GET /refund", Anyone, s.Site.Text(content.Refund)},
+		{"GET /acceptable-use", Anyone, s.Site.Text(content.AcceptableUse)},
+		{"GET /contact", Anyone, s.Site.Contact},
+		{"GET /robots.txt", Anyone, s.Site.Robots},
+		{"GET /sitemap.xml", Anyone, s.Site.Sitemap},
+		{"GET /favicon.svg", Anyone, s.Site.Favicon},
+		{"GET /card.png", Anyone, s.Site.CardPicture},
+		{"GET " + site.AssetPrefix + "{name}", Anyone, s.Site.BrandAsset},
+
 		{"POST /preferences", Anyone, s.setPreferences},
 
 		{"GET /_ui", Dev, s.gallery},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
@@ -23,6 +24,7 @@ const maxForm = 64 << 10
 type Deps struct {
 	Languages *locale.Set
 	Panel     ui.Panel
+	Site      *site.Site
 	Now       clock.Clock
 	Log       *slog.Logger
 }
@@ -44,7 +46,7 @@ func New(d Deps) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))
 	mux := http.NewServeMux()
 	for _, r := range s.Routes() {
-		mux.Handle(r.Pattern, s.guarded(r))
+		mux.Handle(r.Pattern, public(r, s.guarded(r)))
 	}
 	mux.Handle("GET "+static.Prefix, static.Handler())
 	mux.HandleFunc("/", s.notFound)

@@ -63,7 +63,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Vary", "Accept-Encoding")
 	for _, c := range []struct{ encoding, ext string }{{"br", ".br"}, {"gzip", ".gz"}} {
 		packed, err := fs.ReadFile(files, "files/"+name+c.ext)
-		if err == nil && accepts(r.Header.Get("Accept-Encoding"), c.encoding) {
+		if err == nil && Accepts(r.Header.Get("Accept-Encoding"), c.encoding) {
 			h.Set("Content-Encoding", c.encoding)
 			content = packed
 			break
@@ -82,8 +82,8 @@ func contentType(name string) string {
 	return mime.TypeByExtension(path.Ext(name))
 }
 
-// accepts reports whether an Accept-Encoding header takes an encoding.
-func accepts(header, encoding string) bool {
+// Accepts reports whether an Accept-Encoding header takes an encoding.
+func Accepts(header, encoding string) bool {
 	for part := range strings.SplitSeq(header, ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if strings.EqualFold(strings.TrimSpace(name), encoding) {

@@ -2,7 +2,9 @@ package ui
 
 import (
 	"context"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/web/static"
 )
@@ -38,6 +40,16 @@ func font() string { return static.URL("inter-latin.woff2") }
 func year(ctx context.Context) string {
 	v := Of(ctx)
 	return strconv.Itoa(v.Now.In(v.Zone).Year())
+}
+
+// canonical is the address that a page is known by: with the language where the
+// reader's has it, so that each language is found for itself.
+func canonical(v *View) string {
+	address := v.Panel.URL + v.Path
+	if u, err := url.Parse(v.Return); err == nil && strings.EqualFold(u.Query().Get("lang"), v.Language.Code) {
+		address += "?lang=" + v.Language.Code
+	}
+	return address
 }
 
 // owner is who the copyright names.

@@ -35,6 +35,7 @@ type Panel struct {
 	Name      string
 	LegalName string // "" where the operator gave none
 	LogoURL   string // "": the name alone
+	LogoWidth int    // in CSS pixels, as high as the head shows it
 	StyleURL  string // the operator's colours; "": ours
 	Support   string // an e-mail address, "" for none
 	Currency  string
