@@ -170,6 +170,29 @@ func find(tx *db.Tx, idOrEmail string) (Account, error) {
 	return a, err
 }
 
+// Balances returns what an account's live and test wallets hold.
+func (s *Store) Balances(ctx context.Context, accountID string) (live, test money.Amount, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.Each(func(r db.Scanner) error {
+			var mode ledger.Mode
+			var balance money.Amount
+			if err := r.Scan(&mode, &balance); err != nil {
+				return err
+			}
+			if mode == ledger.Live {
+				live = balance
+			} else {
+				test = balance
+			}
+			return nil
+		}, `SELECT mode, balance FROM wallets WHERE account_id = $1`, accountID)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("balances of %s: %w", accountID, err)
+	}
+	return live, test, nil
+}
+
 // Listed is an account beside its balances.
 type Listed struct {
 	Account

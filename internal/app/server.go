@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
@@ -54,6 +55,7 @@ type Server struct {
 	log       *slog.Logger
 	lock      *db.FileLock // nil on PostgreSQL
 	keys      *apikey.Authenticator
+	people    *identity.People
 	guard     *outbound.Guard
 	forwarder *fulfil.Forwarder
 	follower  *fulfil.Follower
@@ -137,6 +139,7 @@ func (s *Server) startWorkers() {
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
 	})
+	s.workers.Go(s.people.Purge())
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
 	s.workers.Go(worker.Loop{
@@ -217,7 +220,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
 	}
-	pages, err := s.newPages()
+	pages, err := s.newPages(clients)
 	if err != nil {
 		return err
 	}
