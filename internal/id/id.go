@@ -29,6 +29,7 @@ const (
 	Category   Prefix = "cat_"
 	Request    Prefix = "req_"
 	Refill     Prefix = "ref_"
+	Mail       Prefix = "mail_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 
