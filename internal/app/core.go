@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/secret"
@@ -29,6 +30,7 @@ type Core struct {
 	Providers *provider.Store
 	Orders    *order.Store
 	Settler   *fulfil.Settler
+	Mails     *notify.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -72,6 +74,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		DB: d, Ring: ring,
 		Accounts: account.NewStore(d), Keys: apikey.NewStore(d, ring), Catalog: catalog.NewStore(d),
 		Providers: provider.NewStore(d, ring), Orders: order.NewStore(d), Settler: fulfil.NewSettler(d),
+		Mails: notify.NewStore(ring),
 	}
 	err = d.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)
