@@ -189,7 +189,7 @@ func TestFrontServesEverySpellingOfThePath(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.Code, got.Body)
 		}
 	}
-	for _, path := range []string{"/api", "/api/v1", "/api/v2/orders", "/api/v22", "/API/V2", "/x/api/v2", "", "/api/./v2"} {
+	for _, path := range []string{"/api", "/api/v1", "/api/v2/orders", "/api/v22", "/api/./v2"} {
 		got := visit{target: path, host: "localhost"}.to(f)
 		if got.Code != http.StatusNotFound || got.Body.String() != `{"error":"Not found"}` || got.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%q: %d %s", path, got.Code, got.Body)

@@ -23,7 +23,9 @@ import (
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/provider"
@@ -60,6 +62,7 @@ type Server struct {
 	forwarder *fulfil.Forwarder
 	follower  *fulfil.Follower
 	actor     *fulfil.Actor
+	mails     *notify.Sender
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
 	wakeActs  func() // the actor: customers wish something of their orders
@@ -108,6 +111,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.requests = requestlog.NewRecorder(d, s.metrics.Unrecorded)
 	s.workers = worker.NewGroup(s.log, clock.System)
 	s.guard = outbound.NewOperator(allow)
+	if s.mails, err = s.mailer(ctx); err != nil {
+		return err
+	}
 	options := fulfil.Options{
 		DB: d, Providers: s.Core.Providers, Guard: s.guard, Timeout: s.settings.ProviderTimeout,
 		Log: s.log, Now: clock.System, Observe: s.metrics.Submission,
@@ -124,11 +130,31 @@ func (s *Server) open(ctx context.Context) (err error) {
 	return s.listen(ctx)
 }
 
+// mailer builds what sends mails.
+func (s *Server) mailer(ctx context.Context) (*notify.Sender, error) {
+	server, err := s.settings.MailServer()
+	if err != nil {
+		return nil, err
+	}
+	if server == nil && !s.settings.Dev {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "no mail can be sent: set NOTPANEL_SMTP_URL and NOTPANEL_MAIL_FROM")
+	}
+	languages, err := locale.Load()
+	if err != nil {
+		return nil, err
+	}
+	return notify.NewSender(notify.Options{
+		DB: s.Core.DB, Ring: s.Core.Ring, Languages: languages, Guard: s.guard, Server: server,
+		Identity: notify.Identity{URL: s.settings.PublicURL}, ShowOutbox: s.settings.Dev, Log: s.log,
+	})
+}
+
 // startWorkers starts the loops.
 func (s *Server) startWorkers() {
 	s.wake = s.forwarder.Run(s.workers)
 	s.follower.Run(s.workers)
 	s.wakeActs = s.actor.Run(s.workers)
+	s.mails.Run(s.workers)
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
 	s.workers.Go(provider.SyncLoop(provider.Importer{

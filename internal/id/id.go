@@ -32,6 +32,7 @@ const (
 	Session    Prefix = "ses_"
 	SignIn     Prefix = "sin_"
 	Passkey    Prefix = "pky_"
+	Mail       Prefix = "mail_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 
