@@ -35,9 +35,9 @@ const (
 // window is the length of a window in seconds.
 const window = 60
 
-// classicTimes is how many times the default of a native key a classic one has:
+// ClassicTimes is how many times the default of a native key a classic one has:
 // its clients ask about every order by itself.
-const classicTimes = 3
+const ClassicTimes = 3
 
 // Limits are requests a minute; 0 is no limit.
 type Limits struct {
@@ -119,7 +119,7 @@ func (l *Limiter) Key(_ context.Context, u Use) Verdict {
 	if keyLimit == 0 {
 		keyLimit = l.limits.Key
 		if u.Classic {
-			keyLimit *= classicTimes
+			keyLimit *= ClassicTimes
 		}
 	}
 	tierLimit := l.limits.Tiers[u.Tier]
