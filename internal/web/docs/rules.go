@@ -38,6 +38,6 @@ func Rules() []Rule {
 		{ID: "cannot-others", Says: "see or touch the data of another account"},
 		{ID: "cannot-mode", Says: "a test key sees no live order, a live key no test order"},
 		{ID: "limits", Says: "Each key may have limits of its own"},
-		{ID: "daily-cap", Says: "A daily cap on the key limits even that."},
+		{ID: "daily-cap", Says: "A daily cap on the key limits even what can be ordered."},
 	}
 }

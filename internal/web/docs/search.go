@@ -26,7 +26,7 @@ type Hit struct {
 
 // Lengths in characters.
 const (
-	indexText   = 96  // of a section's text in Index
+	indexText   = 128 // of a section's text in Index
 	snippetText = 160 // of a snippet
 	maxQuery    = 100 // of what is searched for
 )

@@ -47,6 +47,9 @@ func LimitsOf(l ratelimit.Limits, tiers ...Tier) Limits {
 	return out
 }
 
+// Secure reports whether the panel is reached by https.
+func (s Settings) Secure() bool { return strings.HasPrefix(s.BaseURL, "https://") }
+
 // Endpoint is the API's address.
 func (s Settings) Endpoint() string { return s.BaseURL + "/api/v2" }
 

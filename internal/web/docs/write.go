@@ -239,10 +239,8 @@ def place():
             if response.status_code not in (429, 500, 503):
                 raise SystemExit(f"{response.status_code}: {response.json()['error']}")
             wait = int(response.headers.get("Retry-After", 1))
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass  # no answer came
-        except requests.Timeout:
-            pass
         # With the same request_id it is one order, however often it is sent.
         time.sleep(wait)
     raise SystemExit("no answer after 5 attempts; send the same request again later")
