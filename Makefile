@@ -4,9 +4,10 @@ export CGO_ENABLED ?= 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINTER  := bin/tools/golangci-lint
+TEMPL   := bin/tools/templ
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-race lint fmt generate bench build
+.PHONY: help setup run test test-race lint fmt generate bench pictures build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,20 +33,29 @@ lint: $(LINTER) ## check rules and formatting
 fmt: $(LINTER) ## format the code
 	$(LINTER) fmt
 
-generate: ## write generated files anew
-	go generate ./...
+generate: $(TEMPL) ## write generated files anew: page templates, style sheet, scripts (needs npm)
+	$(TEMPL) generate -path internal/web -log-level error
+	scripts/assets.sh
 
 bench: setup ## measure, and print the table beside the reference floors
 	go run ./bench
+
+pictures: setup ## take a picture of every page, and name what is wrong there
+	go run ./e2e/browser/pictures
 
 # Without -buildvcs=false a tree that git refuses to read could not be built;
 # the version travels in main.version.
 build: ## build bin/notpanel
 	go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o bin/notpanel ./cmd/notpanel
 
-# The linter's dependencies stay out of our go.mod: tools/ is a module of its own.
+# The tools' dependencies stay out of our go.mod: tools/ is a module of its own.
 $(LINTER): tools/go.mod
 	@echo "building $@ (some minutes, once)"
 	@mkdir -p $(@D)
 	go -C tools build -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(TEMPL): tools/go.mod
+	@mkdir -p $(@D)
+	go -C tools build -buildvcs=false -o ../$@ github.com/a-h/templ/cmd/templ
 	@touch $@

@@ -1,14 +1,14 @@
 #!/bin/bash
 # Installs what the tests need and a fresh Debian lacks: PostgreSQL's server
-# programs, and the HTTP clients that resellers use. Nothing is started; each test
-# binary runs a server of its own.
+# programs, the HTTP clients that resellers use, and the browser that visitors use.
+# Nothing is started; each test binary runs a server or a browser of its own.
 #
 # Where it can't install it says what is missing. The tests that need it are then
 # skipped, so under CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly clients=e2e/transports
+readonly clients=e2e/transports browser=e2e/browser
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -25,7 +25,8 @@ have_php_curl() { php -r 'exit(function_exists("curl_init") ? 0 : 1);' >/dev/nul
 # Debian's Python has Debian's packages; another one may come first in the path.
 have_python() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 
-have_axios() { [[ $clients/node_modules/.package-lock.json -nt $clients/package-lock.json ]]; }
+# have_modules reports whether npm has installed what the lock file of a folder names.
+have_modules() { [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]]; }
 
 # lacking prints the Debian packages to install.
 lacking() {
@@ -37,6 +38,7 @@ lacking() {
 	have_node || echo nodejs
 	command -v npm >/dev/null || echo npm
 	command -v curl >/dev/null || echo curl
+	command -v chromium chromium-browser google-chrome-stable google-chrome >/dev/null || echo chromium
 }
 
 missing() {
@@ -91,16 +93,18 @@ install_packages() {
 	fi
 }
 
-install_axios() {
-	if have_axios; then
+# install_modules installs a folder's packages; the second argument names them.
+install_modules() {
+	if have_modules "$1"; then
 		return
 	fi
-	echo "setup: installing axios"
-	if ! npm --prefix "$clients" ci --ignore-scripts --no-audit --no-fund >"$log" 2>&1; then
+	echo "setup: installing $2"
+	if ! npm --prefix "$1" ci --ignore-scripts --no-audit --no-fund >"$log" 2>&1; then
 		cat "$log" >&2
-		missing axios "npm could not install it"
+		missing "$2" "npm could not install it"
 	fi
 }
 
 install_packages
-install_axios
+install_modules "$clients" axios
+install_modules "$browser" axe-core

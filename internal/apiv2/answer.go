@@ -22,6 +22,8 @@ type answer struct {
 	etag       string
 	encoding   string             // of the body; "" is none
 	delivered  func(arrived bool) // may be nil
+	refused    *fault.Error       // nil: carried out
+	by         *call              // nil: no usable key is known
 }
 
 // send writes the answer and, where somebody wants to know, tells whether it
@@ -92,7 +94,7 @@ type errorBody struct {
 
 // refuse answers with a fault in the native form.
 func refuse(f *fault.Error) answer {
-	a := answer{status: f.Code.HTTPStatus(), body: encode(errorBody{f.Text})}
+	a := answer{status: f.Code.HTTPStatus(), body: encode(errorBody{f.Text}), refused: f}
 	switch f.Code {
 	case fault.MethodNotAllowed:
 		a.allow = http.MethodPost

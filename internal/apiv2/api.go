@@ -26,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/requestlog"
 )
 
 // Deps are what the API calls.
@@ -47,6 +48,8 @@ type Deps struct {
 	Limits Limiter
 	// Observe is told the action and the status of every answer; may be nil.
 	Observe func(action string, status int)
+	// Noted is given every answered request with a usable key; may be nil.
+	Noted func(requestlog.Entry)
 }
 
 // API answers requests to the endpoint.
@@ -99,11 +102,12 @@ var (
 // ServeHTTP answers one request: the address's limit, body, key, account, the key's
 // and the tier's limits, action, fields, in this order.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	requestID := id.New(id.Request)
+	began, requestID := clock.System(), id.New(id.Request)
 	w.Header().Set("X-Request-Id", requestID)
 	action, answer := a.serve(w, r, requestID)
 	answer.send(w, r)
 	a.Observe(action, answer.status)
+	a.note(requestID, action, began, answer)
 }
 
 // refusing answers a fault in the form that the caller understands: nobody knows
@@ -137,7 +141,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) (a
 	speaks := a.dialectOf(c)
 	no = speaks.refuse
 	limits := a.Limits.Key(r.Context(), c.use())
-	defer func() { out.limits, out.delivered = limits, c.delivered }()
+	defer func() { out.limits, out.delivered, out.by = limits, c.delivered, c }()
 	if limits.Denied() {
 		return action, no(errLimited)
 	}
@@ -162,9 +166,9 @@ func (a *API) recovered(ctx context.Context, requestID string, action *string, o
 	if p := recover(); p != nil {
 		err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		a.report(ctx, requestID, *action, err)
-		limits, delivered := out.limits, out.delivered
+		limits, delivered, by := out.limits, out.delivered, out.by
 		*out = (*no)(fault.From(err))
-		out.limits, out.delivered = limits, delivered
+		out.limits, out.delivered, out.by = limits, delivered, by
 	}
 }
 

@@ -158,7 +158,7 @@ func (classic) refuse(f *fault.Error) answer {
 	if isTransient(f) {
 		return text(f.Code.HTTPStatus(), f)
 	}
-	return answer{status: http.StatusOK, body: encode(errorBody{classicText(f)})}
+	return answer{status: http.StatusOK, body: encode(errorBody{classicText(f)}), refused: f}
 }
 
 // classicText is the sentence that clients know for a refusal. Where there is

@@ -109,5 +109,5 @@ func unknownAction(name string) *fault.Error {
 	const most = 64
 	runes := []rune(name)
 	return fault.Newf(fault.Invalid, "Unknown action: %s. Available actions: %s",
-		string(runes[:min(len(runes), most)]), strings.Join(actionNames, ", "))
+		string(runes[:min(len(runes), most)]), strings.Join(actionNames, ", ")).Keeping("Unknown action")
 }

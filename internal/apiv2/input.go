@@ -289,9 +289,9 @@ func (in *input) checkText() error {
 		}
 		switch {
 		case !utf8.ValidString(name) || !utf8.ValidString(value):
-			return fault.Newf(fault.Invalid, "%s must be UTF-8", shown)
+			return fault.Newf(fault.Invalid, "%s must be UTF-8", shown).Keeping("A field must be UTF-8")
 		case strings.ContainsFunc(name, isControl) || strings.ContainsFunc(value, isControl):
-			return fault.Newf(fault.Invalid, "%s must not hold control characters", shown)
+			return fault.Newf(fault.Invalid, "%s must not hold control characters", shown).Keeping("A field must not hold control characters")
 		}
 	}
 	return nil

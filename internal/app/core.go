@@ -15,6 +15,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
@@ -29,6 +30,7 @@ type Core struct {
 	Providers *provider.Store
 	Orders    *order.Store
 	Settler   *fulfil.Settler
+	Requests  *requestlog.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -72,6 +74,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		DB: d, Ring: ring,
 		Accounts: account.NewStore(d), Keys: apikey.NewStore(d, ring), Catalog: catalog.NewStore(d),
 		Providers: provider.NewStore(d, ring), Orders: order.NewStore(d), Settler: fulfil.NewSettler(d),
+		Requests: requestlog.NewStore(d),
 	}
 	err = d.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)

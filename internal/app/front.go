@@ -18,6 +18,7 @@ type front struct {
 	public  *url.URL // nil: loopback names only
 	clients *clientaddr.Finder
 	api     http.Handler
+	pages   http.Handler
 }
 
 // ServeHTTP refuses foreign hosts and plain http, then picks the handler. The
@@ -41,12 +42,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.api.ServeHTTP(w, r)
 		return
 	}
-	if r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("notpanel serves the v2 reseller API at POST /api/v2\n"))
-		return
-	}
-	writeError(w, http.StatusNotFound, "Not found")
+	f.pages.ServeHTTP(w, r)
 }
 
 // serves reports whether a Host header is the panel's.

@@ -27,6 +27,7 @@ import (
 	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/telemetry"
 	"github.com/notpanel/notpanel/internal/worker"
 )
@@ -61,6 +62,8 @@ type Server struct {
 	wake      func() // the forwarder: orders were placed
 	wakeActs  func() // the actor: customers wish something of their orders
 	metrics   *telemetry.Metrics
+	limiter   *ratelimit.Limiter
+	requests  *requestlog.Recorder
 	draining  atomic.Bool
 
 	api, ops    *http.Server
@@ -100,6 +103,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	d := s.Core.DB
 	s.metrics = telemetry.NewMetrics(s.gauges)
+	s.requests = requestlog.NewRecorder(d, s.metrics.Unrecorded)
 	s.workers = worker.NewGroup(s.log, clock.System)
 	s.guard = outbound.NewOperator(allow)
 	options := fulfil.Options{
@@ -168,6 +172,8 @@ func (s *Server) startWorkers() {
 		Name: "key-uses", Every: time.Minute,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
 	})
+	s.workers.Go(s.requests.Loop())
+	s.workers.Go(s.Core.Requests.Loop())
 }
 
 // watchNumbers tells the operator of accounts whose numbers will be used up.
@@ -196,20 +202,27 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		return err
 	}
 	clients := clientaddr.New(proxies, forgottenProxy(s.log, clock.System)) //nolint:contextcheck // it tells of requests long after the start
+	s.limiter = ratelimit.New(limits, clock.System)
 	api := apiv2.New(apiv2.Deps{
-		Limits: ratelimit.New(limits, clock.System), ClientAddress: clients.Of,
+		Limits: s.limiter, ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Services: s.Core.Catalog, Placer: s.Placer, Orders: s.Core.Orders,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refills: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
-		Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request,
+		Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request, Noted: s.requests.Note,
 	})
-	s.api = newHTTPServer(&front{public: public, clients: clients, api: api}, s.log)
-	if s.api.TLSConfig, err = certificate(s.settings.TLSCert, s.settings.TLSKey); err != nil {
+	tlsConfig, err := certificate(s.settings.TLSCert, s.settings.TLSKey)
+	if err != nil {
 		return err
 	}
 	var config net.ListenConfig
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
 	}
+	pages, err := s.newPages()
+	if err != nil {
+		return err
+	}
+	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, pages: pages}, s.log)
+	s.api.TLSConfig = tlsConfig
 	if s.settings.OpsListen == "" {
 		return nil
 	}
@@ -317,7 +330,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.follower.Drain()
 	s.actor.Drain()
-	err = errors.Join(err, s.keys.WriteUses(ctx))
+	err = errors.Join(err, s.keys.WriteUses(ctx), s.requests.Flush(ctx))
 	if s.ops != nil {
 		err = errors.Join(err, s.ops.Shutdown(shutdown))
 	}

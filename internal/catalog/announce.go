@@ -20,6 +20,22 @@ type Announced struct {
 	EffectiveAt time.Time
 }
 
+// allAnnounced reads what was announced, by service.
+func allAnnounced(tx *db.Tx) (map[int64]Announced, error) {
+	all := map[int64]Announced{}
+	err := tx.Each(func(r db.Scanner) error {
+		var serviceID int64
+		var a Announced
+		err := r.Scan(&serviceID, &a.Rate, db.Time(&a.EffectiveAt))
+		all[serviceID] = a
+		return err
+	}, `SELECT service_id, rate, effective_at FROM announced_rates`)
+	if err != nil {
+		return nil, fmt.Errorf("announced rates: %w", err)
+	}
+	return all, nil
+}
+
 // furthest bounds how far ahead a rate may be announced.
 const furthest = 366 * 24 * time.Hour
 

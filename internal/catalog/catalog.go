@@ -102,8 +102,10 @@ type Snapshot struct {
 	rates     map[ownRate]money.Amount
 	owners    map[string]bool // accounts with rates of their own
 	blocked   blockList
-	texts     map[string]texts // by language; the whole catalogue's alone
-	facts     map[int64]Facts  // by service; the whole catalogue's alone
+	texts     map[string]texts    // by language; the whole catalogue's alone
+	facts     map[int64]Facts     // by service; the whole catalogue's alone
+	announced map[int64]Announced // by service; the whole catalogue's alone
+	index     index
 }
 
 // ownRate names a rate that an account has of its own.
@@ -186,6 +188,9 @@ func Load(tx *db.Tx) (*Snapshot, error) {
 		return nil, err
 	}
 	if s.facts, err = AllFacts(tx); err != nil {
+		return nil, err
+	}
+	if s.announced, err = allAnnounced(tx); err != nil {
 		return nil, err
 	}
 	return s, s.loadRates(tx, `SELECT account_id, service_id, rate FROM account_rates`)

@@ -28,6 +28,9 @@ func (s *Snapshot) Group(c Customer) Group {
 	return g
 }
 
+// Discount returns what a tier pays less than the list price.
+func (s *Snapshot) Discount(tier account.Tier) money.Percent { return s.discounts[string(tier)] }
+
 // Discount is what a tier pays less than the list price.
 type Discount struct {
 	Tier    account.Tier

@@ -151,6 +151,7 @@ type Serve struct {
 	Outbound `embed:""`
 	Rules    `embed:""`
 	Limits   `embed:""`
+	Brand    `embed:""`
 
 	Listen         string `env:"NOTPANEL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	OpsListen      string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:8081" help:"Address of health, readiness and metrics; empty turns them off."`
@@ -219,6 +220,9 @@ func (s *Serve) Validate() error {
 		return err
 	}
 	if _, err := s.RateLimits(); err != nil {
+		return err
+	}
+	if _, err := s.Branding(); err != nil {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

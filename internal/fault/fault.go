@@ -86,6 +86,8 @@ type Error struct {
 	Reason Reason   // "" where the code says it all
 	Args   []string // of the reason: the bound of a quantity, the name of a field
 	Cause  error    // for the log only
+	// Kept is what is stored in place of Text where that repeats what came in.
+	Kept string
 }
 
 // New returns a fault without a cause.
@@ -103,6 +105,22 @@ func (e *Error) Because(r Reason, args ...string) *Error {
 	same := *e
 	same.Reason, same.Args = r, args
 	return &same
+}
+
+// Keeping returns the fault with another text where it is stored: of one that
+// repeats what came in.
+func (e *Error) Keeping(text string) *Error {
+	same := *e
+	same.Kept = text
+	return &same
+}
+
+// Lasting is the public text without what came in, which may be stored.
+func (e *Error) Lasting() string {
+	if e.Kept != "" {
+		return e.Kept
+	}
+	return e.Text
 }
 
 // Wrap returns a fault that shows text and keeps cause for the log.

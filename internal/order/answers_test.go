@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -143,6 +144,65 @@ func TestEqualRequestsAtOnceAreOneOrder(t *testing.T) {
 		}
 		f.Audit()
 	})
+}
+
+// An answer that was found after a commit of unknown outcome is on its way like
+// any other: an equal request waits for its end.
+func TestAnswerFoundAfterALostCommitIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.SQLite)
+	f := ordertest.New(t, d, provider, 100*money.Unit)
+	p, r := newPlacer(t, d), classic(t, f, "https://example.com/a", 0)
+	first := placeClassic(t, p, f, r, false)
+
+	// The repeat shares its commit with a write that spoils it.
+	held, release := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		ordertest.Must(t, d.Write(context.Background(), func(*db.Tx) error { close(held); <-release; return nil }))
+	})
+	<-held
+	all.Go(func() {
+		if err := d.Write(context.Background(), spoilCommit); !errors.Is(err, db.ErrOutcomeUnknown) {
+			t.Errorf("the commit was not spoilt: %v", err)
+		}
+	})
+	all.Go(func() {
+		placed, err := p.Place(context.Background(), f.Buyer, r, f.Snapshot())
+		if err != nil || placed.OrderID != first.OrderID {
+			t.Errorf("the repeat got %+v, %v", placed, err)
+		}
+	})
+	time.Sleep(100 * time.Millisecond) // both wait for the writer
+	close(release)
+	all.Wait()
+
+	third := make(chan order.Placed)
+	go func() {
+		placed, err := p.Place(context.Background(), f.Buyer, r, f.Snapshot())
+		if err != nil {
+			t.Error(err)
+		}
+		third <- placed
+	}()
+	select {
+	case placed := <-third:
+		t.Fatalf("answered %+v while the repeat's answer was on its way", placed)
+	case <-time.After(100 * time.Millisecond):
+	}
+	p.Delivered(first.OrderID, true)
+	if placed := <-third; placed.OrderID == first.OrderID {
+		t.Error("an answer that arrived was given again")
+	}
+}
+
+// spoilCommit leaves what only COMMIT refuses.
+func spoilCommit(tx *db.Tx) error {
+	if _, err := tx.Exec(`PRAGMA defer_foreign_keys = ON`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`INSERT INTO key_spending (key_id, day, spent) VALUES ('nobody', 1, 0)`)
+	return err
 }
 
 // A key with a window gets the delivered answer again until it is over.

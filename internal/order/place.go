@@ -246,6 +246,7 @@ func (p *Placer) place(all []*placing, open openWallets) {
 		p.placed()
 	case errors.Is(err, db.ErrOutcomeUnknown):
 		p.resolve(all, err)
+		p.answers.given(all)
 	case errors.Is(err, db.ErrLocked) && len(all) > 1:
 		p.place(all, ledger.TryOpen)
 		return

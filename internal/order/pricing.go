@@ -56,7 +56,8 @@ func (r Request) price(in *catalog.Snapshot, of catalog.Customer, now time.Time)
 		}
 	}
 	if r.MaxCharge != nil && p.charge > *r.MaxCharge {
-		return priced{}, fault.Newf(fault.Conflict, "charge would be %s, above max_charge %s", p.charge, *r.MaxCharge).Because(fault.MaxCharge)
+		return priced{}, fault.Newf(fault.Conflict, "charge would be %s, above max_charge %s", p.charge, *r.MaxCharge).
+			Because(fault.MaxCharge).Keeping("charge would be above max_charge")
 	}
 	return p, nil
 }

@@ -89,6 +89,16 @@ func (k *keys) take(u Use, keyLimit, tierLimit int64, now time.Time) Verdict {
 	return v
 }
 
+// used returns what a key and an account used in the minute of now.
+func (k *keys) used(keyID, accountID string, now time.Time) (byKey, byTier int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.minute != minuteOf(now) {
+		return 0, 0
+	}
+	return k.keys[keyID].all, k.tiers[accountID]
+}
+
 // left returns how many more requests of a cost the key's limit allows. A limit
 // that was lowered within the minute can be overdrawn: nothing is left then.
 func left(c Cost, used keyCount, limit int64) int64 {

@@ -244,3 +244,75 @@ func TestKeyDecidesAsAModel(t *testing.T) {
 		}
 	})
 }
+
+// What is told of a key's use is what its requests were told, and asking takes
+// nothing.
+func TestUsedNowIsWhatVerdictsSaid(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		clock := midMinute()
+		l := New(Limits{Key: rapid.Int64Range(0, 4).Draw(t, "key"), Tiers: map[string]int64{"standard": rapid.Int64Range(0, 9).Draw(t, "tier")}}, clock.now)
+		for range rapid.IntRange(1, 40).Draw(t, "uses") {
+			if rapid.IntRange(0, 9).Draw(t, "turn") == 0 {
+				clock.at = clock.at.Add(time.Minute)
+			}
+			u := Use{
+				KeyID: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "id"), AccountID: "acc_1", Tier: "standard",
+				Test: rapid.Bool().Draw(t, "test"), Classic: rapid.Bool().Draw(t, "classic"), PerMinute: rapid.Int64Range(0, 2).Draw(t, "own"),
+			}
+			if u.Test {
+				u.KeyID += "test"
+			}
+			before, err := l.UsedNow(context.Background(), u)
+			if again, _ := l.UsedNow(context.Background(), u); err != nil || again != before {
+				t.Fatalf("%+v, %v, then %+v", before, err, again)
+			}
+			said := l.Key(context.Background(), u)
+			after, err := l.UsedNow(context.Background(), u)
+			if err != nil || after.Reset != said.Reset || after.TierLimit != said.TierLimit {
+				t.Fatalf("%+v, %v; the request was told %+v", after, err, said)
+			}
+			if left := max(0, after.TierLimit-after.TierUsed); left != said.TierRemaining {
+				t.Fatalf("%+v: %d of the tier's left; the request was told %+v", after, left, said)
+			}
+			// A verdict tells of the layer that is nearer to its limit.
+			nearer := after.Limit - after.Used
+			if after.Limit == 0 || after.TierLimit > 0 && after.TierLimit-after.TierUsed < nearer {
+				nearer = after.TierLimit - after.TierUsed
+			}
+			if said.Remaining != max(0, nearer) {
+				t.Fatalf("%+v; the request was told %+v", after, said)
+			}
+			grown := before
+			if !said.Denied() && after.Limit > 0 {
+				grown.Used++
+			}
+			if !said.Denied() && after.TierLimit > 0 {
+				grown.TierUsed++
+			}
+			if after != grown {
+				t.Fatalf("%+v, then %+v", before, after)
+			}
+		}
+	})
+}
+
+// In a new minute nothing is used, before any request of it too.
+func TestUsedNowForgetsWithTheMinute(t *testing.T) {
+	t.Parallel()
+	clock := midMinute()
+	l := New(Limits{Key: 4, Tiers: map[string]int64{"standard": 6}}, clock.now)
+	u := Use{KeyID: "a", AccountID: "acc_1", Tier: "standard"}
+	use(l, u, 3)
+	minute := clock.at.Truncate(time.Minute).Unix()
+	if got, err := l.UsedNow(context.Background(), u); err != nil || got != (Usage{3, 4, 3, 6, minute + 60}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	clock.at = clock.at.Add(20 * time.Second)
+	if got, err := l.UsedNow(context.Background(), u); err != nil || got != (Usage{0, 4, 0, 6, minute + 120}) {
+		t.Errorf("in the next minute: %+v, %v", got, err)
+	}
+	if got, err := New(Limits{}, clock.now).UsedNow(context.Background(), u); err != nil || got != (Usage{Reset: minute + 120}) {
+		t.Errorf("without limits: %+v, %v", got, err)
+	}
+}

@@ -115,18 +115,51 @@ func (l *Limiter) DeniedAddresses() []DeniedAddress { return l.addresses.refused
 // Key counts a request at its key and, for a live one, at its account's tier.
 // Where either refuses, neither has counted it.
 func (l *Limiter) Key(_ context.Context, u Use) Verdict {
-	keyLimit := u.PerMinute
-	if keyLimit == 0 {
-		keyLimit = l.limits.Key
+	keyLimit, tierLimit := l.limits.of(u)
+	return l.keys.take(u, keyLimit, tierLimit, l.now())
+}
+
+// of returns the limits of a key and of its tier.
+func (l Limits) of(u Use) (key, tier int64) {
+	key = u.PerMinute
+	if key == 0 {
+		key = l.Key
 		if u.Classic {
-			keyLimit *= ClassicTimes
+			key *= ClassicTimes
 		}
 	}
-	tierLimit := l.limits.Tiers[u.Tier]
-	if u.Test {
-		tierLimit = 0
+	if !u.Test {
+		tier = l.Tiers[u.Tier]
 	}
-	return l.keys.take(u, keyLimit, tierLimit, l.now())
+	return key, tier
+}
+
+// Usage is how much of its limits a key has used.
+type Usage struct {
+	// Used are the key's requests in this minute, of Limit; where that is 0 nothing
+	// limits the key and nothing is counted.
+	Used, Limit int64
+	// TierUsed are those of all live keys of the account together, of TierLimit; both
+	// are 0 where the tier does not limit the key.
+	TierUsed, TierLimit int64
+	// Reset is when the minute ends, in Unix seconds.
+	Reset int64
+}
+
+// UsedNow returns how much a key has used and takes nothing of it; the use's cost
+// does not matter. It fails for limiters alone whose counters are elsewhere.
+func (l *Limiter) UsedNow(_ context.Context, u Use) (Usage, error) {
+	now := l.now()
+	used := Usage{Reset: verdict(now).Reset}
+	used.Limit, used.TierLimit = l.limits.of(u)
+	byKey, byTier := l.keys.used(u.KeyID, u.AccountID, now)
+	if used.Limit > 0 {
+		used.Used = byKey
+	}
+	if used.TierLimit > 0 {
+		used.TierUsed = byTier
+	}
+	return used, nil
 }
 
 // minuteOf returns the number of the window that a time is in.

@@ -32,6 +32,7 @@ type Metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
 	submissions *prometheus.CounterVec
+	unrecorded  *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics whose gauges come from read at each scrape.
@@ -44,8 +45,11 @@ func NewMetrics(read func() []Gauge) *Metrics {
 		submissions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notpanel_submissions_total", Help: "Orders sent to providers by outcome.",
 		}, []string{"outcome"}),
+		unrecorded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notpanel_requests_unrecorded_total", Help: "Requests for which the request log (rows) or the usage (counts) had no room.",
+		}, []string{"what"}),
 	}
-	m.registry.MustRegister(m.requests, m.submissions, gauges(read),
+	m.registry.MustRegister(m.requests, m.submissions, m.unrecorded, gauges(read),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,6 +61,11 @@ func (m *Metrics) Request(action string, status int) {
 
 // Submission counts what became of an order's sending.
 func (m *Metrics) Submission(outcome string) { m.submissions.WithLabelValues(outcome).Inc() }
+
+// Unrecorded counts requests for whose rows or counts there was no room.
+func (m *Metrics) Unrecorded(what string, n int) {
+	m.unrecorded.WithLabelValues(what).Add(float64(n))
+}
 
 // Handler answers with all metrics.
 func (m *Metrics) Handler() http.Handler {

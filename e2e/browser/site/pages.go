@@ -1,0 +1,27 @@
+package site
+
+import "github.com/notpanel/notpanel/e2e/browser"
+
+// Page is a page to look at.
+type Page struct {
+	Path     string
+	Access   Access // who looks; "" is Anonymous
+	Language string // that the browser asks for; "" is English
+	Status   int    // of its answer; 0 is 200
+}
+
+// Access is who looks at a page.
+type Access string
+
+// Anonymous is somebody who has not signed in.
+const Anonymous Access = "anonymous"
+
+// SignIn signs a visitor in, through the pages.
+type SignIn func(tab *browser.Tab) error
+
+// Pages lists every page of the panel. One whose path depends on what the demo
+// has made is found by those who sign in.
+func Pages() []Page { return nil }
+
+// SignIns says how each access but Anonymous comes about.
+func SignIns() map[Access]SignIn { return nil }

@@ -1,0 +1,156 @@
+// What the pages do beyond links and forms. Nothing here decides anything: each
+// page is right without it.
+(() => {
+  "use strict";
+
+  const words = (name) => document.body.dataset[name] || "";
+
+  /* Short notices ------------------------------------------------------- */
+
+  function toast(text) {
+    const all = document.querySelector("[data-toasts]");
+    if (!all || !text) return;
+    const box = document.createElement("div");
+    box.className = "toast-box";
+    box.textContent = text;
+    all.append(box);
+    setTimeout(() => box.remove(), 4000);
+  }
+
+  document.addEventListener("notice", (event) => toast(event.detail && event.detail.value));
+
+  /* Copying --------------------------------------------------------------
+     [data-copy="#id"] copies that element's text, [data-copy-text] its own value. */
+
+  async function copy(button) {
+    const from = button.dataset.copy ? document.querySelector(button.dataset.copy) : null;
+    const text = from ? (from.value !== undefined ? from.value : from.textContent) : button.dataset.copyText || button.textContent;
+    try {
+      await navigator.clipboard.writeText(text.trim());
+      toast(words("copied"));
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(from || button);
+      const selection = getSelection();
+      selection.removeAllRanges();
+      selection.addRange(range);
+      toast(words("copyByHand"));
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-copy-text]");
+    if (!button) return;
+    event.preventDefault();
+    copy(button);
+  });
+
+  /* One dialog for all pages. A link with hx-target="#dialog-body" fills it; what
+     it shows is the page behind the link. */
+
+  const dialog = () => document.getElementById("dialog");
+
+  document.addEventListener("htmx:after:swap", () => {
+    const box = dialog();
+    const body = document.getElementById("dialog-body");
+    if (!box || !body || !body.firstElementChild || box.open) return;
+    box.showModal();
+    const first = body.querySelector("[autofocus]");
+    if (first) first.focus();
+  });
+
+  document.addEventListener("click", (event) => {
+    const box = dialog();
+    if (!box || !box.open) return;
+    if (event.target === box || event.target.closest("[data-close]")) {
+      event.preventDefault();
+      box.close();
+    }
+  });
+
+  document.addEventListener(
+    "close",
+    (event) => {
+      if (event.target !== dialog()) return;
+      const body = document.getElementById("dialog-body");
+      const changed = body.querySelector("[data-changed]");
+      body.replaceChildren();
+      if (changed) location.reload();
+    },
+    true,
+  );
+
+  /* A menu closes when something else is clicked, and by Escape. */
+
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of document.querySelectorAll("details.menu[open]")) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+    }
+    keys(event);
+  });
+
+  /* Keys: / searches, g with a letter goes, ? shows them. */
+
+  let going = 0;
+
+  function keys(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    if (event.key === "/") {
+      const box = document.querySelector("[data-search]");
+      if (box) {
+        event.preventDefault();
+        box.focus();
+      }
+      return;
+    }
+    if (event.key === "g") {
+      going = event.timeStamp;
+      return;
+    }
+    if (going && event.timeStamp - going < 1200) {
+      const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+      if (link) link.click();
+    }
+    going = 0;
+  }
+
+  /* A select that sends its form at once, where there are scripts. */
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-send]")) event.target.form.requestSubmit();
+  });
+
+  /* The language of samples is the reader's choice on every page. */
+
+  document.addEventListener("alpine:init", () => {
+    const Alpine = window.Alpine;
+    const kept = (() => {
+      try {
+        return localStorage.getItem("sample-language");
+      } catch {
+        return null;
+      }
+    })();
+    Alpine.store("sample", {
+      language: kept || "curl",
+      pick(language) {
+        this.language = language;
+        try {
+          localStorage.setItem("sample-language", language);
+        } catch {
+          /* private window: the choice holds for this page */
+        }
+      },
+    });
+  });
+})();

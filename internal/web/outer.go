@@ -1,0 +1,84 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// policy is what a page may load: our own files and nothing in line.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+
+// outer surrounds every answer: its headers, its reader's view, and what happens
+// when a handler breaks.
+func (s *Server) outer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+		h.Set("Cache-Control", "no-store")
+		requestID := id.New(id.Request)
+		h.Set("X-Request-Id", requestID)
+		r = r.WithContext(ui.With(r.Context(), s.view(r)))
+		defer func() {
+			if broken := recover(); broken != nil && broken != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
+				s.Log.LogAttrs(r.Context(), slog.LevelError, "a page panicked", slog.String("request", requestID),
+					slog.String("panic", fmt.Sprint(broken)), slog.String("stack", string(debug.Stack())))
+				s.showError(w, r, fault.New(fault.Internal, "Internal error"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// guarded lets those in that a route's access names.
+func (s *Server) guarded(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if route.Access == Dev && !s.Panel.Dev {
+			s.notFound(w, r)
+			return
+		}
+		if err := route.Handle(w, r); err != nil {
+			s.showError(w, r, err)
+		}
+	})
+}
+
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	s.showError(w, r, fault.New(fault.NotFound, "Not found"))
+}
+
+func (s *Server) refuseCrossSite(w http.ResponseWriter, r *http.Request) {
+	s.showError(w, r, fault.New(fault.Forbidden, "Cross-site request"))
+}
+
+// showError shows an error as a page. What is ours is logged and not shown.
+func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		err = fault.New(fault.TooLarge, "Form too large")
+	}
+	f := fault.From(err)
+	status := f.Code.HTTPStatus()
+	if f.Code == fault.NotFound {
+		status = http.StatusNotFound
+	}
+	requestID := w.Header().Get("X-Request-Id")
+	if status >= http.StatusInternalServerError {
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "a page failed", slog.String("request", requestID),
+			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
+	}
+	if err := ui.Render(w, r, status, ui.Failure(status, requestID)); err != nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "the page of an error failed", slog.String("request", requestID), slog.String("error", err.Error()))
+	}
+}

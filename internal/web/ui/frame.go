@@ -1,0 +1,67 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/a-h/templ"
+)
+
+// themeAttribute names the theme that the reader chose. Without one the style
+// sheet follows the system.
+func themeAttribute(v *View) templ.Attributes {
+	if v.Theme == "" {
+		return nil
+	}
+	return templ.Attributes{"data-theme": v.Theme}
+}
+
+// goKey is the letter that a link is reached by.
+func goKey(l Link) templ.Attributes {
+	if l.Key == "" {
+		return nil
+	}
+	return templ.Attributes{"data-go": l.Key}
+}
+
+// ldJSON is structured data in the form that search engines read. encoding/json
+// escapes what could end the element, and a data block is not run.
+func ldJSON(data any) string {
+	content, err := json.Marshal(data)
+	if err != nil {
+		return ""
+	}
+	return `<script type="application/ld+json">` + string(content) + `</script>`
+}
+
+func footProduct() []Link {
+	return []Link{
+		{Label: "nav.services", Path: "/services"},
+		{Label: "nav.pricing", Path: "/pricing"},
+		{Label: "nav.developers", Path: "/developers"},
+		{Label: "nav.faq", Path: "/faq"},
+	}
+}
+
+func footLegal() []Link {
+	return []Link{
+		{Label: "nav.terms", Path: "/terms"},
+		{Label: "nav.privacy", Path: "/privacy"},
+		{Label: "nav.refund", Path: "/refund"},
+		{Label: "nav.acceptable_use", Path: "/acceptable-use"},
+	}
+}
+
+// deskLinks are the pages behind the sign-in.
+func deskLinks(ctx context.Context) []Link {
+	links := []Link{
+		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h"},
+		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
+		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
+		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a"},
+	}
+	if p := Of(ctx).Person; p != nil && p.Staff {
+		links = append(links, Link{Label: "nav.admin", Path: "/admin", Icon: "shield", Key: "m"})
+	}
+	return links
+}

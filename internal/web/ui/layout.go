@@ -1,0 +1,50 @@
+package ui
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/notpanel/notpanel/internal/web/static"
+)
+
+// Page is what a frame needs to know of its page.
+type Page struct {
+	Title       string // in the reader's language
+	Description string // for search engines and cards; "" keeps the page out of both
+	Chart       bool   // the page draws charts
+	Structured  any    // data for search engines, as JSON
+	Wide        bool   // the main part brings its own width
+}
+
+// title is the page's title beside the panel's name.
+func (p Page) title(ctx context.Context) string {
+	name := Of(ctx).Panel.Name
+	if p.Title == "" || p.Title == name {
+		return name
+	}
+	return p.Title + " · " + name
+}
+
+// htmxConfig keeps htmx inside our content security policy: it copies no style
+// attributes and adds no style of its own.
+const htmxConfig = `{"defaultSettleDelay":0,"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","style"],"noSwap":[204,304,"5xx"]}`
+
+func styleSheet() string { return static.URL("app.css") }
+
+func script(name string) string { return static.URL(name) }
+
+func font() string { return static.URL("inter-latin.woff2") }
+
+func year(ctx context.Context) string {
+	v := Of(ctx)
+	return strconv.Itoa(v.Now.In(v.Zone).Year())
+}
+
+// owner is who the copyright names.
+func owner(ctx context.Context) string {
+	p := Of(ctx).Panel
+	if p.LegalName != "" {
+		return p.LegalName
+	}
+	return p.Name
+}

@@ -1,0 +1,114 @@
+// Package ui is what the pages are made of: frames, navigation, fields, tables,
+// states, money and time. It is the only place with class names of the style
+// library; pages compose what is here.
+//
+// It knows nothing of the domain but amounts, and decides nothing: it shows what
+// it is given in the reader's language, time zone and theme.
+package ui
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/money"
+)
+
+// View is what every page knows of its reader and of the panel.
+type View struct {
+	Language  *locale.Language
+	Languages []*locale.Language
+	Zone      *time.Location
+	Theme     string // "" follows the system
+	Now       time.Time
+	Person    *Person // nil: nobody is signed in
+	Path      string  // of the request, without its query
+	Return    string  // path and query to come back to after a change of language or theme
+	Panel     Panel
+}
+
+// Panel is what pages show of the installation.
+type Panel struct {
+	Name      string
+	LegalName string // "" where the operator gave none
+	LogoURL   string // "": the name alone
+	StyleURL  string // the operator's colours; "": ours
+	Support   string // an e-mail address, "" for none
+	Currency  string
+	URL       string // the public address, without a slash at its end
+	Dev       bool   // mail is shown in an outbox page
+	Links     []Link // of the frame; only pages that there are
+}
+
+// Person is who is signed in.
+type Person struct {
+	Email   string
+	Balance money.Amount // of the live wallet
+	Staff   bool
+}
+
+// Link leads to a page. Label is a key of the language files.
+type Link struct {
+	Label string
+	Path  string
+	Icon  string
+	Key   string // the letter that goes there after g
+}
+
+type viewKey struct{}
+
+// With returns a context whose components show to the view's reader.
+func With(ctx context.Context, v *View) context.Context { return context.WithValue(ctx, viewKey{}, v) }
+
+// Of returns the view of a context that With made.
+func Of(ctx context.Context) *View {
+	v, ok := ctx.Value(viewKey{}).(*View)
+	if !ok {
+		panic("ui: a component outside of a page")
+	}
+	return v
+}
+
+// T returns a text in the reader's language; args are names and values.
+func T(ctx context.Context, key string, args ...any) string {
+	return Of(ctx).Language.Text(key, args...)
+}
+
+// N returns a text in the form that a number takes.
+func N(ctx context.Context, key string, n int64, args ...any) string {
+	return Of(ctx).Language.Count(key, n, args...)
+}
+
+// Amount writes an amount of the panel's currency.
+func Amount(ctx context.Context, a money.Amount) string {
+	v := Of(ctx)
+	return v.Language.Money(a, v.Panel.Currency)
+}
+
+// Int writes a whole number.
+func Int(ctx context.Context, n int64) string { return Of(ctx).Language.Number(n) }
+
+// Day writes a day in the reader's zone.
+func Day(ctx context.Context, t time.Time) string {
+	v := Of(ctx)
+	return v.Language.Day(t.In(v.Zone))
+}
+
+// Exact writes a moment in the reader's zone.
+func Exact(ctx context.Context, t time.Time) string {
+	v := Of(ctx)
+	return v.Language.Moment(t.In(v.Zone))
+}
+
+// here marks the link of the page that is shown, and of those below it.
+func here(ctx context.Context, path string) templ.Attributes {
+	at := Of(ctx).Path
+	below := path != "/" && path != "/dashboard" && strings.HasPrefix(at, path+"/")
+	if at == path || below {
+		return templ.Attributes{"aria-current": "page"}
+	}
+	return nil
+}
