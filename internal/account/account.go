@@ -304,3 +304,15 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 	})
 	return balance, err
 }
+
+// Contact is where an account's mail goes, and how it is written.
+type Contact struct{ Email, Language, TimeZone string }
+
+// ContactOf returns the contact of an account.
+func ContactOf(tx *db.Tx, accountID string) (c Contact, err error) {
+	err = tx.QueryRow(`SELECT email, language, time_zone FROM accounts WHERE id = $1`, accountID).Scan(&c.Email, &c.Language, &c.TimeZone)
+	if err != nil {
+		return c, fmt.Errorf("contact of %s: %w", accountID, err)
+	}
+	return c, nil
+}

@@ -59,8 +59,19 @@ func (k Key) Active(now time.Time) bool {
 
 // Store keeps keys.
 type Store struct {
+	// Tell is called in the transaction that gives a key a value, new or rotated. Nil
+	// tells nobody.
+	Tell func(*db.Tx, Key) error
+
 	db   *db.DB
 	ring *secret.Ring
+}
+
+func (s *Store) tell(tx *db.Tx, k Key) error {
+	if s.Tell == nil {
+		return nil
+	}
+	return s.Tell(tx, k)
 }
 
 // NewStore returns the keys of d, hashed under ring.
@@ -133,6 +144,9 @@ func (s *Store) Issue(ctx context.Context, n NewKey, actor string) (value string
 		if err != nil {
 			return fmt.Errorf("issue key: %w", err)
 		}
+		if err := s.tell(tx, k); err != nil {
+			return err
+		}
 		return account.Record(tx, actor, "key.create", k.ID, k.Prefix)
 	})
 	return value, k, err
@@ -179,6 +193,9 @@ func (s *Store) Rotate(ctx context.Context, keyID, actor string) (value string, 
 			k.ID, s.ring.HashAPIKey(value)[0], k.Prefix, db.At(tx.Now))
 		if err != nil {
 			return fmt.Errorf("rotate key: %w", err)
+		}
+		if err := s.tell(tx, k); err != nil {
+			return err
 		}
 		if err := epoch.MoveAuth(tx); err != nil {
 			return err

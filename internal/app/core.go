@@ -77,8 +77,9 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Accounts: account.NewStore(d), Keys: apikey.NewStore(d, ring), Catalog: catalog.NewStore(d),
 		Providers: provider.NewStore(d, ring), Orders: order.NewStore(d), Settler: fulfil.NewSettler(d),
 		Requests: requestlog.NewStore(d),
-		Mails: notify.NewStore(ring),
+		Mails:    notify.NewStore(ring),
 	}
+	c.Keys.Tell = tellOfKey(c.Mails)
 	err = d.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)
 	})

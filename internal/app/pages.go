@@ -2,33 +2,29 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
-	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/identity"
-	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
+// forgotPath is where a forgotten password is set anew.
+const forgotPath = "/forgot-password"
+
 // newPages builds what people see. The address that the panel listens at must be
 // known.
 func (s *Server) newPages(clients *clientaddr.Finder) (pages *web.Server, err error) {
-	languages, err := locale.Load()
-	if err != nil {
-		return nil, err
-	}
 	panel := ui.Panel{
-		Name: "notpanel", Currency: s.Core.Currency, URL: strings.TrimSuffix(s.URL(), "/"), Dev: s.settings.Dev, Links: web.FrameLinks(),
+		Name: s.brand.Name, LegalName: s.brand.LegalName, Support: s.brand.Support, Currency: s.Core.Currency, URL: strings.TrimSuffix(s.URL(), "/"), Dev: s.settings.Dev, Links: web.FrameLinks(),
 	}
 	s.people, err = identity.New(s.Core.DB, s.Core.Ring, identity.Options{
-		PublicURL: panel.URL, Name: panel.Name, Mailer: mailer{s.log}, Address: clients.Of, Log: s.log,
+		PublicURL: panel.URL, Name: panel.Name, Mailer: identityMails{s.Core.Mails, panel.URL + forgotPath}, Address: clients.Of, Log: s.log,
 		StaffWithoutSecondFactor: s.settings.Dev,
 		Failed:                   func(w http.ResponseWriter, r *http.Request, err error) { pages.SessionFailed(w, r, err) },
 	})
@@ -36,7 +32,7 @@ func (s *Server) newPages(clients *clientaddr.Finder) (pages *web.Server, err er
 		return nil, err
 	}
 	pages, err = web.New(web.Deps{
-		Languages: languages, Panel: panel, Now: clock.System, Log: s.log,
+		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Limits: s.limiter, Orders: s.Core.Orders,
@@ -53,13 +49,4 @@ func (s *Server) snapshot(ctx context.Context) (*catalog.Snapshot, error) {
 		return nil, err
 	}
 	return s.Cache.At(ctx, epochs.Catalog)
-}
-
-// mailer says that a mail can't be sent.
-type mailer struct{ log *slog.Logger }
-
-// Queue logs what would have been sent, without its links.
-func (m mailer) Queue(_ *db.Tx, mail identity.Mail) error {
-	m.log.LogAttrs(context.Background(), slog.LevelWarn, "there is no mail server", slog.String("template", mail.Template))
-	return nil
 }

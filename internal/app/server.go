@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
+	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -58,6 +60,8 @@ type Server struct {
 	lock      *db.FileLock // nil on PostgreSQL
 	keys      *apikey.Authenticator
 	people    *identity.People
+	languages *locale.Set
+	brand     brand.Brand
 	guard     *outbound.Guard
 	forwarder *fulfil.Forwarder
 	follower  *fulfil.Follower
@@ -106,14 +110,17 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.brand, err = s.settings.Branding(); err != nil {
+		return err
+	}
+	if s.languages, err = locale.Load(); err != nil {
+		return err
+	}
 	d := s.Core.DB
 	s.metrics = telemetry.NewMetrics(s.gauges)
 	s.requests = requestlog.NewRecorder(d, s.metrics.Unrecorded)
 	s.workers = worker.NewGroup(s.log, clock.System)
 	s.guard = outbound.NewOperator(allow)
-	if s.mails, err = s.mailer(ctx); err != nil {
-		return err
-	}
 	options := fulfil.Options{
 		DB: d, Providers: s.Core.Providers, Guard: s.guard, Timeout: s.settings.ProviderTimeout,
 		Log: s.log, Now: clock.System, Observe: s.metrics.Submission,
@@ -139,13 +146,9 @@ func (s *Server) mailer(ctx context.Context) (*notify.Sender, error) {
 	if server == nil && !s.settings.Dev {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "no mail can be sent: set NOTPANEL_SMTP_URL and NOTPANEL_MAIL_FROM")
 	}
-	languages, err := locale.Load()
-	if err != nil {
-		return nil, err
-	}
 	return notify.NewSender(notify.Options{
-		DB: s.Core.DB, Ring: s.Core.Ring, Languages: languages, Guard: s.guard, Server: server,
-		Identity: notify.Identity{URL: s.settings.PublicURL}, ShowOutbox: s.settings.Dev, Log: s.log,
+		DB: s.Core.DB, Ring: s.Core.Ring, Languages: s.languages, Guard: s.guard, Server: server,
+		Identity: notify.Identity{Name: s.brand.Name, URL: strings.TrimSuffix(s.URL(), "/"), Support: s.brand.Support}, ShowOutbox: s.settings.Dev, Log: s.log,
 	})
 }
 
@@ -245,6 +248,9 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	var config net.ListenConfig
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
+	}
+	if s.mails, err = s.mailer(ctx); err != nil {
+		return err
 	}
 	pages, err := s.newPages(clients)
 	if err != nil {
