@@ -17,13 +17,14 @@ import (
 
 // accountCommands are the commands about accounts.
 type accountCommands struct {
-	Create  accountCreate  `cmd:"" help:"Make an account. Its password is the first line of standard input."`
-	Credit  accountCredit  `cmd:"" help:"Add money to an account, or take some away."`
-	Tier    accountTier    `cmd:"" help:"Move an account to a tier."`
-	List    accountList    `cmd:"" help:"List all accounts."`
-	Suspend accountSuspend `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
-	Resume  accountResume  `cmd:"" help:"Let a suspended account act again."`
-	Numbers accountNumbers `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
+	Create   accountCreate   `cmd:"" help:"Make an account. Its password is the first line of standard input."`
+	Credit   accountCredit   `cmd:"" help:"Add money to an account, or take some away."`
+	Tier     accountTier     `cmd:"" help:"Move an account to a tier."`
+	List     accountList     `cmd:"" help:"List all accounts."`
+	Suspend  accountSuspend  `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
+	Resume   accountResume   `cmd:"" help:"Let a suspended account act again."`
+	Reset2FA accountReset2FA `cmd:"" name:"reset-2fa" help:"Take an account's second factors away, for who has lost them all, and sign it out everywhere."`
+	Numbers  accountNumbers  `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
 }
 
 // accountView is an account in JSON.
@@ -234,6 +235,24 @@ type accountResume struct {
 // Run resumes the account.
 func (c *accountResume) Run(ctx context.Context, t terminal) error {
 	return c.setState(ctx, t, c.Account, account.Active)
+}
+
+// accountReset2FA takes an account's second factors away.
+type accountReset2FA struct {
+	storage
+
+	Account string `arg:"" help:"E-mail address or id."`
+}
+
+// Run removes the second factors.
+func (c *accountReset2FA) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		a, err := core.Accounts.ResetSecondFactor(ctx, c.Account, actor)
+		if err == nil {
+			fmt.Fprintf(t.out, "%s has no second factor and is signed out everywhere.\n", a.Email)
+		}
+		return err
+	})
 }
 
 func (s *storage) setState(ctx context.Context, t terminal, idOrEmail string, to account.State) error {

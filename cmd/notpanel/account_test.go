@@ -86,3 +86,16 @@ func TestAccountNumbers(t *testing.T) {
 	contains(t, p.fails(exitUsage, "account", "numbers", "2147483647"), "must be between 0 and 2147483646")
 	contains(t, p.ok("audit"), "all agree")
 }
+
+// Who has lost all second factors gets back in by the password alone.
+func TestReset2FA(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.account("a@example.com")
+	contains(t, p.fails(exitFailed, "account", "reset-2fa", "a@example.com"), "has no second factor")
+	p.tamper(`INSERT INTO totp (account_id, secret_sealed, created_at, confirmed_at) SELECT id, 'sealed', 1, 1 FROM accounts`)
+	contains(t, p.ok("account", "reset-2fa", "a@example.com"), "a@example.com has no second factor and is signed out everywhere")
+	contains(t, p.fails(exitFailed, "account", "reset-2fa", "a@example.com"), "has no second factor")
+	contains(t, p.fails(exitFailed, "account", "reset-2fa", "b@example.com"), "no account b@example.com")
+	contains(t, p.ok("audit"), "2 audit rows: all agree")
+}

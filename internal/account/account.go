@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alexedwards/argon2id"
-
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -62,13 +60,7 @@ type Account struct {
 	CreatedAt time.Time
 }
 
-// Bounds of a password, in bytes: shorter ones are guessed, longer ones only
-// cost time.
-const (
-	minPassword = 10
-	maxPassword = 256
-	maxEmail    = 254
-)
+const maxEmail = 254
 
 // Store keeps accounts.
 type Store struct{ db *db.DB }
@@ -76,50 +68,63 @@ type Store struct{ db *db.DB }
 // NewStore returns the accounts of d.
 func NewStore(d *db.DB) *Store { return &Store{db: d} }
 
-// hashParams take about 40 ms and 19 MiB (OWASP's first choice for argon2id).
-//
-//nolint:gochecknoglobals // a constant that Go can't spell as one
-var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+// CreateAct is what the audit log calls the making of an account. Each account
+// has one such row.
+const CreateAct = "account.create"
 
 // Create adds an account with its two wallets. The e-mail address is kept in
-// lower case and is unique.
+// lower case, is unique and counts as verified: who makes accounts here vouches
+// for it.
 func (s *Store) Create(ctx context.Context, email, password string, role Role, actor string) (Account, error) {
-	email, err := normalEmail(email)
+	email, err := NormalEmail(email)
 	if err != nil {
 		return Account{}, err
 	}
-	if len(password) < minPassword || len(password) > maxPassword {
-		return Account{}, fault.Newf(fault.Invalid, "password must have between %d and %d characters", minPassword, maxPassword)
+	if err := CheckPasswordLength(password); err != nil {
+		return Account{}, err
 	}
 	if role != Customer && role != Owner {
 		return Account{}, fault.Newf(fault.Invalid, "role must be %s or %s", Customer, Owner)
 	}
-	hash, err := argon2id.CreateHash(password, hashParams)
+	hash, err := HashPassword(password)
 	if err != nil {
-		return Account{}, fmt.Errorf("hash password: %w", err)
+		return Account{}, err
 	}
 	a := Account{ID: id.New(id.Account), Email: email, State: Active, Tier: Standard, Role: role}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a.CreatedAt = tx.Now
-		created, err := tx.ExecOne(`
-			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING`,
-			a.ID, a.Email, hash, string(a.State), string(a.Tier), string(a.Role), db.At(tx.Now))
+		created, err := Insert(tx, a, hash, tx.Now)
 		if err != nil {
-			return fmt.Errorf("create account: %w", err)
+			return err
 		}
 		if !created {
 			return fault.Newf(fault.Conflict, "an account with the e-mail address %s exists already", a.Email)
 		}
-		if err := ledger.CreateWallets(tx, a.ID); err != nil {
-			return err
-		}
-		return Record(tx, actor, "account.create", a.ID, a.Email+" as "+string(role))
+		return Record(tx, actor, CreateAct, a.ID, a.Email+" as "+string(role))
 	})
 	return a, err
 }
 
-func normalEmail(email string) (string, error) {
+// Insert adds an account with its two wallets, or nothing where its address is
+// taken. verifiedAt is zero while the address is not verified. The caller records
+// CreateAct at the end of the transaction.
+func Insert(tx *db.Tx, a Account, passwordHash string, verifiedAt time.Time) (created bool, err error) {
+	created, err = tx.ExecOne(`
+		INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at, password_changed_at, email_verified_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (email) DO NOTHING`,
+		a.ID, a.Email, passwordHash, string(a.State), string(a.Tier), string(a.Role), db.At(a.CreatedAt), db.At(verifiedAt))
+	if err != nil {
+		return false, fmt.Errorf("create account: %w", err)
+	}
+	if !created {
+		return false, nil
+	}
+	return true, ledger.CreateWallets(tx, a.ID)
+}
+
+// NormalEmail returns an address in the form in which it is kept: in lower case,
+// without spaces around it. Invalid answers what is no plain address.
+func NormalEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	parsed, err := mail.ParseAddress(email)
 	if err != nil || parsed.Address != email || len(email) > maxEmail {
@@ -137,11 +142,7 @@ func (s *Store) CheckPassword(ctx context.Context, accountID, password string) (
 	if err != nil {
 		return false, fmt.Errorf("password of %s: %w", accountID, err)
 	}
-	same, err := argon2id.ComparePasswordAndHash(password, hash)
-	if err != nil {
-		return false, fmt.Errorf("compare the password of %s: %w", accountID, err)
-	}
-	return same, nil
+	return SamePassword(password, hash)
 }
 
 const columns = `id, email, state, tier, role, created_at`
@@ -169,6 +170,29 @@ func find(tx *db.Tx, idOrEmail string) (Account, error) {
 	return a, err
 }
 
+// Balances returns what an account's live and test wallets hold.
+func (s *Store) Balances(ctx context.Context, accountID string) (live, test money.Amount, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.Each(func(r db.Scanner) error {
+			var mode ledger.Mode
+			var balance money.Amount
+			if err := r.Scan(&mode, &balance); err != nil {
+				return err
+			}
+			if mode == ledger.Live {
+				live = balance
+			} else {
+				test = balance
+			}
+			return nil
+		}, `SELECT mode, balance FROM wallets WHERE account_id = $1`, accountID)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("balances of %s: %w", accountID, err)
+	}
+	return live, test, nil
+}
+
 // Listed is an account beside its balances.
 type Listed struct {
 	Account
@@ -191,9 +215,15 @@ func (s *Store) List(ctx context.Context, afterID string, limit int) (all []List
 }
 
 // SetState suspends or resumes an account. Every node knows at its next request.
+// Who is suspended is signed out everywhere.
 func (s *Store) SetState(ctx context.Context, idOrEmail string, to State, actor string) (Account, error) {
 	return s.change(ctx, idOrEmail, "account."+string(to), actor, func(tx *db.Tx, a *Account) error {
 		a.State = to
+		if to == Suspended {
+			if _, err := EndSessions(tx, a.ID); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec(`UPDATE accounts SET state = $2 WHERE id = $1`, a.ID, string(to))
 		return err
 	})
@@ -273,4 +303,16 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))
 	})
 	return balance, err
+}
+
+// Contact is where an account's mail goes, and how it is written.
+type Contact struct{ Email, Language, TimeZone string }
+
+// ContactOf returns the contact of an account.
+func ContactOf(tx *db.Tx, accountID string) (c Contact, err error) {
+	err = tx.QueryRow(`SELECT email, language, time_zone FROM accounts WHERE id = $1`, accountID).Scan(&c.Email, &c.Language, &c.TimeZone)
+	if err != nil {
+		return c, fmt.Errorf("contact of %s: %w", accountID, err)
+	}
+	return c, nil
 }

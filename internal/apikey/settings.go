@@ -185,6 +185,7 @@ func (s *Settings) stored() []any {
 
 // Change is what Set changes of a key; nil leaves a thing as it is.
 type Change struct {
+	Name         *string
 	Dialect      *Dialect
 	ExpiresAt    *time.Time // the zero time: never
 	PerMinute    *int64
@@ -201,6 +202,10 @@ type Change struct {
 func (c Change) apply(k *Key) string {
 	var said []string
 	say := func(name, value string) { said = append(said, name+"="+value) }
+	if c.Name != nil {
+		k.Name = *c.Name
+		say("name", strconv.Quote(k.Name))
+	}
 	if c.Dialect != nil {
 		k.Dialect = *c.Dialect
 		say("dialect", string(k.Dialect))
@@ -263,7 +268,7 @@ func (s *Store) Set(ctx context.Context, keyID string, c Change, actor string) (
 		}
 		expired := !k.Active(tx.Now)
 		said := c.apply(&k)
-		if err := errors.Join(checkDialect(k.Dialect), k.check()); err != nil {
+		if err := errors.Join(checkName(k.Name), checkDialect(k.Dialect), k.check()); err != nil {
 			return err
 		}
 		if err := k.fit(k.Dialect); err != nil {
@@ -275,9 +280,9 @@ func (s *Store) Set(ctx context.Context, keyID string, c Change, actor string) (
 			}
 		}
 		_, err := tx.Exec(`
-			UPDATE api_keys SET dialect = $2, expires_at = $3, per_minute = $4, networks = $5, daily_cap = $6,
-				classic_ids = $7, allow_get = $8, replay_window = $9, descriptions = $10
-			WHERE id = $1`, append([]any{k.ID, string(k.Dialect), db.At(k.ExpiresAt)}, k.stored()...)...)
+			UPDATE api_keys SET name = $2, dialect = $3, expires_at = $4, per_minute = $5, networks = $6, daily_cap = $7,
+				classic_ids = $8, allow_get = $9, replay_window = $10, descriptions = $11
+			WHERE id = $1`, append([]any{k.ID, k.Name, string(k.Dialect), db.At(k.ExpiresAt)}, k.stored()...)...)
 		if err != nil {
 			return fmt.Errorf("set key: %w", err)
 		}

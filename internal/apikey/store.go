@@ -19,8 +19,11 @@ import (
 // expired, live and test together.
 const MaxActive = 10
 
-// maxName bounds a key's name, in bytes.
-const maxName = 64
+// MaxName bounds a key's name, in bytes.
+const MaxName = 64
+
+// TooManyKeys is why an account's eleventh active key is refused.
+const TooManyKeys fault.Reason = "too_many_keys"
 
 // Dialect is the form of requests and answers that a key's user speaks.
 type Dialect string
@@ -56,8 +59,19 @@ func (k Key) Active(now time.Time) bool {
 
 // Store keeps keys.
 type Store struct {
+	// Tell is called in the transaction that gives a key a value, new or rotated. Nil
+	// tells nobody.
+	Tell func(*db.Tx, Key) error
+
 	db   *db.DB
 	ring *secret.Ring
+}
+
+func (s *Store) tell(tx *db.Tx, k Key) error {
+	if s.Tell == nil {
+		return nil
+	}
+	return s.Tell(tx, k)
 }
 
 // NewStore returns the keys of d, hashed under ring.
@@ -75,11 +89,11 @@ type NewKey struct {
 }
 
 func (n *NewKey) check() error {
-	switch {
-	case len(n.Name) > maxName:
-		return fault.Newf(fault.Invalid, "name must have at most %d bytes", maxName)
-	case n.Mode != Live && n.Mode != Test:
+	if n.Mode != Live && n.Mode != Test {
 		return fault.Newf(fault.Invalid, "mode must be %s or %s", Live, Test)
+	}
+	if err := checkName(n.Name); err != nil {
+		return err
 	}
 	if err := checkDialect(n.Dialect); err != nil {
 		return err
@@ -87,10 +101,14 @@ func (n *NewKey) check() error {
 	if err := n.Settings.check(); err != nil {
 		return err
 	}
-	if err := n.fit(n.Dialect); err != nil {
-		return err
+	return n.fit(n.Dialect)
+}
+
+func checkName(name string) error {
+	if len(name) > MaxName {
+		return fault.Newf(fault.Invalid, "name must have at most %d bytes", MaxName)
 	}
-	return plain.Line("name", n.Name)
+	return plain.Line("name", name)
 }
 
 func checkDialect(d Dialect) error {
@@ -126,6 +144,9 @@ func (s *Store) Issue(ctx context.Context, n NewKey, actor string) (value string
 		if err != nil {
 			return fmt.Errorf("issue key: %w", err)
 		}
+		if err := s.tell(tx, k); err != nil {
+			return err
+		}
 		return account.Record(tx, actor, "key.create", k.ID, k.Prefix)
 	})
 	return value, k, err
@@ -151,7 +172,7 @@ func countActive(tx *db.Tx, accountID string) error {
 		return fmt.Errorf("count keys: %w", err)
 	}
 	if active >= MaxActive {
-		return fault.Newf(fault.Conflict, "an account has at most %d active keys: revoke one first", MaxActive)
+		return fault.Newf(fault.Conflict, "an account has at most %d active keys: revoke one first", MaxActive).Because(TooManyKeys)
 	}
 	return nil
 }
@@ -172,6 +193,9 @@ func (s *Store) Rotate(ctx context.Context, keyID, actor string) (value string, 
 			k.ID, s.ring.HashAPIKey(value)[0], k.Prefix, db.At(tx.Now))
 		if err != nil {
 			return fmt.Errorf("rotate key: %w", err)
+		}
+		if err := s.tell(tx, k); err != nil {
+			return err
 		}
 		if err := epoch.MoveAuth(tx); err != nil {
 			return err
@@ -214,6 +238,18 @@ func active(tx *db.Tx, keyID string) (Key, error) {
 		return k, fault.Newf(fault.Conflict, "key %s is revoked already", keyID)
 	}
 	return k, nil
+}
+
+// Own returns a key of an account, usable or not. Another account's is not there.
+func (s *Store) Own(ctx context.Context, accountID, keyID string) (k Key, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		k, err = scan(tx.QueryRow(`SELECT `+columns+` FROM api_keys WHERE id = $1 AND account_id = $2`, keyID, accountID))
+		if errors.Is(err, db.ErrNoRows) {
+			return fault.New(fault.NotFound, "Key not found")
+		}
+		return err
+	})
+	return k, err
 }
 
 // List returns the keys of an account, or all with an empty id, oldest first.

@@ -28,12 +28,11 @@ type changesAnswer struct {
 const latest = "latest"
 
 func (a *API) changes(c *call) (any, error) {
-	const most, usual = 500, 100
 	if c.get("cursor") == latest {
 		seq, err := a.Services.NewestChange(c.ctx)
 		return changesAnswer{[]changeRow{}, strconv.FormatInt(seq, 10), a.Currency}, err
 	}
-	after, limit, err := c.page(most, usual)
+	after, limit, err := c.page(ListMost, ListUsual)
 	if err != nil {
 		return nil, err
 	}

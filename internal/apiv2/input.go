@@ -308,9 +308,8 @@ func isPlain(name string) bool {
 	}) < 0
 }
 
-// ids splits a list of order ids. At most 100 come in a call.
+// ids splits a list of order ids. At most MaxIDs come in a call.
 func ids(name, list string) ([]string, error) {
-	const most = 100
 	var all []string
 	seen := map[string]bool{}
 	for token := range strings.SplitSeq(list, ",") {
@@ -322,8 +321,8 @@ func ids(name, list string) ([]string, error) {
 			return nil, fault.Newf(fault.Invalid, "%s must have ids of at most %d characters", name, maxID)
 		}
 		seen[token] = true
-		if all = append(all, token); len(all) > most {
-			return nil, fault.Newf(fault.Invalid, "%s must have at most %d ids", name, most)
+		if all = append(all, token); len(all) > MaxIDs {
+			return nil, fault.Newf(fault.Invalid, "%s must have at most %d ids", name, MaxIDs)
 		}
 	}
 	if len(all) == 0 {

@@ -44,8 +44,7 @@ type ordersAnswer struct {
 }
 
 func (a *API) orders(c *call) (any, error) {
-	const most, usual = 100, 50
-	before, limit, err := c.page(most, usual)
+	before, limit, err := c.page(OrdersMost, OrdersUsual)
 	if err != nil {
 		return nil, err
 	}

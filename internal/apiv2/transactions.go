@@ -26,8 +26,7 @@ type transactionsAnswer struct {
 }
 
 func (a *API) transactions(c *call) (any, error) {
-	const most, usual = 500, 100
-	after, limit, err := c.page(most, usual)
+	after, limit, err := c.page(ListMost, ListUsual)
 	if err != nil {
 		return nil, err
 	}

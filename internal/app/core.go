@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/requestlog"
@@ -31,6 +32,7 @@ type Core struct {
 	Orders    *order.Store
 	Settler   *fulfil.Settler
 	Requests  *requestlog.Store
+	Mails     *notify.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -75,7 +77,9 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Accounts: account.NewStore(d), Keys: apikey.NewStore(d, ring), Catalog: catalog.NewStore(d),
 		Providers: provider.NewStore(d, ring), Orders: order.NewStore(d), Settler: fulfil.NewSettler(d),
 		Requests: requestlog.NewStore(d),
+		Mails:    notify.NewStore(ring),
 	}
+	c.Keys.Tell = tellOfKey(c.Mails)
 	err = d.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)
 	})

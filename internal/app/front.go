@@ -42,6 +42,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.api.ServeHTTP(w, r)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path+"/", "/api/") {
+		writeError(w, http.StatusNotFound, "Not found") // a program's mistake, told in its own form
+		return
+	}
 	f.pages.ServeHTTP(w, r)
 }
 

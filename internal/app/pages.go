@@ -2,49 +2,69 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/content"
-	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
+// forgotPath is where a forgotten password is set anew.
+const forgotPath = "/forgot-password"
+
 // newPages builds what people see. The address that the panel listens at must be
 // known.
-func (s *Server) newPages(ctx context.Context, limits map[string]int64) (*web.Server, error) {
-	languages, err := locale.Load()
-	if err != nil {
-		return nil, err
-	}
-	public, err := s.newSite(ctx, languages, limits)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (pages *web.Server, err error) {
 	panel := ui.Panel{Currency: s.Core.Currency, URL: strings.TrimSuffix(s.URL(), "/"), Dev: s.settings.Dev, Links: web.FrameLinks()}
-	site.Show(public.Brand, &panel)
-	return web.New(web.Deps{Languages: languages, Now: clock.System, Log: s.log, Panel: panel, Site: public})
+	site.Show(s.brand, &panel)
+	s.people, err = identity.New(s.Core.DB, s.Core.Ring, identity.Options{
+		PublicURL: panel.URL, Name: panel.Name, Mailer: identityMails{s.Core.Mails, panel.URL + forgotPath}, Address: clients.Of, Log: s.log,
+		StaffWithoutSecondFactor: s.settings.Dev,
+		Failed:                   func(w http.ResponseWriter, r *http.Request, err error) { pages.SessionFailed(w, r, err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	public, err := s.newSite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pages, err = web.New(web.Deps{
+		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
+		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
+		Site: public,
+		Dashboard: dashboard.New(dashboard.Deps{
+			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Limits: s.limiter, Orders: s.Core.Orders,
+			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
+		}),
+	})
+	return pages, err
 }
 
-// newSite builds the public pages with the operator's name, looks and texts.
-func (s *Server) newSite(ctx context.Context, languages *locale.Set, limits map[string]int64) (*site.Site, error) {
-	b, err := s.settings.Branding()
+// newSite builds the public pages with the operator's looks and texts.
+func (s *Server) newSite(ctx context.Context) (*site.Site, error) {
+	address, err := url.Parse(s.URL())
+	if err != nil {
+		return nil, fmt.Errorf("the panel's address: %w", err)
+	}
+	limits, err := s.settings.RateLimits()
 	if err != nil {
 		return nil, err
 	}
-	address, err := url.Parse(s.URL())
-	if err != nil {
-		return nil, err //nolint:wrapcheck // it was checked with the settings
-	}
 	s.texts, err = content.Open(ctx, s.settings.ContentDir, content.Values{
-		Brand: b, Currency: s.Core.Currency, Host: address.Host,
+		Brand: s.brand, Currency: s.Core.Currency, Host: address.Host,
 		Date: func(lang string, day time.Time) string {
-			l, _ := languages.Find(lang)
+			l, _ := s.languages.Find(lang)
 			return l.Day(day)
 		},
 	}, s.log)
@@ -52,15 +72,15 @@ func (s *Server) newSite(ctx context.Context, languages *locale.Set, limits map[
 		return nil, err
 	}
 	return site.New(site.Deps{
-		Catalogue: s.catalogue, Texts: s.texts, Brand: b, Limits: limits, Languages: languages,
+		Catalogue: s.snapshot, Texts: s.texts, Brand: s.brand, Limits: limits.Tiers, Languages: s.languages,
 	}), nil
 }
 
-// catalogue returns what is sold now.
-func (s *Server) catalogue(ctx context.Context) (*catalog.Snapshot, error) {
-	now, err := s.Epochs.Current(ctx)
+// snapshot returns what is sold now.
+func (s *Server) snapshot(ctx context.Context) (*catalog.Snapshot, error) {
+	epochs, err := s.Epochs.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.Cache.At(ctx, now.Catalog)
+	return s.Cache.At(ctx, epochs.Catalog)
 }

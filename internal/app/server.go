@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
+	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -22,8 +24,11 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/provider"
@@ -55,17 +60,21 @@ type Server struct {
 	log       *slog.Logger
 	lock      *db.FileLock // nil on PostgreSQL
 	keys      *apikey.Authenticator
+	people    *identity.People
+	languages *locale.Set
+	brand     brand.Brand
+	texts     *content.Site
 	guard     *outbound.Guard
 	forwarder *fulfil.Forwarder
 	follower  *fulfil.Follower
 	actor     *fulfil.Actor
+	mails     *notify.Sender
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
 	wakeActs  func() // the actor: customers wish something of their orders
 	metrics   *telemetry.Metrics
 	limiter   *ratelimit.Limiter
 	requests  *requestlog.Recorder
-	texts     *content.Site
 	draining  atomic.Bool
 
 	api, ops    *http.Server
@@ -103,6 +112,12 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.brand, err = s.settings.Branding(); err != nil {
+		return err
+	}
+	if s.languages, err = locale.Load(); err != nil {
+		return err
+	}
 	d := s.Core.DB
 	s.metrics = telemetry.NewMetrics(s.gauges)
 	s.requests = requestlog.NewRecorder(d, s.metrics.Unrecorded)
@@ -124,11 +139,27 @@ func (s *Server) open(ctx context.Context) (err error) {
 	return s.listen(ctx)
 }
 
+// mailer builds what sends mails.
+func (s *Server) mailer(ctx context.Context) (*notify.Sender, error) {
+	server, err := s.settings.MailServer()
+	if err != nil {
+		return nil, err
+	}
+	if server == nil && !s.settings.Dev {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "no mail can be sent: set NOTPANEL_SMTP_URL and NOTPANEL_MAIL_FROM")
+	}
+	return notify.NewSender(notify.Options{
+		DB: s.Core.DB, Ring: s.Core.Ring, Languages: s.languages, Guard: s.guard, Server: server,
+		Identity: notify.Identity{Name: s.brand.Name, URL: strings.TrimSuffix(s.URL(), "/"), Support: s.brand.Support}, ShowOutbox: s.settings.Dev, Log: s.log,
+	})
+}
+
 // startWorkers starts the loops.
 func (s *Server) startWorkers() {
 	s.wake = s.forwarder.Run(s.workers)
 	s.follower.Run(s.workers)
 	s.wakeActs = s.actor.Run(s.workers)
+	s.mails.Run(s.workers)
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
 	s.workers.Go(provider.SyncLoop(provider.Importer{
@@ -139,6 +170,7 @@ func (s *Server) startWorkers() {
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
 	})
+	s.workers.Go(s.people.Purge())
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
 	s.workers.Go(worker.Loop{
@@ -219,7 +251,10 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.apiListener, err = config.Listen(ctx, "tcp", s.settings.Listen); err != nil {
 		return fmt.Errorf("NOTPANEL_LISTEN: %w", err)
 	}
-	pages, err := s.newPages(ctx, limits.Tiers)
+	if s.mails, err = s.mailer(ctx); err != nil {
+		return err
+	}
+	pages, err := s.newPages(ctx, clients)
 	if err != nil {
 		return err
 	}

@@ -192,7 +192,7 @@ func (im *importer) sameExchange() error {
 
 func (im *importer) planNew(o *Offer, position int64) {
 	v := o.service()
-	v.RefillMost, v.LinkForm, v.Overlap, v.State = 3, FormQuery, OverlapAllow, Active // the schema's defaults
+	v.RefillMost, v.LinkForm, v.Overlap, v.State = UsualRefills, FormQuery, OverlapAllow, Active // the schema's defaults
 	if o.PriceUnclear {
 		v.State, v.PauseReason = Paused, unclear
 	}

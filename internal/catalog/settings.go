@@ -21,6 +21,10 @@ const (
 	maxLinkHosts   = 50
 )
 
+// UsualRefills is how many refills an order of a service has where nobody decided it;
+// it is the default of the schema.
+const UsualRefills = 3
+
 // Change says what to set of a service; nil leaves a field as it is. Of what a
 // provider's list has too, a field that is set no longer follows the provider.
 type Change struct {

@@ -75,10 +75,10 @@ type Schema struct {
 
 // Bounds of the fields that have bounds of their own.
 const (
-	MaxPosts   = 1000
-	MaxDelay   = 10_080 // minutes
-	maxCount   = 1_000_000_000_000_000
-	maxOldPost = 1000
+	MaxPosts    = 1000
+	MaxDelay    = 10_080 // minutes
+	MaxOldPosts = 1000
+	maxCount    = 1_000_000_000_000_000
 )
 
 func text(name string) Field  { return Field{Name: name, Kind: Text, Required: true} }
@@ -120,7 +120,7 @@ var schemas = []Schema{
 	{Type: InvitesFromGroups, Link: true, Counting: ByQuantity, Fields: []Field{words("groups")}},
 	{Type: Subscriptions, Counting: ByPosts, Fields: []Field{
 		text("username"), whole("min", 1, maxCount), whole("max", 1, maxCount), whole("delay", 0, MaxDelay),
-		optional(whole("posts", 1, MaxPosts)), optional(whole("old_posts", 0, maxOldPost)),
+		optional(whole("posts", 1, MaxPosts)), optional(whole("old_posts", 0, MaxOldPosts)),
 		{Name: "expiry", Kind: Date},
 	}},
 	{Type: SEO, Link: true, Counting: ByQuantity, Dripfeed: true, Fields: []Field{words("keywords")}},

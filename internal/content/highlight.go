@@ -1,5 +1,3 @@
-// Package content owns the texts of the site, and makes safe HTML of Markdown and of
-// code. It knows neither pages nor requests.
 package content
 
 import (

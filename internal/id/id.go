@@ -29,6 +29,10 @@ const (
 	Category   Prefix = "cat_"
 	Request    Prefix = "req_"
 	Refill     Prefix = "ref_"
+	Session    Prefix = "ses_"
+	SignIn     Prefix = "sin_"
+	Passkey    Prefix = "pky_"
+	Mail       Prefix = "mail_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 

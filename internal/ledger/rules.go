@@ -174,8 +174,8 @@ func (h held) check(differs func(string)) {
 	if h.overdraft || h.balance < 0 {
 		differs(h.id + ": may go below zero, which no wallet may")
 	}
-	if h.mode == Test && (h.opened != h.id || h.opening != playMoney) {
-		differs(fmt.Sprintf("%s: has no opening of %s", h.id, playMoney))
+	if h.mode == Test && (h.opened != h.id || h.opening != PlayMoney) {
+		differs(fmt.Sprintf("%s: has no opening of %s", h.id, PlayMoney))
 	}
 }
 

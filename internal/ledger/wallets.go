@@ -11,8 +11,8 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 )
 
-// playMoney is what a test wallet begins with.
-const playMoney = 1000 * money.Unit
+// PlayMoney is what a test wallet begins with.
+const PlayMoney = 1000 * money.Unit
 
 // PlayKept is how long test orders are kept after their end. Their transfers stay.
 const PlayKept = 30 * 24 * time.Hour
@@ -36,7 +36,7 @@ func CreateWallets(tx *db.Tx, accountID string) error {
 	}
 	err = b.Move(Transfer{
 		Kind: Opening, Ref: testWallet, Debit: Bonus.Account(Test), Credit: testWallet,
-		Amount: playMoney, Memo: "Play money", Actor: "panel",
+		Amount: PlayMoney, Memo: "Play money", Actor: "panel",
 	})
 	if err != nil {
 		return err

@@ -121,3 +121,6 @@ func (l *Language) Span(d time.Duration) string {
 	}
 	return l.Text("time.span_days", "N", l.Number(int64(d.Round(day)/day)))
 }
+
+// Decimal writes a decimal number that has a dot with the language's own sign.
+func (l *Language) Decimal(text string) string { return strings.Replace(text, ".", l.decimal, 1) }

@@ -79,7 +79,7 @@ func (g *Guard) DialContext(ctx context.Context, network, addr string) (net.Conn
 	return g.dial(ctx, network, addr, g.check)
 }
 
-// DialPlain connects for speaking in clear: only to an address in the list.
+// DialPlain connects for speaking in clear, http or mail: only to an address in the list.
 func (g *Guard) DialPlain(ctx context.Context, network, addr string) (net.Conn, error) {
 	return g.dial(ctx, network, addr, g.checkPlain)
 }
@@ -149,7 +149,7 @@ func (g *Guard) checkPlain(network, address string) error {
 		return err
 	}
 	if !g.policy.Plain && !g.policy.lists(ap.Addr()) {
-		return fmt.Errorf("%w: plain http to %s, which NOTPANEL_OUTBOUND_ALLOW does not list", ErrNotAllowed, ap.Addr())
+		return fmt.Errorf("%w: unencrypted to %s, which NOTPANEL_OUTBOUND_ALLOW does not list", ErrNotAllowed, ap.Addr())
 	}
 	return nil
 }

@@ -15,10 +15,10 @@ const (
 	// IPv6 is handed out by the /64 at least and by the /48 at most, so one person
 	// can send from any address of the one and from many of the other.
 	lineBits, siteBits = 64, 48
-	// siteTimes is how many times a line's limit a site has.
-	siteTimes = 10
+	// SiteTimes is how many times a line's limit a site has.
+	SiteTimes = 10
 	// none is the limit of a tier that has none: more than a minute holds, and far
-	// from where siteTimes of it would overflow.
+	// from where SiteTimes of it would overflow.
 	none = math.MaxInt64 >> 8
 )
 
@@ -90,7 +90,7 @@ func (a *addresses) take(from netip.Addr, now time.Time) Verdict {
 	line := a.slot(p, p.line, 1, now)
 	site := slot{skipped: true}
 	if p.hasSite {
-		site = a.slot(p, p.site, siteTimes, now)
+		site = a.slot(p, p.site, SiteTimes, now)
 	}
 	for _, s := range [...]slot{site, line} {
 		if s.skipped || s.used < s.limit {

@@ -35,9 +35,9 @@ const (
 // window is the length of a window in seconds.
 const window = 60
 
-// classicTimes is how many times the default of a native key a classic one has:
+// ClassicTimes is how many times the default of a native key a classic one has:
 // its clients ask about every order by itself.
-const classicTimes = 3
+const ClassicTimes = 3
 
 // Limits are requests a minute; 0 is no limit.
 type Limits struct {
@@ -125,7 +125,7 @@ func (l Limits) of(u Use) (key, tier int64) {
 	if key == 0 {
 		key = l.Key
 		if u.Classic {
-			key *= classicTimes
+			key *= ClassicTimes
 		}
 	}
 	if !u.Test {

@@ -42,17 +42,15 @@ func (s *Server) outer(next http.Handler) http.Handler {
 	})
 }
 
-// guarded lets those in that a route's access names.
-func (s *Server) guarded(route Route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route.Access == Dev && !s.Panel.Dev {
-			s.notFound(w, r)
+// unknown answers what no route is for, in the frame of who asks.
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+	if who, signedIn := s.People.Current(r.Context()); signedIn {
+		if err := s.meet(r, who, Anyone); err != nil {
+			s.showError(w, r, err)
 			return
 		}
-		if err := route.Handle(w, r); err != nil {
-			s.showError(w, r, err)
-		}
-	})
+	}
+	s.notFound(w, r)
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

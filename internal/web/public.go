@@ -16,23 +16,20 @@ import (
 // leastPacked is the shortest answer, in bytes, that is worth compressing.
 const leastPacked = 1024
 
-// public is what pages for anyone get beyond the others: they may be kept by the
-// browser as long as it asks each time, and they are compressed. Pages behind the
-// sign-in are not: how well they compress could tell a stranger what is in them.
+// public is what pages for anyone get beyond the others: who is not signed in may
+// keep them as long as the browser asks each time, and they are compressed. Pages
+// behind the sign-in are not: how well they compress could tell a stranger what is
+// in them.
 func public(route Route, next http.Handler) http.Handler {
 	if route.Access != Anyone || !strings.HasPrefix(route.Pattern, "GET ") {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ui.Of(r.Context()).Person == nil {
-			w.Header().Set("Cache-Control", "private, no-cache")
-		}
 		w.Header().Add("Vary", "Cookie, Accept-Language, Accept-Encoding")
-		if !static.Accepts(r.Header.Get("Accept-Encoding"), "gzip") || r.Method != http.MethodGet {
-			next.ServeHTTP(w, r)
-			return
+		p := &packed{
+			ResponseWriter: w, reader: ui.Of(r.Context()),
+			takes: r.Method == http.MethodGet && static.Accepts(r.Header.Get("Accept-Encoding"), "gzip"),
 		}
-		p := &packed{ResponseWriter: w}
 		next.ServeHTTP(p, r)
 		p.end()
 	})
@@ -52,14 +49,20 @@ var packers = sync.Pool{New: func() any {
 type packed struct {
 	http.ResponseWriter
 
+	reader *ui.View
+	takes  bool         // the browser knows gzip
 	packer *gzip.Writer // nil: the answer goes out as it is
 }
 
-// WriteHeader decides, by what the handler says of the answer.
+// WriteHeader decides, by what the handler says of the answer. Who reads it is
+// known by now.
 func (p *packed) WriteHeader(status int) {
 	h := p.Header()
+	if p.reader.Person == nil && h.Get("Cache-Control") == "no-store" {
+		h.Set("Cache-Control", "private, no-cache")
+	}
 	length, err := strconv.Atoi(h.Get("Content-Length"))
-	if err == nil && length >= leastPacked && isText(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
+	if p.takes && err == nil && length >= leastPacked && isText(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
 		p.pack()
 	}
 	p.ResponseWriter.WriteHeader(status)

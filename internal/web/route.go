@@ -9,8 +9,9 @@ type Access int
 const (
 	Anyone  Access = iota + 1
 	Visitor        // who is not signed in; a member is led to the dashboard
-	Member         // who is signed in
-	Staff          // who may run the panel, with the second factor that the settings ask for
+	Enrol          // who is signed in, staff too who still have to set up a second factor
+	Member         // who is signed in, with the second factor that their role needs
+	Staff          // who runs the panel
 	Dev            // anyone, while NOTPANEL_DEV=1; otherwise it is not there
 )
 
@@ -21,6 +22,8 @@ func (a Access) String() string {
 		return "anyone"
 	case Visitor:
 		return "visitor"
+	case Enrol:
+		return "enrol"
 	case Member:
 		return "member"
 	case Staff:

@@ -28,6 +28,18 @@ func (s *Server) Routes() []Route {
 
 		{"POST /preferences", Anyone, s.setPreferences},
 
+		{"GET /dashboard", Member, s.Dashboard.Overview},
+		{"GET /dashboard/api", Member, s.Dashboard.Keys},
+		{"GET /dashboard/api/keys/new", Member, s.Dashboard.NewKey},
+		{"POST /dashboard/api/keys", Member, s.Dashboard.CreateKey},
+		{"GET /dashboard/api/keys/{id}", Member, s.Dashboard.Key},
+		{"GET /dashboard/api/keys/{id}/settings", Member, s.Dashboard.EditKey},
+		{"POST /dashboard/api/keys/{id}/settings", Member, s.Dashboard.SetKey},
+		{"GET /dashboard/api/keys/{id}/rotate", Member, s.Dashboard.AskRotate},
+		{"POST /dashboard/api/keys/{id}/rotate", Member, s.Dashboard.RotateKey},
+		{"GET /dashboard/api/keys/{id}/revoke", Member, s.Dashboard.AskRevoke},
+		{"POST /dashboard/api/keys/{id}/revoke", Member, s.Dashboard.RevokeKey},
+
 		{"GET /_ui", Dev, s.gallery},
 	}
 }

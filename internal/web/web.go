@@ -6,12 +6,18 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -24,9 +30,14 @@ const maxForm = 64 << 10
 type Deps struct {
 	Languages *locale.Set
 	Panel     ui.Panel
-	Site      *site.Site
 	Now       clock.Clock
 	Log       *slog.Logger
+	People    *identity.People
+	Accounts  *account.Store
+	Site      *site.Site
+	Dashboard *dashboard.Dashboard
+	// Balances returns what an account's live and test wallets hold.
+	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 }
 
 // Server answers for the pages.
@@ -44,15 +55,22 @@ func New(d Deps) (*Server, error) {
 		return nil, fmt.Errorf("the public URL is no origin: %w", err)
 	}
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))
-	mux := http.NewServeMux()
+	routes := http.NewServeMux()
 	for _, r := range s.Routes() {
-		mux.Handle(r.Pattern, public(r, s.guarded(r)))
+		routes.Handle(r.Pattern, public(r, s.guarded(r)))
 	}
-	mux.Handle("GET "+static.Prefix, static.Handler())
-	mux.HandleFunc("/", s.notFound)
-	s.pages = s.outer(protection.Handler(http.MaxBytesHandler(mux, maxForm)))
+	routes.HandleFunc("/", s.unknown)
+	files := http.NewServeMux()
+	files.Handle("GET "+static.Prefix, static.Handler())
+	files.Handle("/", protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(routes), maxForm)))
+	s.pages = s.outer(files)
 	return s, nil
 }
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }
+
+// SessionFailed answers a request whose session could not be read or kept.
+func (s *Server) SessionFailed(w http.ResponseWriter, r *http.Request, err error) {
+	s.showError(w, r, fault.Wrap(fault.Unavailable, "Temporarily unavailable", err))
+}

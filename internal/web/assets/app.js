@@ -124,6 +124,42 @@
     going = 0;
   }
 
+  /* Passkeys. The server gives options as JSON and takes what the browser answers
+     in a field of the form. */
+
+  const canPasskey = () => window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON;
+
+  async function passkey(box, ask) {
+    const failed = box.querySelector("[data-passkey-error]");
+    failed.hidden = true;
+    try {
+      const credential = await ask(JSON.parse(box.dataset.options));
+      box.querySelector("[name=passkey]").value = JSON.stringify(credential.toJSON());
+      box.closest("form").requestSubmit();
+    } catch {
+      failed.hidden = false;
+    }
+  }
+
+  const signing = (options) =>
+    navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options.publicKey) });
+  const making = (options) =>
+    navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options.publicKey) });
+
+  function showPasskeys() {
+    if (!canPasskey()) return;
+    for (const box of document.querySelectorAll("[data-passkey-get], [data-passkey-make]")) box.hidden = false;
+  }
+
+  document.addEventListener("DOMContentLoaded", showPasskeys);
+  document.addEventListener("htmx:after:swap", showPasskeys);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-passkey-get] button, [data-passkey-make] button");
+    if (!button) return;
+    const box = button.closest("[data-passkey-get], [data-passkey-make]");
+    passkey(box, box.matches("[data-passkey-make]") ? making : signing);
+  });
+
   /* A select that sends its form at once, where there are scripts. */
 
   document.addEventListener("change", (event) => {

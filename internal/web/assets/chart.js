@@ -1,0 +1,57 @@
+// Draws what stands in data-chart. The same figures stand in a table beside it.
+(() => {
+  "use strict";
+
+  // A colour as the browser resolves it: the style sheet's own are pairs for light
+  // and dark.
+  function colour(name) {
+    const probe = document.createElement("i");
+    probe.style.color = `var(--${name})`;
+    document.body.append(probe);
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  }
+
+  function draw(box) {
+    const data = JSON.parse(box.dataset.chart);
+    if (!data.at || data.at.length === 0) return;
+    const language = document.documentElement.lang;
+    const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+    const number = new Intl.NumberFormat(language);
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const axis = { font, stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+    const colours = [colour("accent"), colour("danger")];
+    const bars = window.uPlot.paths.bars({ size: [0.6, 24] });
+    const plot = new window.uPlot(
+      {
+        width: box.clientWidth,
+        height: 192,
+        cursor: { drag: { x: false, y: false } },
+        legend: { live: true },
+        scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high, 4)] } },
+        axes: [
+          { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => day.format(t * 1000)) },
+          { ...axis, size: 44, values: (_, all) => all.map((n) => (Number.isInteger(n) ? number.format(n) : "")) },
+        ],
+        series: [
+          { label: "", value: (_, t) => (t === null ? "" : day.format(t * 1000)) },
+          ...data.names.map((name, i) => ({
+            label: name,
+            stroke: colours[i],
+            fill: colours[i],
+            width: 0,
+            paths: bars,
+            points: { show: false },
+            value: (_, n) => (n === null ? "" : number.format(n)),
+          })),
+        ],
+      },
+      [data.at, ...data.values],
+      box,
+    );
+    new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 192 })).observe(box);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-chart]").forEach(draw));
+})();

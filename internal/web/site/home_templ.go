@@ -410,7 +410,7 @@ func homeSample(h home) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = ui.Code("sample", ui.T(ctx, "site.sample.order", "Service", h.service), h.call).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.CodeSample("sample", ui.T(ctx, "site.sample.order", "Service", h.service), h.call).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -132,7 +132,7 @@ func found(l list) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if len(l.categories) > 1 || l.filter.category != "" {
-						templ_7745c5c3_Err = ui.ChipMenu(categoryPick(ctx, l)).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.FilterMenu(categoryPick(ctx, l)).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -142,7 +142,7 @@ func found(l list) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if len(l.types) > 1 || l.filter.kind != "" {
-						templ_7745c5c3_Err = ui.ChipMenu(typePick(ctx, l)).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.FilterMenu(typePick(ctx, l)).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -151,7 +151,7 @@ func found(l list) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Chip(l.filter.with(func(f *filter) { f.refill = !f.refill }).path(), ui.T(ctx, "site.option.refill"), l.filter.refill).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.FilterChip(l.filter.with(func(f *filter) { f.refill = !f.refill }).path(), ui.T(ctx, "site.option.refill"), l.filter.refill).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -159,7 +159,7 @@ func found(l list) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Chip(l.filter.with(func(f *filter) { f.cancel = !f.cancel }).path(), ui.T(ctx, "site.option.cancel"), l.filter.cancel).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.FilterChip(l.filter.with(func(f *filter) { f.cancel = !f.cancel }).path(), ui.T(ctx, "site.option.cancel"), l.filter.cancel).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -167,13 +167,13 @@ func found(l list) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Chip(l.filter.with(func(f *filter) { f.dripfeed = !f.dripfeed }).path(), ui.T(ctx, "site.option.dripfeed"), l.filter.dripfeed).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.FilterChip(l.filter.with(func(f *filter) { f.dripfeed = !f.dripfeed }).path(), ui.T(ctx, "site.option.dripfeed"), l.filter.dripfeed).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Chips(ui.T(ctx, "site.services.filters")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Filters(ui.T(ctx, "site.services.filters")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -125,3 +125,10 @@ func chosen(f *Form, name, value, usual string) bool {
 	}
 	return value == usual
 }
+
+// ProofFields are what a form asks for that needs a proof of who sends it: the
+// password always.
+type ProofFields struct {
+	Code    bool   // a code of the second factor too
+	Passkey string // options for the browser, as JSON; "": there is no passkey
+}

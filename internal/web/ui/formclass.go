@@ -13,6 +13,8 @@ func buttonClass(kind string) string {
 		return "btn btn-primary"
 	case "danger":
 		return "btn btn-error"
+	case "danger-quiet":
+		return "btn btn-danger-quiet"
 	case "ghost":
 		return "btn btn-ghost"
 	default:

@@ -31,3 +31,6 @@ func failureKey(status int) string {
 	}
 	return "400"
 }
+
+// Plain writes a number that names something: without grouping.
+func Plain(n int64) string { return strconv.FormatInt(n, 10) }

@@ -24,10 +24,11 @@ const (
 	CellWhole          // the first line alone
 	CellRight          // a figure; at the end of its line
 	CellHide           // not on a phone
+	CellEnd            // at the end of its line, of the second rank
 )
 
 func cellClass(k CellKind) string {
-	if k == CellRight {
+	if k == CellRight || k == CellEnd {
 		return "right"
 	}
 	return ""
@@ -46,6 +47,8 @@ func cellAttributes(k CellKind, name string) templ.Attributes {
 		a["data-main"] = "whole"
 	case CellRight:
 		a["data-main"], a["data-end"] = "part", true
+	case CellEnd:
+		a["data-end"] = true
 	case CellHide:
 		a["data-hide"] = true
 	case CellPlain:

@@ -1,0 +1,56 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+)
+
+// EndSessions signs an account out everywhere, ends the sign-ins under way and
+// the tokens that were mailed. It returns the version that a session must now
+// carry. A session that is being made while this commits carries an older one, and
+// so is none.
+func EndSessions(tx *db.Tx, accountID string) (version int64, err error) {
+	err = tx.QueryRow(`UPDATE accounts SET sign_in_version = sign_in_version + 1 WHERE id = $1 RETURNING sign_in_version`, accountID).
+		Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("end the sessions of %s: %w", accountID, err)
+	}
+	for _, statement := range []string{
+		`DELETE FROM sessions WHERE account_id = $1`,
+		`DELETE FROM tokens WHERE account_id = $1`,
+	} {
+		if _, err := tx.Exec(statement, accountID); err != nil {
+			return 0, fmt.Errorf("end the sessions of %s: %w", accountID, err)
+		}
+	}
+	return version, nil
+}
+
+// ResetSecondFactor takes an account's second factors and recovery codes away,
+// for who has lost them all, and signs it out everywhere.
+func (s *Store) ResetSecondFactor(ctx context.Context, idOrEmail, actor string) (a Account, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if a, err = find(tx, idOrEmail); err != nil {
+			return err
+		}
+		if _, err := EndSessions(tx, a.ID); err != nil {
+			return err
+		}
+		var factors int64
+		for _, table := range []string{"totp", "passkeys", "recovery_codes"} {
+			n, err := tx.Exec(`DELETE FROM `+table+` WHERE account_id = $1`, a.ID)
+			if err != nil {
+				return fmt.Errorf("reset the second factor of %s: %w", a.ID, err)
+			}
+			factors += n
+		}
+		if factors == 0 {
+			return fault.Newf(fault.Conflict, "%s has no second factor", a.Email)
+		}
+		return Record(tx, actor, "account.reset_2fa", a.ID, a.Email)
+	})
+	return a, err
+}

@@ -1,0 +1,484 @@
+package identity
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/webauthn"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/plain"
+)
+
+const (
+	maxPasskeys    = 20
+	maxPasskeyName = 64
+	maxResponse    = 64 << 10
+	challengeFor   = 5 * time.Minute
+	challengeValue = "challenge"
+
+	// What a challenge is for: it is good for nothing else.
+	forRegistration = "register"
+	forSecond       = "second"
+	forProof        = "proof"
+	forSignIn       = "sign_in"
+)
+
+// Passkey is a key that an account's owner carries.
+type Passkey struct {
+	ID         string
+	Name       string
+	CreatedAt  time.Time
+	LastUsedAt time.Time // zero: never
+	ClonedAt   time.Time // zero: never; its counter went back, so a copy of it may be in use
+}
+
+// owner is an account as the webauthn library sees it.
+type owner struct {
+	accountID string
+	email     string
+	keys      []webauthn.Credential
+	ids       []string // of the rows
+}
+
+// WebAuthnID implements webauthn.User.
+func (o *owner) WebAuthnID() []byte { return []byte(o.accountID) }
+
+// WebAuthnName implements webauthn.User.
+func (o *owner) WebAuthnName() string { return o.email }
+
+// WebAuthnDisplayName implements webauthn.User.
+func (o *owner) WebAuthnDisplayName() string { return o.email }
+
+// WebAuthnCredentials implements webauthn.User.
+func (o *owner) WebAuthnCredentials() []webauthn.Credential { return o.keys }
+
+func (p *People) owner(ctx context.Context, accountID string) (o *owner, err error) {
+	err = p.db.Read(ctx, func(tx *db.Tx) error {
+		o = &owner{accountID: accountID}
+		if err := tx.QueryRow(`SELECT email FROM accounts WHERE id = $1`, accountID).Scan(&o.email); err != nil {
+			return err
+		}
+		return tx.Each(func(s db.Scanner) error {
+			var rowID, text string
+			var count uint32
+			var key webauthn.Credential
+			if err := s.Scan(&rowID, &text, &count); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(text), &key); err != nil {
+				return fmt.Errorf("read a passkey: %w", err)
+			}
+			key.Authenticator.SignCount = count
+			o.ids, o.keys = append(o.ids, rowID), append(o.keys, key)
+			return nil
+		}, `SELECT id, credential, sign_count FROM passkeys WHERE account_id = $1 ORDER BY id`, accountID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the passkeys of %s: %w", accountID, err)
+	}
+	return o, nil
+}
+
+// kept is a challenge in the session.
+type kept struct {
+	For   string               `json:"for"`
+	Until time.Time            `json:"until"`
+	Data  webauthn.SessionData `json:"data"`
+}
+
+// keep puts a challenge into the session, in the place of an older one, and
+// returns the options for the browser.
+func (p *People) keep(ctx context.Context, purpose string, data *webauthn.SessionData, options any) ([]byte, error) {
+	k := kept{For: purpose, Data: *data}
+	err := p.db.Read(ctx, func(tx *db.Tx) error {
+		k.Until = tx.Now.Add(challengeFor)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(k)
+	if err == nil {
+		p.scs.Put(ctx, challengeValue, string(text))
+		text, err = json.Marshal(options)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep a challenge: %w", err)
+	}
+	return text, nil
+}
+
+// kept takes the challenge out of the session. The bucket sees to it that of many
+// requests at once one has it.
+func (p *People) kept(ctx context.Context, purpose string) (webauthn.SessionData, error) {
+	text := p.scs.PopString(ctx, challengeValue)
+	var k kept
+	if text == "" {
+		return k.Data, badPasskey(errors.New("there is no challenge"))
+	}
+	if err := json.Unmarshal([]byte(text), &k); err != nil {
+		return k.Data, fmt.Errorf("read a challenge: %w", err)
+	}
+	err := p.db.Write(ctx, func(tx *db.Tx) error {
+		if k.For != purpose || !tx.Now.Before(k.Until) {
+			return badPasskey(errors.New("the challenge is old or for something else"))
+		}
+		_, err := take(tx, []bucket{p.hidden("challenge", k.Data.Challenge, 1, challengeWindow)})
+		if because(err, Throttled) {
+			return badPasskey(errors.New("the challenge was used"))
+		}
+		return err
+	})
+	return k.Data, err
+}
+
+// AddPasskeyOptions returns, as JSON, what the browser needs to make a passkey. It
+// needs a fresh proof.
+func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
+	v, err := p.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.owner(ctx, v.person.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	options, data, err := p.webauthn.BeginRegistration(o,
+		webauthn.WithExclusions(webauthn.Credentials(o.keys).CredentialDescriptors()),
+		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
+			ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(),
+			UserVerification: protocol.VerificationPreferred,
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("begin a passkey: %w", err)
+	}
+	return p.keep(ctx, forRegistration, data, options)
+}
+
+// AddPasskey takes what the browser made. Where it is the account's first second
+// factor it returns recovery codes, which can't be shown again.
+func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (recovery []string, err error) {
+	v, err := p.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if name, err = passkeyName(name); err != nil {
+		return nil, err
+	}
+	data, err := p.kept(ctx, forRegistration)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.owner(ctx, v.person.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	if len(response) > maxResponse {
+		return nil, badPasskey(errors.New("the answer is too long"))
+	}
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
+	if err != nil {
+		return nil, badPasskey(err)
+	}
+	key, err := p.webauthn.CreateCredential(o, data, parsed)
+	if err != nil {
+		return nil, badPasskey(err)
+	}
+	text, err := json.Marshal(key)
+	if err != nil {
+		return nil, fmt.Errorf("keep a passkey: %w", err)
+	}
+	set := newRecoveryCodes()
+	err = p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := p.insertPasskey(tx, v.person.AccountID, name, key, string(text)); err != nil {
+			return err
+		}
+		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, set); err != nil {
+			return err
+		}
+		return p.changedFactor(tx, v, ChangePasskeyAdded, name)
+	})
+	if db.IsUnique(err) {
+		return nil, fault.New(fault.Conflict, "This passkey is in use already").Because(BadPasskey)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.person.Passkeys++
+	return recovery, nil
+}
+
+func (*People) insertPasskey(tx *db.Tx, accountID, name string, key *webauthn.Credential, text string) error {
+	var locked string
+	err := tx.QueryRow(`SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, accountID).Scan(&locked)
+	var n int64
+	if err == nil {
+		err = tx.QueryRow(`SELECT COUNT(*) FROM passkeys WHERE account_id = $1`, accountID).Scan(&n)
+	}
+	if err != nil {
+		return fmt.Errorf("count passkeys: %w", err)
+	}
+	if n >= maxPasskeys {
+		return fault.Newf(fault.Conflict, "An account has at most %d passkeys: remove one first", maxPasskeys)
+	}
+	_, err = tx.Exec(`
+		INSERT INTO passkeys (id, account_id, credential_id, credential, name, sign_count, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		id.New(id.Passkey), accountID, base64.RawURLEncoding.EncodeToString(key.ID), text, name, int64(key.Authenticator.SignCount), db.At(tx.Now))
+	return err
+}
+
+// SecondFactorOptions returns, as JSON, what the browser needs to answer the second
+// step of a sign-in with a passkey.
+func (p *People) SecondFactorOptions(ctx context.Context) ([]byte, error) {
+	_, c, err := p.pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.assertionOptions(ctx, forSecond, c.id)
+}
+
+// ProofOptions returns, as JSON, what the browser needs to answer Prove with a
+// passkey.
+func (p *People) ProofOptions(ctx context.Context) ([]byte, error) {
+	v, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.assertionOptions(ctx, forProof, v.person.AccountID)
+}
+
+func (p *People) assertionOptions(ctx context.Context, purpose, accountID string) ([]byte, error) {
+	o, err := p.owner(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	if len(o.keys) == 0 {
+		return nil, fault.New(fault.Conflict, "There are no passkeys")
+	}
+	options, data, err := p.webauthn.BeginLogin(o, webauthn.WithUserVerification(protocol.VerificationPreferred))
+	if err != nil {
+		return nil, fmt.Errorf("ask for a passkey: %w", err)
+	}
+	return p.keep(ctx, purpose, data, options)
+}
+
+// usedPasskey is a passkey whose answer was right.
+type usedPasskey struct {
+	id     string
+	before uint32 // its counter until now
+	after  uint32
+	cloned bool
+}
+
+// assertion checks the answer of one of an account's passkeys.
+func (p *People) assertion(ctx context.Context, purpose, accountID string, response []byte) (u usedPasskey, err error) {
+	data, err := p.kept(ctx, purpose)
+	if err != nil {
+		return u, err
+	}
+	parsed, err := parseAssertion(response)
+	if err != nil {
+		return u, err
+	}
+	o, err := p.owner(ctx, accountID)
+	if err != nil {
+		return u, err
+	}
+	key, err := p.webauthn.ValidateLogin(o, data, parsed)
+	if err != nil {
+		return u, badPasskey(err)
+	}
+	if u, err = o.used(key); err != nil {
+		return u, err
+	}
+	return u, p.checkClone(ctx, u)
+}
+
+func parseAssertion(response []byte) (*protocol.ParsedCredentialAssertionData, error) {
+	if len(response) > maxResponse {
+		return nil, badPasskey(errors.New("the answer is too long"))
+	}
+	parsed, err := protocol.ParseCredentialRequestResponseBytes(response)
+	if err != nil {
+		return nil, badPasskey(err)
+	}
+	return parsed, nil
+}
+
+func (o *owner) used(key *webauthn.Credential) (usedPasskey, error) {
+	for i, known := range o.keys {
+		if string(known.ID) == string(key.ID) {
+			return usedPasskey{o.ids[i], known.Authenticator.SignCount, key.Authenticator.SignCount, key.Authenticator.CloneWarning}, nil
+		}
+	}
+	return usedPasskey{}, badPasskey(errors.New("the passkey is not the account's"))
+}
+
+// usePasskey moves a passkey's counter on.
+func (*People) usePasskey(tx *db.Tx, u usedPasskey) error {
+	moved, err := tx.ExecOne(`UPDATE passkeys SET sign_count = $3, last_used_at = $4 WHERE id = $1 AND sign_count = $2`,
+		u.id, int64(u.before), int64(u.after), db.At(tx.Now))
+	if err != nil {
+		return fmt.Errorf("use a passkey: %w", err)
+	}
+	if !moved {
+		return badPasskey(errors.New("the passkey was removed or used at the same moment"))
+	}
+	return nil
+}
+
+// checkClone refuses and marks a passkey whose counter went back: there may be a
+// copy of it.
+func (p *People) checkClone(ctx context.Context, u usedPasskey) error {
+	if !u.cloned {
+		return nil
+	}
+	err := p.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE passkeys SET cloned_at = $2 WHERE id = $1`, u.id, db.At(tx.Now))
+		if err != nil {
+			return fmt.Errorf("mark a passkey: %w", err)
+		}
+		return nil
+	})
+	return errors.Join(err, badPasskey(errors.New("the passkey's counter went back: there may be a copy of it")))
+}
+
+// SignInOptions returns, as JSON, what the browser needs to sign in with a passkey
+// alone.
+func (p *People) SignInOptions(ctx context.Context) ([]byte, error) {
+	options, data, err := p.webauthn.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
+	if err != nil {
+		return nil, fmt.Errorf("ask for a passkey: %w", err)
+	}
+	return p.keep(ctx, forSignIn, data, options)
+}
+
+// SignInWithPasskey signs in by a passkey that has verified its user, which is two
+// factors in one.
+func (p *People) SignInWithPasskey(ctx context.Context, response []byte) error {
+	v := visitOf(ctx)
+	buckets := lines("from", v.visitor.Address, lineLimit, passwordWindow)
+	if err := p.takeNow(ctx, buckets); err != nil {
+		return err
+	}
+	data, err := p.kept(ctx, forSignIn)
+	if err != nil {
+		return err
+	}
+	parsed, err := parseAssertion(response)
+	if err != nil {
+		return err
+	}
+	var o *owner
+	key, err := p.webauthn.ValidateDiscoverableLogin(func(_, handle []byte) (webauthn.User, error) {
+		if !id.Valid(id.Account, string(handle)) {
+			return nil, errors.New("the user handle is no account")
+		}
+		o, err = p.owner(ctx, string(handle))
+		return o, err
+	}, data, parsed)
+	if err != nil {
+		return badPasskey(err)
+	}
+	used, err := o.used(key)
+	if err != nil {
+		return err
+	}
+	if err := p.checkClone(ctx, used); err != nil {
+		return err
+	}
+	c, err := p.candidate(ctx, v.visitor, "a.id = $1", o.accountID)
+	if err != nil {
+		return err
+	}
+	if c.state != account.Active {
+		return p.stopped(ctx, c, ByPasskey)
+	}
+	return p.complete(ctx, c, func(tx *db.Tx) (Method, error) {
+		if err := p.usePasskey(tx, used); err != nil {
+			return "", err
+		}
+		return ByPasskey, giveBack(tx, buckets)
+	})
+}
+
+// Passkeys lists the person's, oldest first.
+func (p *People) Passkeys(ctx context.Context) (all []Passkey, err error) {
+	v, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = p.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, func(s db.Scanner) (k Passkey, err error) {
+			err = s.Scan(&k.ID, &k.Name, db.Time(&k.CreatedAt), db.Time(&k.LastUsedAt), db.Time(&k.ClonedAt))
+			return k, err
+		}, `SELECT id, name, created_at, last_used_at, cloned_at FROM passkeys WHERE account_id = $1 ORDER BY id`, v.person.AccountID)
+		return err
+	})
+	return all, err
+}
+
+// RenamePasskey gives one of the person's passkeys another name.
+func (p *People) RenamePasskey(ctx context.Context, passkeyID, name string) error {
+	v, err := p.current(ctx)
+	if err != nil {
+		return err
+	}
+	if name, err = passkeyName(name); err != nil {
+		return err
+	}
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		renamed, err := tx.ExecOne(`UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2`, passkeyID, v.person.AccountID, name)
+		if err == nil && !renamed {
+			return noPasskey()
+		}
+		return err
+	})
+}
+
+// RemovePasskey takes one of the person's passkeys away, and the recovery codes with
+// the last second factor. It needs a fresh proof.
+func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
+	v, err := p.fresh(ctx)
+	if err != nil {
+		return err
+	}
+	err = p.db.Write(ctx, func(tx *db.Tx) error {
+		var name string
+		err := tx.QueryRow(`DELETE FROM passkeys WHERE id = $1 AND account_id = $2 RETURNING name`, passkeyID, v.person.AccountID).Scan(&name)
+		if errors.Is(err, db.ErrNoRows) {
+			return noPasskey()
+		}
+		if err != nil {
+			return fmt.Errorf("remove a passkey: %w", err)
+		}
+		if err := dropIdleRecoveryCodes(tx, v.person.AccountID); err != nil {
+			return err
+		}
+		return p.changedFactor(tx, v, ChangePasskeyRemoved, name)
+	})
+	if err == nil {
+		v.person.Passkeys--
+	}
+	return err
+}
+
+func noPasskey() error { return fault.New(fault.NotFound, "Passkey not found") }
+
+func passkeyName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > maxPasskeyName {
+		return "", fault.Newf(fault.Invalid, "The name must have between 1 and %d characters", maxPasskeyName).Because(fault.BadField, "name")
+	}
+	return name, plain.Line("name", name)
+}

@@ -1,0 +1,292 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/id"
+)
+
+// The cookies. Browsers take a __Host- cookie over https alone, or from loopback,
+// and send it to no other host.
+const (
+	SessionCookie = "__Host-notpanel"
+	DeviceCookie  = "__Host-notpanel-device"
+)
+
+const (
+	idleFor      = 14 * 24 * time.Hour
+	sessionFor   = 90 * 24 * time.Hour
+	anonymousFor = time.Hour // a session in which nobody is signed in
+	touchEvery   = 5 * time.Minute
+	freshFor     = 10 * time.Minute
+	deviceFor    = 400 * 24 * time.Hour // browsers keep no cookie for longer
+	maxCookie    = 64                   // bytes of a device cookie that are looked at
+)
+
+// newManager returns scs over our table. Its own idle time would write at each
+// request; the store keeps ours.
+func newManager(p *People) *scs.SessionManager {
+	m := scs.New()
+	m.Store = &sessionStore{p}
+	m.Codec = codec{}
+	m.Lifetime = sessionFor
+	m.HashTokenInStore = true
+	m.Cookie = scs.SessionCookie{
+		Name: SessionCookie, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode, Persist: true,
+	}
+	m.ErrorFunc = p.failed
+	return m
+}
+
+func (p *People) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if p.options.Failed != nil {
+		p.options.Failed(w, r, err)
+		return
+	}
+	p.options.Log.LogAttrs(r.Context(), slog.LevelError, "session not available", slog.Any("error", err))
+	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+}
+
+// codec writes a session's values, all of them texts, as JSON.
+type codec struct{}
+
+type coded struct {
+	Deadline int64             `json:"deadline"` // Unix seconds
+	Values   map[string]string `json:"values,omitempty"`
+}
+
+// Encode implements scs.Codec.
+func (codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	c := coded{Deadline: deadline.Unix(), Values: map[string]string{}}
+	for name, value := range values {
+		text, ok := value.(string)
+		if !ok {
+			return nil, fmt.Errorf("the session's %s is a %T, only texts can be kept", name, value)
+		}
+		c.Values[name] = text
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode a session: %w", err)
+	}
+	return b, nil
+}
+
+// Decode implements scs.Codec.
+func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
+	var c coded
+	if err := json.Unmarshal(b, &c); err != nil {
+		return time.Time{}, nil, fmt.Errorf("decode a session: %w", err)
+	}
+	values := map[string]any{}
+	for name, value := range c.Values {
+		values[name] = value
+	}
+	return time.Unix(c.Deadline, 0).UTC(), values, nil
+}
+
+// visit is what one request has of sessions.
+type visit struct {
+	w       http.ResponseWriter
+	visitor Visitor
+
+	key      string // of the row in the store, "" without one
+	id       string // of that row
+	signedIn bool
+	person   Person
+	begun    *begun // what the next new row carries
+}
+
+// begun is a session that is to be made for somebody.
+type begun struct {
+	id        string
+	accountID string
+	version   int64
+}
+
+type visitKey struct{}
+
+// visitOf returns the request's visit; outside of LoadAndSave it is a programming
+// error, as it is in scs.
+func visitOf(ctx context.Context) *visit {
+	v, ok := ctx.Value(visitKey{}).(*visit)
+	if !ok {
+		panic("identity: the request did not pass through LoadAndSave")
+	}
+	return v
+}
+
+// LoadAndSave reads the session of each request, with one read where it has a
+// cookie and none where not, and keeps what was changed in it. All functions that
+// take no account work on the session that it put into the context.
+func (p *People) LoadAndSave(next http.Handler) http.Handler {
+	inner := p.scs.LoadAndSave(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{w: w, visitor: Visitor{Address: p.options.Address(r), Agent: agent(r.UserAgent())}}
+		if c, err := r.Cookie(DeviceCookie); err == nil && len(c.Value) <= maxCookie {
+			v.visitor.device = p.deviceHash(c.Value)
+		}
+		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+	})
+}
+
+// agent cuts what a browser calls itself to readable text of 200 bytes.
+func agent(sent string) string {
+	if len(sent) > maxAgent {
+		sent = sent[:maxAgent]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(sent, ""))
+}
+
+// VisitorOf returns who sends the request.
+func (p *People) VisitorOf(ctx context.Context) Visitor { return visitOf(ctx).visitor }
+
+// Current returns who is signed in. It costs nothing: LoadAndSave has read it.
+func (p *People) Current(ctx context.Context) (who Person, signedIn bool) {
+	v, ok := ctx.Value(visitKey{}).(*visit)
+	if !ok {
+		return Person{}, false
+	}
+	return v.person, v.signedIn
+}
+
+// current is Current for what only somebody signed in may do.
+func (p *People) current(ctx context.Context) (*visit, error) {
+	v := visitOf(ctx)
+	if !v.signedIn {
+		return nil, signInAgain()
+	}
+	return v, nil
+}
+
+// fresh is current for what needs a proof that is not old.
+func (p *People) fresh(ctx context.Context) (*visit, error) {
+	v, err := p.current(ctx)
+	if err == nil && !v.person.Fresh() {
+		return nil, needsProof()
+	}
+	return v, err
+}
+
+// RequireFresh refuses where password and second factor were not proved in this
+// session within ten minutes.
+func (p *People) RequireFresh(ctx context.Context) error {
+	_, err := p.fresh(ctx)
+	return err
+}
+
+// begin makes the request's session one of an account, under a new token. Whatever
+// was in it is gone.
+func (p *People) begin(ctx context.Context, accountID string, version int64) error {
+	if err := p.rotate(ctx); err != nil {
+		return err
+	}
+	v := visitOf(ctx)
+	v.begun = &begun{id: id.New(id.Session), accountID: accountID, version: version}
+	err := p.db.Read(ctx, func(tx *db.Tx) (err error) {
+		v.person, err = readPerson(tx, accountID)
+		v.person.FreshAt = tx.Now
+		return err
+	})
+	v.person.SessionID = v.begun.id
+	v.signedIn = err == nil
+	return err
+}
+
+// rotate empties the request's session and gives it a new token.
+func (p *People) rotate(ctx context.Context) error {
+	v := visitOf(ctx)
+	if err := p.scs.Clear(ctx); err != nil {
+		return fmt.Errorf("clear the session: %w", err)
+	}
+	if err := p.scs.RenewToken(ctx); err != nil {
+		return fmt.Errorf("renew the session: %w", err)
+	}
+	v.key, v.id, v.begun, v.signedIn, v.person = "", "", nil, false, Person{}
+	return nil
+}
+
+// SignOut ends the request's session.
+func (p *People) SignOut(ctx context.Context) error {
+	v := visitOf(ctx)
+	if err := p.scs.Destroy(ctx); err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	v.key, v.id, v.begun, v.signedIn, v.person = "", "", nil, false, Person{}
+	return nil
+}
+
+// Session is where somebody is signed in.
+type Session struct {
+	ID        string
+	Current   bool // the one that asks
+	Address   string
+	Agent     string
+	CreatedAt time.Time
+	SeenAt    time.Time // exact to five minutes
+}
+
+// Sessions lists where the person is signed in, the latest seen first.
+func (p *People) Sessions(ctx context.Context) (all []Session, err error) {
+	v, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = p.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, func(s db.Scanner) (one Session, err error) {
+			err = s.Scan(&one.ID, &one.Address, &one.Agent, db.Time(&one.CreatedAt), db.Time(&one.SeenAt))
+			one.Current = one.ID == v.person.SessionID
+			return one, err
+		}, `SELECT id, address, agent, created_at, seen_at FROM sessions
+			WHERE account_id = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id DESC`,
+			v.person.AccountID, db.At(tx.Now), db.At(tx.Now.Add(-idleFor)))
+		return err
+	})
+	return all, err
+}
+
+// RevokeSession ends one of the person's sessions. One that is not there, or is
+// somebody else's, is left alone.
+func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
+	v, err := p.current(ctx)
+	if err != nil {
+		return err
+	}
+	if sessionID == v.person.SessionID {
+		return p.SignOut(ctx)
+	}
+	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, v.person.AccountID, sessionID)
+}
+
+// RevokeOtherSessions ends all of the person's sessions but this one.
+func (p *People) RevokeOtherSessions(ctx context.Context) error {
+	v, err := p.current(ctx)
+	if err != nil {
+		return err
+	}
+	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, v.person.AccountID, v.person.SessionID)
+}
+
+func (p *People) deleteSessions(ctx context.Context, statement, accountID, sessionID string) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(statement, accountID, sessionID)
+		if err != nil {
+			return fmt.Errorf("revoke sessions: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,133 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
+)
+
+// NewPerson is who signs up.
+type NewPerson struct {
+	Email    string
+	Password string
+	Language string // in which they read the page; mails come in it
+	TimeZone string
+}
+
+// SignUp makes an unverified account and mails its address a link. Where the
+// address has an account already, its owner is mailed that instead: the caller
+// can't tell the one from the other.
+func (p *People) SignUp(ctx context.Context, n NewPerson) error {
+	email, err := normalEmail(n.Email)
+	if err != nil {
+		return err
+	}
+	preferences := account.Preferences{Language: n.Language, TimeZone: n.TimeZone}
+	if err := preferences.Check(); err != nil {
+		return err
+	}
+	if err := checkNewPassword(n.Password, email); err != nil {
+		return err
+	}
+	buckets := p.mailBuckets(p.VisitorOf(ctx), email)
+	if err := p.takeNow(ctx, buckets); err != nil {
+		return err
+	}
+	hash, err := p.gate.hash(ctx, n.Password)
+	if err != nil {
+		return p.untried(ctx, buckets, err)
+	}
+	a := account.Account{ID: id.New(id.Account), Email: email, State: account.Active, Tier: account.Standard, Role: account.Customer}
+	token := newToken()
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		a.CreatedAt = tx.Now
+		created, err := account.Insert(tx, a, hash, time.Time{})
+		if err != nil {
+			return err
+		}
+		if !created {
+			return p.remindOwner(tx, email)
+		}
+		_, err = tx.Exec(`UPDATE accounts SET language = $2, time_zone = $3 WHERE id = $1`, a.ID, n.Language, n.TimeZone)
+		if err != nil {
+			return fmt.Errorf("sign up: %w", err)
+		}
+		if err := p.mailVerification(tx, mailed{a.ID, email}, n.Language, token); err != nil {
+			return err
+		}
+		return account.Record(tx, a.ID, account.CreateAct, a.ID, email+" as "+string(a.Role))
+	})
+}
+
+// remindOwner mails the owner of a known address that they have an account.
+func (p *People) remindOwner(tx *db.Tx, email string) error {
+	var language string
+	err := tx.QueryRow(`SELECT language FROM accounts WHERE email = $1`, email).Scan(&language)
+	if err != nil {
+		return fmt.Errorf("sign up: %w", err)
+	}
+	return p.options.Mailer.Queue(tx, Mail{
+		To: email, Language: language, Template: MailRegistered, Data: map[string]string{mailLink: p.options.PublicURL + signInPath},
+	})
+}
+
+func (p *People) mailVerification(tx *db.Tx, m mailed, language, token string) error {
+	if err := p.issue(tx, VerifyEmail, m, token); err != nil {
+		return err
+	}
+	return p.options.Mailer.Queue(tx, Mail{
+		To: m.email, Language: language, Template: MailVerify, Data: map[string]string{mailLink: p.link(VerifyPath, token)},
+	})
+}
+
+// ResendVerification mails the person another link. The older one ends.
+func (p *People) ResendVerification(ctx context.Context) error {
+	v, err := p.current(ctx)
+	if err != nil {
+		return err
+	}
+	if v.person.Verified {
+		return fault.New(fault.Conflict, "The address is verified already")
+	}
+	token := newToken()
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		m := mailed{v.person.AccountID, v.person.Email}
+		if err := p.mailVerification(tx, m, v.person.Language, token); err != nil {
+			return err
+		}
+		_, err := take(tx, p.mailBuckets(v.visitor, m.email))
+		return err
+	})
+}
+
+// Verify spends the token of a verification mail. It signs nobody in.
+func (p *People) Verify(ctx context.Context, token string) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		m, err := p.spend(tx, VerifyEmail, token)
+		if err != nil {
+			return err
+		}
+		verified, err := tx.ExecOne(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
+			m.accountID, m.email, db.At(tx.Now))
+		if err != nil {
+			return fmt.Errorf("verify an address: %w", err)
+		}
+		if !verified {
+			return badToken()
+		}
+		return account.Record(tx, m.accountID, "account.verify_email", m.accountID, m.email)
+	})
+}
+
+func normalEmail(email string) (string, error) {
+	normal, err := account.NormalEmail(email)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "The e-mail address must be like name@example.com").Because(BadEmail)
+	}
+	return normal, nil
+}

@@ -1,0 +1,50 @@
+// Package dashboard is what a customer sees behind the sign-in: the overview, the
+// API keys with what they were used for, and the account.
+//
+// It translates: the domain decides what may be done, and the route table in web
+// who comes here at all.
+package dashboard
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/requestlog"
+)
+
+// Deps are what the pages ask.
+type Deps struct {
+	People   *identity.People
+	Keys     *apikey.Store
+	Requests *requestlog.Store
+	Limits   *ratelimit.Limiter
+	Orders   *order.Store
+	// Snapshot returns what is sold now.
+	Snapshot func(context.Context) (*catalog.Snapshot, error)
+	// Balances returns what an account's live and test wallets hold.
+	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
+}
+
+// Dashboard answers for the pages behind the sign-in.
+type Dashboard struct{ deps Deps }
+
+// New returns the pages.
+func New(d Deps) *Dashboard { return &Dashboard{deps: d} }
+
+// person is who is signed in. The route table lets nobody else come here.
+func (d *Dashboard) person(r *http.Request) identity.Person {
+	who, _ := d.deps.People.Current(r.Context())
+	return who
+}
+
+// see leads to a page after a form was done.
+func see(w http.ResponseWriter, r *http.Request, path string) error {
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,280 @@
+package dashboard
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/requestlog"
+	"github.com/notpanel/notpanel/internal/web/refusal"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// keysPath is the page of API keys.
+const keysPath = "/dashboard/api"
+
+func keyPath(keyID string) string { return keysPath + "/keys/" + keyID }
+
+// listedKey is a key in the list.
+type listedKey struct {
+	apikey.Key
+	Active bool
+	Used   ratelimit.Usage // in this minute; of active keys
+}
+
+// Keys shows the account's keys, those in use first.
+func (d *Dashboard) Keys(w http.ResponseWriter, r *http.Request) error {
+	who := d.person(r)
+	all, err := d.ownKeys(r, who)
+	if err != nil {
+		return err
+	}
+	usage, err := d.usage(r, who.AccountID, "")
+	if err != nil {
+		return err
+	}
+	return ui.Render(w, r, http.StatusOK, keysPage(keysView{Keys: all, Usage: usage, Verified: who.Verified, Most: apikey.MaxActive}))
+}
+
+// ownKeys returns the keys of who is signed in, the active ones first and the
+// newest of each first.
+func (d *Dashboard) ownKeys(r *http.Request, who identity.Person) (all []listedKey, err error) {
+	const most = 200 // an account that made more sees the oldest of them no more
+	keys, err := d.deps.Keys.List(r.Context(), who.AccountID, "", most)
+	if err != nil {
+		return nil, err
+	}
+	now := ui.Of(r.Context()).Now
+	for _, k := range slices.Backward(keys) {
+		l := listedKey{Key: k, Active: k.Active(now)}
+		if l.Active {
+			if l.Used, err = d.usedNow(r, who, k); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, l)
+	}
+	slices.SortStableFunc(all, func(a, b listedKey) int {
+		switch {
+		case a.Active == b.Active:
+			return 0
+		case a.Active:
+			return -1
+		}
+		return 1
+	})
+	return all, nil
+}
+
+func (d *Dashboard) usedNow(r *http.Request, who identity.Person, k apikey.Key) (ratelimit.Usage, error) {
+	return d.deps.Limits.UsedNow(r.Context(), ratelimit.Use{
+		KeyID: k.ID, AccountID: who.AccountID, Tier: string(who.Tier), PerMinute: k.PerMinute,
+		Classic: k.Dialect == apikey.Classic, Test: k.Mode == apikey.Test,
+	})
+}
+
+// NewKey shows the form of a new key.
+func (d *Dashboard) NewKey(w http.ResponseWriter, r *http.Request) error {
+	return d.showNewKey(w, r, http.StatusOK, ui.NewForm(nil))
+}
+
+func (d *Dashboard) showNewKey(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
+	ctx := r.Context()
+	proof, err := d.proofFields(r)
+	if err != nil {
+		return err
+	}
+	page := ui.Page{Title: ui.T(ctx, "keys.new_title")}
+	if err := d.person(r).CanMakeKeys(); err != nil {
+		return ui.RenderDialog(w, r, status, page, unverified())
+	}
+	return ui.RenderDialog(w, r, status, page, newKeyForm(f, proof))
+}
+
+// CreateKey makes a key for who proves themselves in the same form, and shows its
+// value this once.
+func (d *Dashboard) CreateKey(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	n, f := readKey(ctx, r, ui.Of(ctx).Now)
+	if !f.OK() {
+		return d.showNewKey(w, r, http.StatusUnprocessableEntity, f)
+	}
+	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
+	if err != nil {
+		return d.again(w, r, f, err, d.showNewKey)
+	}
+	n.AccountID = who.AccountID
+	value, k, err := d.deps.Keys.Issue(ctx, n, who.AccountID)
+	if err != nil {
+		return d.again(w, r, f, err, d.showNewKey)
+	}
+	page := ui.Page{Title: ui.T(ctx, "keys.made_title")}
+	return ui.RenderDialog(w, r, http.StatusOK, page, keyValue(k, value, false))
+}
+
+// again shows a form once more with what was wrong.
+func (d *Dashboard) again(w http.ResponseWriter, r *http.Request, f *ui.Form, err error,
+	show func(http.ResponseWriter, *http.Request, int, *ui.Form) error,
+) error {
+	if !refusal.Into(r.Context(), f, err) {
+		return err
+	}
+	return show(w, r, refusal.Status(err), f)
+}
+
+// own returns the key that the path names. Another account's is not there.
+func (d *Dashboard) own(r *http.Request) (apikey.Key, error) {
+	return d.deps.Keys.Own(r.Context(), d.person(r).AccountID, r.PathValue("id"))
+}
+
+// Key shows one key: what it may do, what it used and what it was asked.
+func (d *Dashboard) Key(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	who := d.person(r)
+	v := keyView{Key: k, Active: k.Active(ui.Of(ctx).Now), OnlyRefused: r.URL.Query().Get("show") == "refused"}
+	if v.Used, err = d.usedNow(r, who, k); err != nil {
+		return err
+	}
+	v.Log, v.Next, err = d.deps.Requests.Page(ctx, requestlog.Query{
+		AccountID: who.AccountID, KeyID: k.ID, Before: cursorOf(r), Limit: logPage, OnlyRefused: v.OnlyRefused,
+	})
+	if err != nil {
+		return err
+	}
+	if v.Usage, err = d.usage(r, who.AccountID, k.ID); err != nil {
+		return err
+	}
+	return ui.Render(w, r, http.StatusOK, keyPage(v))
+}
+
+// logPage is how many requests a page of the log shows.
+const logPage = 50
+
+// cursorOf reads where a page of a list begins; what is no cursor begins at the
+// front.
+func cursorOf(r *http.Request) string {
+	const longest = 64
+	cursor := r.URL.Query().Get("before")
+	if len(cursor) > longest || strings.ContainsFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return ""
+	}
+	return cursor
+}
+
+// EditKey shows the form of a key's settings.
+func (d *Dashboard) EditKey(w http.ResponseWriter, r *http.Request) error {
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	return d.showEditKey(k)(w, r, http.StatusOK, ui.NewForm(valuesOf(k)))
+}
+
+func (d *Dashboard) showEditKey(k apikey.Key) func(http.ResponseWriter, *http.Request, int, *ui.Form) error {
+	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
+		proof, err := d.proofFields(r)
+		if err != nil {
+			return err
+		}
+		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.edit_title")}, editKeyForm(k, f, proof))
+	}
+}
+
+// SetKey changes a key's settings.
+func (d *Dashboard) SetKey(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	f := formOf(r)
+	change := changeOf(ctx, f, k, ui.Of(ctx).Now)
+	if !f.OK() {
+		return d.showEditKey(k)(w, r, http.StatusUnprocessableEntity, f)
+	}
+	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
+	if err == nil {
+		_, err = d.deps.Keys.Set(ctx, k.ID, change, who.AccountID)
+	}
+	if err != nil {
+		return d.again(w, r, f, err, d.showEditKey(k))
+	}
+	return d.done(w, r, "keys.set_done", keyPath(k.ID))
+}
+
+// AskRotate asks before a key gets a new value.
+func (d *Dashboard) AskRotate(w http.ResponseWriter, r *http.Request) error {
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	return d.showRotate(k)(w, r, http.StatusOK, ui.NewForm(nil))
+}
+
+func (d *Dashboard) showRotate(k apikey.Key) func(http.ResponseWriter, *http.Request, int, *ui.Form) error {
+	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
+		proof, err := d.proofFields(r)
+		if err != nil {
+			return err
+		}
+		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.rotate_title")}, rotateForm(k, f, proof))
+	}
+}
+
+// RotateKey gives a key a new value and shows it this once.
+func (d *Dashboard) RotateKey(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	f := formOf(r)
+	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
+	if err != nil {
+		return d.again(w, r, f, err, d.showRotate(k))
+	}
+	value, k, err := d.deps.Keys.Rotate(ctx, k.ID, who.AccountID)
+	if err != nil {
+		return d.again(w, r, f, err, d.showRotate(k))
+	}
+	return ui.RenderDialog(w, r, http.StatusOK, ui.Page{Title: ui.T(ctx, "keys.made_title")}, keyValue(k, value, true))
+}
+
+// AskRevoke asks before a key ends.
+func (d *Dashboard) AskRevoke(w http.ResponseWriter, r *http.Request) error {
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	return ui.RenderDialog(w, r, http.StatusOK, ui.Page{Title: ui.T(r.Context(), "keys.revoke_title")}, revokeForm(k))
+}
+
+// RevokeKey ends a key. It needs no proof: it takes nothing that a thief wants.
+func (d *Dashboard) RevokeKey(w http.ResponseWriter, r *http.Request) error {
+	k, err := d.own(r)
+	if err != nil {
+		return err
+	}
+	_, err = d.deps.Keys.Revoke(r.Context(), k.ID, d.person(r).AccountID)
+	if err != nil && !fault.Is(err, fault.Conflict) { // revoked meanwhile is what was wanted
+		return err
+	}
+	return d.done(w, r, "keys.revoked_done", keysPath)
+}
+
+// done ends a form: who sent it from a dialog sees that it was done there, the
+// others the page with the same note.
+func (d *Dashboard) done(w http.ResponseWriter, r *http.Request, text, path string) error {
+	if ui.Partial(r) {
+		return ui.Render(w, r, http.StatusOK, doneNote(ui.T(r.Context(), text)))
+	}
+	return see(w, r, path)
+}

@@ -1,0 +1,109 @@
+package dashboard
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// latestOrders is how many orders the overview shows.
+const latestOrders = 10
+
+// overview is what the first page behind the sign-in shows.
+type overview struct {
+	Live, Test money.Amount
+	Orders     []shownOrder
+	HasKey     bool
+	Verified   bool
+}
+
+// step is what a newcomer does next.
+type step struct {
+	title, text string // keys of the language files
+	path, label string
+	done        bool
+}
+
+// steps lead to a first order by API.
+func (o overview) steps() []step {
+	return []step{
+		{"start.verify", "start.verify_text", "/dashboard/account", "start.verify_label", o.Verified},
+		{"start.key", "start.key_text", keysPath + "/keys/new", "start.key_label", o.HasKey},
+		{"start.funds", "start.funds_text", "/contact", "start.funds_label", o.Live > 0},
+		{"start.order", "start.order_text", "/developers/getting-started", "start.order_label", len(o.Orders) > 0},
+	}
+}
+
+// begun reports that nothing is left of the steps.
+func (o overview) begun() bool {
+	for _, s := range o.steps() {
+		if !s.done {
+			return false
+		}
+	}
+	return true
+}
+
+// shownOrder is an order as its customer sees it.
+type shownOrder struct {
+	*order.Order
+	Service string // its name, in the reader's language
+}
+
+// percent is how much of an order was delivered.
+func (o shownOrder) percent() int64 {
+	if o.Remains == nil || o.Quantity <= 0 {
+		return 0
+	}
+	return (o.Quantity - *o.Remains) * 100 / o.Quantity
+}
+
+// Overview shows what the account has and what to do next.
+func (d *Dashboard) Overview(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	who := d.person(r)
+	o := overview{Verified: who.Verified}
+	var err error
+	if o.Live, o.Test, err = d.deps.Balances(ctx, who.AccountID); err != nil {
+		return err
+	}
+	if o.Orders, err = d.latest(ctx, who.AccountID); err != nil {
+		return err
+	}
+	keys, err := d.deps.Keys.List(ctx, who.AccountID, "", 1)
+	if err != nil {
+		return err
+	}
+	o.HasKey = len(keys) > 0
+	return ui.Render(w, r, http.StatusOK, overviewPage(o))
+}
+
+func (d *Dashboard) latest(ctx context.Context, accountID string) (shown []shownOrder, err error) {
+	orders, _, err := d.deps.Orders.Own(ctx, order.Scope{AccountID: accountID, Mode: ledger.Live}, order.Page{Limit: latestOrders})
+	if err != nil || len(orders) == 0 {
+		return nil, err
+	}
+	snapshot, err := d.deps.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range orders {
+		shown = append(shown, shownOrder{o, serviceName(ctx, snapshot, o.ServiceID)})
+	}
+	return shown, nil
+}
+
+// serviceName is what a service is called; one that is not sold any more goes by
+// its number.
+func serviceName(ctx context.Context, s *catalog.Snapshot, serviceID int64) string {
+	v, found := s.Service(serviceID)
+	if !found {
+		return ui.T(ctx, "orders.service", "Number", serviceID)
+	}
+	return s.Wording(v, s.Language(ui.Of(ctx).Language.Code)).Name
+}

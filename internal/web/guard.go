@@ -1,0 +1,109 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// Where who may not see a page is led.
+const (
+	loginPath   = "/login"
+	homePath    = "/dashboard"
+	accountPath = "/dashboard/account"
+	enrolPath   = accountPath + "#second-factor"
+)
+
+// guarded lets those in that a route's access names, and shows what the handler
+// could not mend.
+func (s *Server) guarded(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, signedIn := s.People.Current(r.Context())
+		if signedIn {
+			if err := s.meet(r, who, route.Access); err != nil {
+				s.showError(w, r, err)
+				return
+			}
+		}
+		if s.admitted(w, r, route.Access, who, signedIn) {
+			if err := route.Handle(w, r); err != nil {
+				s.showError(w, r, err)
+			}
+		}
+	})
+}
+
+// admitted reports whether a visitor may use a route. To who may not it has
+// answered.
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
+	switch access {
+	case Anyone:
+		return true
+	case Visitor:
+		if signedIn {
+			http.Redirect(w, r, homePath, http.StatusSeeOther)
+		}
+		return !signedIn
+	case Dev:
+		if !s.Panel.Dev {
+			s.notFound(w, r)
+		}
+		return s.Panel.Dev
+	case Enrol, Member, Staff:
+		return s.admittedMember(w, r, access, who, signedIn)
+	}
+	s.notFound(w, r)
+	return false
+}
+
+func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
+	switch {
+	case !signedIn:
+		http.Redirect(w, r, loginFor(r), http.StatusSeeOther) //nolint:gosec // a path of ours
+	case access == Staff && who.Role == account.Customer:
+		s.showError(w, r, fault.New(fault.Forbidden, "Staff only"))
+	case access != Enrol && s.People.MustEnrol(who):
+		http.Redirect(w, r, enrolPath, http.StatusSeeOther)
+	default:
+		return true
+	}
+	return false
+}
+
+// loginFor is the page of the sign-in that leads back to what was asked for. What
+// a form sent is gone: it leads back to no action.
+func loginFor(r *http.Request) string {
+	if r.Method != http.MethodGet || r.URL.Path == homePath {
+		return loginPath
+	}
+	return loginPath + "?next=" + url.QueryEscape(ownPath(r.URL.RequestURI()))
+}
+
+// meet makes the view that of who is signed in: their language, zone and theme,
+// and what the frame shows of them.
+func (s *Server) meet(r *http.Request, who identity.Person, access Access) error {
+	v := ui.Of(r.Context())
+	if r.URL.Query().Get("lang") == "" && who.Language != "" {
+		if l, found := s.Languages.Find(who.Language); found {
+			v.Language = l
+		}
+	}
+	if who.Theme != "" {
+		v.Theme = who.Theme
+	}
+	if zone, err := time.LoadLocation(who.TimeZone); err == nil && who.TimeZone != "" {
+		v.Zone = zone
+	}
+	v.Person = &ui.Person{Email: who.Email, Staff: who.Role != account.Customer}
+	if access == Anyone || access == Visitor {
+		return nil // their frame shows no balance
+	}
+	live, _, err := s.Balances(r.Context(), who.AccountID)
+	v.Person.Balance = live
+	return err
+}

@@ -1,0 +1,100 @@
+// Package refusal says in the reader's language why the domain refused
+// something. What has no words of its own is shown as the domain wrote it, in
+// English, unless it is ours and hidden.
+package refusal
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// Text returns what a form says about an error. Not ok is an error that no form
+// can mend: it is shown as a page.
+func Text(ctx context.Context, err error) (text string, ok bool) {
+	f, is := errors.AsType[*fault.Error](err)
+	if !is {
+		return "", false
+	}
+	switch f.Code {
+	case fault.Internal, fault.NotFound, fault.MethodNotAllowed, fault.TooLarge:
+		return "", false
+	default:
+	}
+	switch f.Reason {
+	case identity.Throttled:
+		return ui.T(ctx, "refusal.throttled", "Wait", wait(ctx, f.Args)), true
+	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.WrongPassword,
+		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor,
+		identity.Unverified, apikey.TooManyKeys:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
+	default:
+		return f.Text, true
+	}
+}
+
+// Field returns the field of a form that an error is about, "" for the form as a
+// whole.
+func Field(err error) string {
+	f, is := errors.AsType[*fault.Error](err)
+	if !is {
+		return ""
+	}
+	switch f.Reason {
+	case identity.WrongPassword:
+		return "password"
+	case identity.BadCode:
+		return "code"
+	case identity.BadEmail:
+		return "email"
+	case identity.WeakPassword:
+		return "new_password"
+	case fault.BadField, fault.MissingField:
+		if len(f.Args) > 0 {
+			return f.Args[0]
+		}
+	default:
+	}
+	return ""
+}
+
+// Into writes an error into a form and reports whether it could.
+func Into(ctx context.Context, f *ui.Form, err error) bool {
+	text, ok := Text(ctx, err)
+	if !ok {
+		return false
+	}
+	if field := Field(err); field != "" {
+		f.Refuse(field, text)
+	} else {
+		f.Error = text
+	}
+	return true
+}
+
+// Status is the HTTP status of a form that comes back with its errors.
+func Status(err error) int {
+	const unprocessable = 422
+	if fault.Is(err, fault.RateLimited) || fault.Is(err, fault.Unavailable) {
+		return fault.From(err).Code.HTTPStatus()
+	}
+	return unprocessable
+}
+
+// wait is how long to wait, from the seconds that a refusal names.
+func wait(ctx context.Context, args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	seconds, err := strconv.ParseInt(args[0], 10, 64)
+	if err != nil {
+		return ""
+	}
+	return ui.Of(ctx).Language.Span(time.Duration(seconds) * time.Second)
+}

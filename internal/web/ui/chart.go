@@ -1,0 +1,34 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// Series is what a chart draws: values at moments, a row of them for each name.
+type Series struct {
+	At     []int64   `json:"at"` // Unix seconds
+	Names  []string  `json:"names"`
+	Values [][]int64 `json:"values"`
+}
+
+func (s Series) json() string {
+	content, err := json.Marshal(s)
+	if err != nil {
+		return "{}"
+	}
+	return string(content)
+}
+
+// DayUTC writes a day that is counted in UTC, whatever the reader's zone.
+func DayUTC(ctx context.Context, t time.Time) string { return Of(ctx).Language.Day(t.UTC()) }
+
+func chipAttributes(on bool) templ.Attributes {
+	if !on {
+		return nil
+	}
+	return templ.Attributes{"aria-current": "page"}
+}
