@@ -41,11 +41,16 @@ func call(v *catalog.Service, schema catalog.Schema) []pair {
 		fields = append(fields, pair{"link", sampleValues["link"]})
 	}
 	for _, f := range schema.Fields {
-		if f.Required {
+		if needed(v, f) {
 			fields = append(fields, pair{f.Name, fieldValue(v, schema, f)})
 		}
 	}
 	return fields
+}
+
+// needed reports that an order of a service must have a field.
+func needed(v *catalog.Service, f catalog.Field) bool {
+	return f.Required || v.Type == catalog.Subscriptions && f.Name == "posts" && v.Posts == 0
 }
 
 // quantity is how many units a sample orders: a round number where the service

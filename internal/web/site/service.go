@@ -18,6 +18,7 @@ import (
 type detail struct {
 	page        ui.Page
 	service     catalog.Listing
+	sold        *catalog.Service
 	schema      catalog.Schema
 	description string // HTML
 	call        string // HTML
@@ -46,7 +47,7 @@ func (s *Site) Service(w http.ResponseWriter, r *http.Request) error {
 	if !sold || !known {
 		return fault.New(fault.NotFound, "Service not found")
 	}
-	d.schema = schema
+	d.schema, d.sold = schema, v
 	d.description = describe(ctx, d.service.Description)
 	d.call = content.Highlight(curl(ui.Of(ctx).Panel.URL, call(v, schema)), "bash")
 	if units, ok := smallest(v, schema); ok {
@@ -91,12 +92,17 @@ func describe(ctx context.Context, text string) string {
 // summary is a service in one sentence, for search engines.
 func summary(ctx context.Context, v catalog.Listing) string {
 	const most = 160
-	said := v.Description
-	if d, err := content.Render([]byte(said), content.Options{Untrusted: true}); err == nil {
-		said = textOf(d.HTML)
-	}
 	return sentence(ui.T(ctx, "site.service.description",
-		"Service", v.Name, "Rate", ui.Amount(ctx, v.Rate), "Limits", limits(ctx, v))+" "+said, most)
+		"Service", v.Name, "Rate", ui.Amount(ctx, v.Rate), "Limits", limits(ctx, v))+" "+plainText(v.Description), most)
+}
+
+// plainText is a description without its markup.
+func plainText(markdown string) string {
+	d, err := content.Render([]byte(markdown), content.Options{Untrusted: true})
+	if err != nil { // too long to be read as Markdown
+		return markdown
+	}
+	return strings.TrimSpace(textOf(d.HTML))
 }
 
 // textOf takes the markup out of HTML that content.Render made.
@@ -176,7 +182,7 @@ func fields(ctx context.Context, d detail) (all []field) {
 		if d.schema.Counting == catalog.ByLines && f.Name == d.schema.List {
 			text += " " + ui.T(ctx, "site.field.counted", "Limits", limits(ctx, d.service))
 		}
-		add(f.Name, f.Required, text+choices(f))
+		add(f.Name, needed(d.sold, f), text+choices(f))
 	}
 	if d.service.Dripfeed {
 		add("runs", false, ui.T(ctx, "site.field.runs"))

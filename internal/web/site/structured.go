@@ -51,7 +51,7 @@ func structuredService(ctx context.Context, l catalog.Listing, v *catalog.Servic
 			"eligibleQuantity": thing{"@type": "QuantitativeValue", "minValue": v.Min, "maxValue": v.Max},
 		},
 	}
-	if text := strings.TrimSpace(l.Description); text != "" {
+	if text := plainText(l.Description); text != "" {
 		product["description"] = sentence(text, 500)
 	}
 	return thing{"@context": vocabulary, "@graph": []thing{product, crumbs(ctx, []ui.Crumb{
