@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
 )
 
 // options asks for options in a request of its own.
@@ -213,6 +214,15 @@ func TestAddPasskeyRefuses(t *testing.T) {
 				t.Errorf("%q: %v, want Invalid", name, err)
 			}
 		}
+		who, _ := bob.who()
+		for range maxPasskeys {
+			h.exec(`INSERT INTO passkeys (id, account_id, credential_id, credential, name, sign_count, created_at) VALUES ($1, $2, $1, '{}', 'n', 0, 1)`,
+				id.New(id.Passkey), who.AccountID)
+		}
+		if err := add("Key", newAuthenticator(t).make(bob.options(h.AddPasskeyOptions))); !fault.Is(err, fault.Conflict) {
+			t.Errorf("one too many: %v, want Conflict", err)
+		}
+		h.exec(`DELETE FROM passkeys WHERE account_id = $1`, who.AccountID)
 		refused(t, "nonsense", add("Key", []byte("{}")), BadPasskey)
 		if who, _ := bob.who(); who.HasSecondFactor() || who.Recovery != 0 {
 			t.Errorf("a refusal left %+v", who)
