@@ -154,8 +154,24 @@ func TestPasskeyAnswersAreRefused(t *testing.T) {
 			refused(t, name, b.withPasskey([]byte(nonsense)), BadPasskey)
 		}
 
+		// A passkey without a counter: nothing but the challenge tells two answers apart.
+		owner := h.browser()
+		if err := owner.withPasskey(key.sign(owner.options(h.SignInOptions))); err != nil {
+			t.Fatal(err)
+		}
+		key = newAuthenticator(t)
+		key.step = 0
+		made := key.make(owner.options(h.AddPasskeyOptions))
+		owner.must(func(ctx context.Context) error { _, err := h.AddPasskey(ctx, "Synced", made); return err })
+		response := key.sign(owner.options(h.ProofOptions))
+		err := owner.do(func(ctx context.Context) error {
+			_, err := h.assertion(ctx, forSecond, string(key.handle), response)
+			return err
+		})
+		refused(t, "for another purpose", err, BadPasskey)
+
 		options = b.options(h.SignInOptions)
-		response := key.sign(options)
+		response = key.sign(options)
 		if n := atOnce(4, func(int) error { return b.clone().withPasskey(response) }); n != 1 {
 			t.Errorf("one answer signed in %d times", n)
 		}

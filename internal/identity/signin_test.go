@@ -380,6 +380,31 @@ func TestARevokedSessionStaysRevoked(t *testing.T) {
 	})
 }
 
+// A sign-in whose account was signed out everywhere since its password was compared
+// is refused, and not noted as one.
+func TestASignInUnderWayEnds(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		b := h.browser()
+		err := b.do(func(ctx context.Context) error {
+			c, err := h.candidate(ctx, h.VisitorOf(ctx), "a.id = $1", a.ID)
+			if err != nil {
+				return err
+			}
+			err = h.db.Write(ctx, func(tx *db.Tx) error { _, err := account.EndSessions(tx, a.ID); return err })
+			if err != nil {
+				return err
+			}
+			return h.complete(ctx, c, func(*db.Tx) (Method, error) { return ByPassword, nil })
+		})
+		refused(t, "after the end of all sessions", err, SignInAgain)
+		if b.signedIn() || h.count(`sign_ins`) != 0 || h.count(`devices`) != 0 {
+			t.Error("the sign-in left something behind")
+		}
+	})
+}
+
 // Visitors have no row until something needs one.
 func TestVisitorsHaveNoSession(t *testing.T) {
 	t.Parallel()
