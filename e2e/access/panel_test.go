@@ -8,8 +8,10 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/app"
@@ -18,7 +20,11 @@ import (
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+func TestMain(m *testing.M) {
+	// No panel of a test makes a key file.
+	_ = os.Setenv("NOTPANEL_SECRET_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+	dbtest.Main(m)
+}
 
 const password = "a password of tests"
 
@@ -33,12 +39,11 @@ type panel struct {
 // start serves a panel on a fresh database of an engine.
 func start(t *testing.T, engine db.Engine, change func(*config.Serve)) *panel {
 	t.Helper()
-	t.Setenv("NOTPANEL_SECRET_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 	s := config.Serve{
-		Storage: config.Storage{DatabaseURL: dbtest.NewURL(t, engine)},
-		Listen:  "127.0.0.1:0", AutoMigrate: true,
+		Storage:  config.Storage{DatabaseURL: dbtest.NewURL(t, engine)},
+		Outbound: config.Outbound{ProviderTimeout: 5 * time.Second},
+		Listen:   "127.0.0.1:0", AutoMigrate: true,
 	}
-	s.ProviderTimeout = 5e9
 	if change != nil {
 		change(&s)
 	}

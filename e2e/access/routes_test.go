@@ -33,6 +33,7 @@ func routes(p *panel) (all []route) {
 
 // Nobody changes who may see a page without this table telling so.
 func TestRoutesAreInTheTable(t *testing.T) {
+	t.Parallel()
 	p := start(t, db.SQLite, nil)
 	var b strings.Builder
 	for _, r := range routes(p) {
@@ -82,8 +83,10 @@ func actors() []actor {
 // Each route lets in whom its access names, leads the others to where they can
 // mend it, and shows another member's things to nobody.
 func TestEveryRouteAsEverybody(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			p := start(t, engine, nil)
 			member := p.account("member@example.com", account.Customer)
 			p.account("other@example.com", account.Customer)
@@ -193,6 +196,7 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 
 // In development the pages for it are there, and anyone sees them.
 func TestDevPagesAreThereInDevelopmentAlone(t *testing.T) {
+	t.Parallel()
 	p := start(t, db.SQLite, func(s *config.Serve) { s.Dev = true })
 	found := 0
 	for _, r := range routes(p) {

@@ -25,7 +25,7 @@ func (s *Server) newPages(clients *clientaddr.Finder) (pages *web.Server, err er
 	}
 	s.people, err = identity.New(s.Core.DB, s.Core.Ring, identity.Options{
 		PublicURL: panel.URL, Name: panel.Name, Mailer: identityMails{s.Core.Mails, panel.URL + forgotPath}, Address: clients.Of, Log: s.log,
-		StaffWithoutSecondFactor: s.settings.Dev,
+		StaffWithoutSecondFactor: s.settings.StaffWithoutSecondFactor,
 		Failed:                   func(w http.ResponseWriter, r *http.Request, err error) { pages.SessionFailed(w, r, err) },
 	})
 	if err != nil {

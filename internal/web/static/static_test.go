@@ -11,13 +11,13 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-func get(t *testing.T, path, encodings string) *http.Response {
+func get(t *testing.T, path, encodings string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
 	r.Header.Set("Accept-Encoding", encodings)
 	w := httptest.NewRecorder()
 	Handler().ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 // What is sent compressed is the file itself, for every way that a browser takes it.
@@ -39,8 +39,8 @@ func TestFilesAreServedAsTheBrowserTakesThem(t *testing.T) {
 		{"brx", "", plain},
 	} {
 		response := get(t, URL("app.css"), c.accepts)
-		if got := response.Header.Get("Content-Encoding"); got != c.encoding || response.Header.Get("Vary") != "Accept-Encoding" {
-			t.Errorf("%q: %q, %v", c.accepts, got, response.Header)
+		if got := response.Header().Get("Content-Encoding"); got != c.encoding || response.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: %q, %v", c.accepts, got, response.Header())
 		}
 		body, err := c.open(response.Body)
 		if err != nil {
@@ -61,15 +61,15 @@ func TestFiles(t *testing.T) {
 		"inter-latin.woff2": "font/woff2", "inter-latin-ext.woff2": "font/woff2",
 	} {
 		response := get(t, URL(name), "")
-		if got := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || got != kind {
-			t.Errorf("%s: %d %s", name, response.StatusCode, got)
+		if got := response.Header().Get("Content-Type"); response.Code != http.StatusOK || got != kind {
+			t.Errorf("%s: %d %s", name, response.Code, got)
 		}
-		if got := response.Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
+		if got := response.Header().Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
 	for _, path := range []string{"/static/", "/static/names.json", "/static/nothing.css", "/static/../static.go", "/static/files/x"} {
-		if got := get(t, path, "").StatusCode; got != http.StatusNotFound {
+		if got := get(t, path, "").Code; got != http.StatusNotFound {
 			t.Errorf("%s: %d", path, got)
 		}
 	}
