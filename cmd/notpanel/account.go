@@ -23,6 +23,7 @@ type accountCommands struct {
 	List     accountList     `cmd:"" help:"List all accounts."`
 	Suspend  accountSuspend  `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
 	Resume   accountResume   `cmd:"" help:"Let a suspended account act again."`
+	Password accountPassword `cmd:"" help:"Give an account another password, the first line of standard input, and sign it out everywhere."`
 	Reset2FA accountReset2FA `cmd:"" name:"reset-2fa" help:"Take an account's second factors away, for who has lost them all, and sign it out everywhere."`
 	Numbers  accountNumbers  `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
 }
@@ -235,6 +236,28 @@ type accountResume struct {
 // Run resumes the account.
 func (c *accountResume) Run(ctx context.Context, t terminal) error {
 	return c.setState(ctx, t, c.Account, account.Active)
+}
+
+// accountPassword gives an account another password.
+type accountPassword struct {
+	storage
+
+	Account string `arg:"" help:"E-mail address or id."`
+}
+
+// Run reads the password and sets it.
+func (c *accountPassword) Run(ctx context.Context, t terminal) error {
+	password, err := t.secret(ctx, "New password")
+	if err != nil {
+		return err
+	}
+	return c.use(ctx, func(core *app.Core) error {
+		a, err := core.Accounts.SetPassword(ctx, c.Account, password, actor)
+		if err == nil {
+			fmt.Fprintf(t.out, "%s has the new password and is signed out everywhere.\n", a.Email)
+		}
+		return err
+	})
 }
 
 // accountReset2FA takes an account's second factors away.

@@ -87,6 +87,28 @@ func TestAccountNumbers(t *testing.T) {
 	contains(t, p.ok("audit"), "all agree")
 }
 
+// An operator gives who can't get mail another password; the old one ends.
+func TestAccountPassword(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.account("a@example.com")
+	if got := p.run("short\n", "account", "password", "a@example.com"); got.code != exitUsage {
+		t.Errorf("a short one: %+v", got)
+	}
+	if got := p.run("another good password\n", "account", "password", "a@example.com"); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	core := p.core()
+	a, err := core.Accounts.Find(t.Context(), "a@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := core.Accounts.CheckPassword(t.Context(), a.ID, "another good password"); !same || err != nil {
+		t.Errorf("the new password is not the account's (%v)", err)
+	}
+	contains(t, p.ok("audit"), "2 audit rows: all agree")
+}
+
 // Who has lost all second factors gets back in by the password alone.
 func TestReset2FA(t *testing.T) {
 	t.Parallel()

@@ -54,3 +54,29 @@ func (s *Store) ResetSecondFactor(ctx context.Context, idOrEmail, actor string) 
 	})
 	return a, err
 }
+
+// SetPassword gives an account another password by an operator's decision, for who
+// can't get mail, and signs it out everywhere.
+func (s *Store) SetPassword(ctx context.Context, idOrEmail, password, actor string) (a Account, err error) {
+	if err := CheckPasswordLength(password); err != nil {
+		return a, err
+	}
+	hash, err := HashPassword(password)
+	if err != nil {
+		return a, err
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if a, err = find(tx, idOrEmail); err != nil {
+			return err
+		}
+		if _, err := EndSessions(tx, a.ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE accounts SET password_hash = $2, password_changed_at = $3 WHERE id = $1`, a.ID, hash, db.At(tx.Now))
+		if err != nil {
+			return fmt.Errorf("set the password of %s: %w", a.ID, err)
+		}
+		return Record(tx, actor, "account.password", a.ID, a.Email)
+	})
+	return a, err
+}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -32,6 +33,7 @@ const (
 	demoActor    = "demo"
 	demoProvider = "Simulator"
 	demoCustomer = "customer@example.com"
+	demoOwner    = "owner@example.com"
 	demoBalance  = 100 * money.Unit
 	demoMarkup   = "20%"
 	// demoTimeout is the demo's time-out of add: nobody waits a minute to see one.
@@ -71,6 +73,9 @@ type demoSecrets struct {
 	NativeKey    string `json:"native_key"`
 	ClassicKey   string `json:"classic_key"`
 	TestKey      string `json:"test_key"`
+	// The passwords of the customer and of the owner.
+	CustomerPassword string `json:"customer_password"`
+	OwnerPassword    string `json:"owner_password,omitempty"`
 }
 
 // DemoReady is the demo's ready file. What does not work yet is left out.
@@ -78,6 +83,14 @@ type DemoReady struct {
 	URL    string   `json:"url"`
 	OpsURL string   `json:"ops_url,omitempty"`
 	Keys   demoKeys `json:"keys"`
+	// Customer and Owner sign in at URL/login.
+	Customer demoSignIn  `json:"customer"`
+	Owner    *demoSignIn `json:"owner,omitempty"`
+}
+
+type demoSignIn struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
 }
 
 type demoKeys struct {
@@ -121,6 +134,7 @@ func (o DemoOptions) settings() config.Serve {
 		Outbound: config.Outbound{OutboundAllow: "127.0.0.0/8,::1/128", ProviderTimeout: demoTimeout},
 		Limits:   o.Limits,
 		Listen:   o.Listen, OpsListen: o.OpsListen, PublicURL: o.PublicURL, AutoMigrate: true, Dev: !o.Public,
+		StaffWithoutSecondFactor: true,
 	}
 }
 
@@ -147,7 +161,7 @@ func (d *Demo) start(ctx context.Context, o DemoOptions) error {
 	o.Progress("the panel listens at " + d.URL())
 	if fresh {
 		o.Progress("a customer gets " + demoBalance.String() + " and places one order for every outcome")
-		if err := d.seed(ctx, o.Dir); err != nil {
+		if err := d.seed(ctx, o); err != nil {
 			return fmt.Errorf("seed the demo: %w", err)
 		}
 	}
@@ -167,7 +181,8 @@ func (d *Demo) loadSecrets(dir string) (fresh bool, err error) {
 	if err := json.Unmarshal(content, &d.secrets); err != nil {
 		return false, fmt.Errorf("demo.json in the data folder can't be read; an empty folder starts anew: %w", err)
 	}
-	return d.secrets.ClassicKey == "", nil // a folder from before there was one gets it
+	// A folder from before there were these gets them.
+	return d.secrets.ClassicKey == "" || d.secrets.CustomerPassword == "", nil
 }
 
 // connect makes the simulator the panel's provider. Its port differs each time.
@@ -248,13 +263,15 @@ func (d *Demo) seeded(ctx context.Context) (all []*order.Order, err error) {
 // seed makes the customer, the keys and the orders of an empty folder. Its last
 // step writes the secrets: a start that was cut short begins again, and each
 // step takes what it finds done for done.
-func (d *Demo) seed(ctx context.Context, dir string) error {
-	customer, err := d.Core.Accounts.Find(ctx, demoCustomer)
-	if fault.Is(err, fault.NotFound) {
-		customer, err = d.Core.Accounts.Create(ctx, demoCustomer, rand.Text(), account.Customer, demoActor)
-	}
+func (d *Demo) seed(ctx context.Context, o DemoOptions) error {
+	customer, err := d.person(ctx, demoCustomer, account.Customer, &d.secrets.CustomerPassword)
 	if err != nil {
 		return err
+	}
+	if !o.Public { // who serves others shows them no admin
+		if _, err := d.person(ctx, demoOwner, account.Owner, &d.secrets.OwnerPassword); err != nil {
+			return err
+		}
 	}
 	if err := d.welcome(ctx, customer.ID); err != nil {
 		return err
@@ -278,7 +295,21 @@ func (d *Demo) seed(ctx context.Context, dir string) error {
 	if err := d.placeSeeds(ctx, customer.ID); err != nil {
 		return err
 	}
-	return WriteReadyFile(filepath.Join(dir, "demo.json"), d.secrets)
+	return WriteReadyFile(filepath.Join(o.Dir, "demo.json"), d.secrets)
+}
+
+// person makes one of the demo's accounts with a password. One that a start cut
+// short has made gets a new password, for the old one is nowhere kept.
+func (d *Demo) person(ctx context.Context, email string, role account.Role, password *string) (account.Account, error) {
+	if *password != "" {
+		return d.Core.Accounts.Find(ctx, email)
+	}
+	*password = strings.ToLower(rand.Text())
+	a, err := d.Core.Accounts.SetPassword(ctx, email, *password, demoActor)
+	if fault.Is(err, fault.NotFound) {
+		a, err = d.Core.Accounts.Create(ctx, email, *password, role, demoActor)
+	}
+	return a, err
 }
 
 // welcome credits the customer, once: the seeds do not spend all of it.
@@ -404,9 +435,15 @@ func movesByItself(s order.State) bool {
 
 // Ready is what the ready file says.
 func (d *Demo) Ready() DemoReady {
-	return DemoReady{URL: d.URL(), OpsURL: d.OpsURL(), Keys: demoKeys{
-		Native: d.secrets.NativeKey, Classic: d.secrets.ClassicKey, Test: d.secrets.TestKey,
-	}}
+	r := DemoReady{
+		URL: d.URL(), OpsURL: d.OpsURL(),
+		Keys:     demoKeys{Native: d.secrets.NativeKey, Classic: d.secrets.ClassicKey, Test: d.secrets.TestKey},
+		Customer: demoSignIn{demoCustomer, d.secrets.CustomerPassword},
+	}
+	if d.secrets.OwnerPassword != "" {
+		r.Owner = &demoSignIn{demoOwner, d.secrets.OwnerPassword}
+	}
+	return r
 }
 
 // Print tells what there is and what to try.
@@ -415,6 +452,7 @@ func (d *Demo) Print(w io.Writer) {
 	fmt.Fprintf(w, `
 The demo is ready.
 
+  Panel      %s   (sign in as %s, password %s)
   API        %s
   Live key   %s
   Classic    %s   (the same account, for an existing panel or script)
@@ -431,7 +469,7 @@ Order %q, see what became of it, and look at the balance:
 Send the first line again: the answer is the same and nothing is charged twice.
 The order completes within 20 seconds. Add #sim=partial:40, #sim=cancel or #sim=timeout-accepted
 to a link to see other endings; docs/simulator.md lists them. Ctrl-C stops the demo.
-`, url, key, d.secrets.ClassicKey, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
+`, d.URL(), demoCustomer, d.secrets.CustomerPassword, url, key, d.secrets.ClassicKey, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
 }
 
 // Stop ends the panel and then its provider.

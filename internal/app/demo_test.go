@@ -57,7 +57,7 @@ func TestDemoStartsAgainAfterAKill(t *testing.T) {
 	d := startDemo(t, dir)
 	// Killed between the keys, or the orders, and demo.json; more than ten times.
 	for range 12 {
-		if err := d.seed(t.Context(), dir); err != nil {
+		if err := d.seed(t.Context(), DemoOptions{Dir: dir}); err != nil {
 			t.Fatal(err)
 		}
 	}

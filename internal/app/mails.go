@@ -66,8 +66,8 @@ func tellOfKey(mails *notify.Store) func(*db.Tx, apikey.Key) error {
 		if !k.RotatedAt.IsZero() {
 			template = notify.KeyRotated
 		}
-		if notify.CheckAddress(to.Email) != nil {
-			return nil // an address that no mail reaches has keys all the same
+		if unreachable := notify.CheckAddress(to.Email); unreachable != nil {
+			return nil //nolint:nilerr // such an account has keys all the same
 		}
 		name := k.Name
 		if name == "" || strings.Contains(name, "np_") {

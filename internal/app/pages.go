@@ -29,7 +29,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	site.Show(s.brand, &panel)
 	s.people, err = identity.New(s.Core.DB, s.Core.Ring, identity.Options{
 		PublicURL: panel.URL, Name: panel.Name, Mailer: identityMails{s.Core.Mails, panel.URL + forgotPath}, Address: clients.Of, Log: s.log,
-		StaffWithoutSecondFactor: s.settings.Dev,
+		StaffWithoutSecondFactor: s.settings.StaffWithoutSecondFactor,
 		Failed:                   func(w http.ResponseWriter, r *http.Request, err error) { pages.SessionFailed(w, r, err) },
 	})
 	if err != nil {

@@ -35,6 +35,7 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/telemetry"
+	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
@@ -61,6 +62,7 @@ type Server struct {
 	lock      *db.FileLock // nil on PostgreSQL
 	keys      *apikey.Authenticator
 	people    *identity.People
+	pages     *web.Server
 	languages *locale.Set
 	brand     brand.Brand
 	texts     *content.Site
@@ -254,11 +256,10 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.mails, err = s.mailer(ctx); err != nil {
 		return err
 	}
-	pages, err := s.newPages(ctx, clients)
-	if err != nil {
+	if s.pages, err = s.newPages(ctx, clients); err != nil {
 		return err
 	}
-	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, pages: pages}, s.log)
+	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, pages: s.pages}, s.log)
 	s.api.TLSConfig = tlsConfig
 	if s.settings.OpsListen == "" {
 		return nil
@@ -325,6 +326,12 @@ func (s *Server) OpsURL() string {
 	}
 	return "http://" + s.opsListener.Addr().String()
 }
+
+// People are those who use the pages.
+func (s *Server) People() *identity.People { return s.people }
+
+// Pages are what they see.
+func (s *Server) Pages() *web.Server { return s.pages }
 
 // Guard is what the panel reaches providers through.
 func (s *Server) Guard() *outbound.Guard { return s.guard }

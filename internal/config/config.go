@@ -163,6 +163,8 @@ type Serve struct {
 	AutoMigrate    bool   `env:"NOTPANEL_AUTO_MIGRATE" default:"true" negatable:"" help:"Bring the database's schema up to date at start."`
 	Dev            bool   `env:"NOTPANEL_DEV" help:"Development: refused beyond this machine."`
 
+	StaffWithoutSecondFactor bool `env:"NOTPANEL_STAFF_WITHOUT_SECOND_FACTOR" help:"Let staff work without a second factor."`
+
 	// Ungrouped gives each write a commit of its own. It is no setting: the
 	// benchmark shows with it what grouping gains.
 	Ungrouped bool `kong:"-"`

@@ -120,8 +120,9 @@ func (p *People) RequestReset(ctx context.Context, email string) error {
 }
 
 // Reset spends the token of a reset mail and sets the password. All sessions and
-// other tokens end, and the address counts as verified: its owner has the mail. It
-// signs nobody in, so a second factor is still asked for.
+// other tokens end, devices are forgotten, the address's wait ends, and the address
+// counts as verified: its owner has the mail. It signs nobody in, so a second factor
+// is still asked for.
 func (p *People) Reset(ctx context.Context, token, password string) error {
 	email, err := p.Peek(ctx, ResetPassword, token)
 	if err != nil {
@@ -146,6 +147,10 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		_, err = tx.Exec(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
 			m.accountID, m.email, db.At(tx.Now))
 		if err != nil {
+			return fmt.Errorf("reset a password: %w", err)
+		}
+		// Who resets may fear that somebody else was in: no browser is known any more.
+		if _, err := tx.Exec(`DELETE FROM devices WHERE account_id = $1`, m.accountID); err != nil {
 			return fmt.Errorf("reset a password: %w", err)
 		}
 		if err := forget(tx, p.emailBucket(m.email)); err != nil {

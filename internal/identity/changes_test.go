@@ -99,6 +99,9 @@ func TestReset(t *testing.T) {
 		if err := b.code(h.code(secret)); err != nil {
 			t.Error(err)
 		}
+		if len(h.mailed(MailNewDevice)) != 1 {
+			t.Error("a browser from before the reset is still known")
+		}
 		if _, err := account.NewStore(h.db).SetState(t.Context(), ann, account.Suspended, "command line"); err != nil {
 			t.Fatal(err)
 		}

@@ -1,13 +1,18 @@
 package identity
 
 import (
+	"bytes"
 	"context"
+	"image/png"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/secret"
 )
 
 // An authenticator app counts once a code of it was given; from then on the password
@@ -21,6 +26,13 @@ func TestTOTP(t *testing.T) {
 		b.must(func(ctx context.Context) (err error) { e, err = h.BeginTOTP(ctx); return err })
 		if !strings.HasPrefix(e.URI, "otpauth://totp/Panel:ann@example.com?") || !strings.Contains(e.URI, e.Secret) {
 			t.Errorf("the URI is %s", e.URI)
+		}
+		qr, err := e.QR()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if picture, err := png.DecodeConfig(bytes.NewReader(qr)); err != nil || picture.Width != 240 {
+			t.Errorf("the QR code is %d wide, %v", picture.Width, err)
 		}
 		b.must(func(ctx context.Context) error {
 			again, found, err := h.PendingTOTP(ctx)
@@ -321,5 +333,69 @@ func TestStaffNeedASecondFactor(t *testing.T) {
 		if who, _ := b.who(); h.MustEnrol(who) {
 			t.Error("still to enrol")
 		}
+	})
+}
+
+// While the panel's key is changed, sessions, codes and mailed tokens that were made
+// under the old one still hold.
+func TestTheOldKeyStillHolds(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		key := secret.Generate()
+		before, err := secret.NewRing(key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := openHouse(t, d, before)
+		old.exec(`CREATE TABLE test_mails (id TEXT PRIMARY KEY, mail TEXT NOT NULL)`)
+		old.account(ann, account.Customer)
+		b := old.browser().in(ann, password)
+		seed, codes := b.enrol()
+		if err := b.reset(ann); err != nil {
+			t.Fatal(err)
+		}
+		token := old.token(MailReset)
+
+		after, err := secret.NewRing(secret.Generate(), &key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := openHouse(t, d, after)
+		same := h.browser()
+		same.cookies = b.cookies
+		if !same.signedIn() {
+			t.Error("the session ended")
+		}
+		for _, code := range []string{h.code(seed), codes[0]} {
+			other := h.browser()
+			if second, err := other.signIn(ann, password); !second || err != nil {
+				t.Fatalf("second factor %v, %v", second, err)
+			}
+			if err := other.code(code); err != nil {
+				t.Errorf("the code %s: %v", code, err)
+			}
+		}
+		if err := h.browser().setByToken(token, another); err != nil {
+			t.Errorf("the mailed token: %v", err)
+		}
+		same.must(h.SignOut)
+		if same.signedIn() {
+			t.Error("the old session was not ended")
+		}
+	})
+}
+
+// A sign-in that is given up leaves nothing to finish.
+func TestCancelPending(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		secret, _ := h.browser().in(ann, password).enrol()
+		b := h.browser()
+		if _, err := b.signIn(ann, password); err != nil {
+			t.Fatal(err)
+		}
+		b.visit(h.CancelPending)
+		refused(t, "the code afterwards", b.code(h.code(secret)), SignInAgain)
 	})
 }

@@ -50,8 +50,16 @@ func newHouse(t *testing.T, d *db.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, db: d, ring: ring}
+	h := openHouse(t, d, ring)
 	h.exec(`CREATE TABLE test_mails (id TEXT PRIMARY KEY, mail TEXT NOT NULL)`)
+	return h
+}
+
+// openHouse opens a panel under a key.
+func openHouse(t *testing.T, d *db.DB, ring *secret.Ring) *house {
+	t.Helper()
+	h := &house{t: t, db: d, ring: ring}
+	var err error
 	h.People, err = New(d, ring, Options{
 		PublicURL: public, Name: "Panel", Mailer: h, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 		Address: func(r *http.Request) netip.Addr {

@@ -166,6 +166,10 @@ func relyingParty(o Options) (*webauthn.WebAuthn, error) {
 	return w, nil
 }
 
+// PasskeyHost is the host at which browsers find the panel's passkeys. A page that is
+// read at another one can't offer them.
+func (p *People) PasskeyHost() string { return p.webauthn.Config.RPID }
+
 // link returns a link for a mail.
 func (p *People) link(path, token string) string {
 	return p.options.PublicURL + path + "?token=" + url.QueryEscape(token)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
 )
 
 // options asks for options in a request of its own.
@@ -153,8 +154,24 @@ func TestPasskeyAnswersAreRefused(t *testing.T) {
 			refused(t, name, b.withPasskey([]byte(nonsense)), BadPasskey)
 		}
 
+		// A passkey without a counter: nothing but the challenge tells two answers apart.
+		owner := h.browser()
+		if err := owner.withPasskey(key.sign(owner.options(h.SignInOptions))); err != nil {
+			t.Fatal(err)
+		}
+		key = newAuthenticator(t)
+		key.step = 0
+		made := key.make(owner.options(h.AddPasskeyOptions))
+		owner.must(func(ctx context.Context) error { _, err := h.AddPasskey(ctx, "Synced", made); return err })
+		response := key.sign(owner.options(h.ProofOptions))
+		err := owner.do(func(ctx context.Context) error {
+			_, err := h.assertion(ctx, forSecond, string(key.handle), response)
+			return err
+		})
+		refused(t, "for another purpose", err, BadPasskey)
+
 		options = b.options(h.SignInOptions)
-		response := key.sign(options)
+		response = key.sign(options)
 		if n := atOnce(4, func(int) error { return b.clone().withPasskey(response) }); n != 1 {
 			t.Errorf("one answer signed in %d times", n)
 		}
@@ -213,6 +230,15 @@ func TestAddPasskeyRefuses(t *testing.T) {
 				t.Errorf("%q: %v, want Invalid", name, err)
 			}
 		}
+		who, _ := bob.who()
+		for range maxPasskeys {
+			h.exec(`INSERT INTO passkeys (id, account_id, credential_id, credential, name, sign_count, created_at) VALUES ($1, $2, $1, '{}', 'n', 0, 1)`,
+				id.New(id.Passkey), who.AccountID)
+		}
+		if err := add("Key", newAuthenticator(t).make(bob.options(h.AddPasskeyOptions))); !fault.Is(err, fault.Conflict) {
+			t.Errorf("one too many: %v, want Conflict", err)
+		}
+		h.exec(`DELETE FROM passkeys WHERE account_id = $1`, who.AccountID)
 		refused(t, "nonsense", add("Key", []byte("{}")), BadPasskey)
 		if who, _ := bob.who(); who.HasSecondFactor() || who.Recovery != 0 {
 			t.Errorf("a refusal left %+v", who)

@@ -177,18 +177,19 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 		h.account(ann, account.Customer)
 		own := h.browser().in(ann, password)
 		own.must(h.SignOut)
-		stranger := h.browser()
-		stranger.address = "198.51.100.1:1"
 		for range 11 {
-			_, _ = stranger.signIn(ann, another)
+			_, _ = h.browser().signIn(ann, another)
 		}
+		h.exec(`UPDATE attempts SET used = 30 WHERE bucket = 'from:192.0.2.1'`)
+		_, err := h.browser().signIn("bob@example.com", another)
+		refused(t, "others from that address", err, Throttled)
 		own.in(ann, password)
 		own.must(h.SignOut)
 		for range 10 {
 			_, err := own.signIn(ann, another)
 			refused(t, "the owner's wrong one", err, BadCredentials)
 		}
-		_, err := own.signIn(ann, password)
+		_, err = own.signIn(ann, password)
 		refused(t, "after ten of the owner's", err, Throttled)
 	})
 }
@@ -375,6 +376,31 @@ func TestARevokedSessionStaysRevoked(t *testing.T) {
 		})
 		if b.signedIn() {
 			t.Error("a session that was being made outlived the end of all")
+		}
+	})
+}
+
+// A sign-in whose account was signed out everywhere since its password was compared
+// is refused, and not noted as one.
+func TestASignInUnderWayEnds(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		b := h.browser()
+		err := b.do(func(ctx context.Context) error {
+			c, err := h.candidate(ctx, h.VisitorOf(ctx), "a.id = $1", a.ID)
+			if err != nil {
+				return err
+			}
+			err = h.db.Write(ctx, func(tx *db.Tx) error { _, err := account.EndSessions(tx, a.ID); return err })
+			if err != nil {
+				return err
+			}
+			return h.complete(ctx, c, func(*db.Tx) (Method, error) { return ByPassword, nil })
+		})
+		refused(t, "after the end of all sessions", err, SignInAgain)
+		if b.signedIn() || h.count(`sign_ins`) != 0 || h.count(`devices`) != 0 {
+			t.Error("the sign-in left something behind")
 		}
 	})
 }

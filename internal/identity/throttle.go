@@ -56,14 +56,14 @@ func lines(kind string, from netip.Addr, limit int64, window time.Duration) []bu
 }
 
 // passwordBuckets count guesses of a password. A device from which the account was
-// signed in before has a bucket of its own, so that a stranger's guesses don't lock
-// its owner out. known is only ever true of the account's own devices.
+// signed in before has a bucket of its own and no other, so that strangers' guesses
+// don't lock its owner out, not even from the same address. known is only ever true
+// of the account's own devices.
 func (p *People) passwordBuckets(v Visitor, email string, known bool) []bucket {
-	all := lines("from", v.Address, lineLimit, passwordWindow)
 	if known {
-		return append(all, p.hidden("device", email+" "+v.device, passwordLimit, passwordWindow))
+		return []bucket{p.hidden("device", email+" "+v.device, passwordLimit, passwordWindow)}
 	}
-	return append(all, p.emailBucket(email))
+	return append(lines("from", v.Address, lineLimit, passwordWindow), p.emailBucket(email))
 }
 
 func (p *People) emailBucket(email string) bucket {

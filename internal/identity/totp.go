@@ -1,15 +1,18 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"image/png"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
 
@@ -34,6 +37,26 @@ const (
 type Enrolment struct {
 	Secret string // base32, for typing
 	URI    string // otpauth://…
+}
+
+// qrPixels is the width of the QR code.
+const qrPixels = 240
+
+// QR returns the URI as a QR code, a PNG of 240 pixels.
+func (e Enrolment) QR() ([]byte, error) {
+	key, err := otp.NewKeyFromURL(e.URI)
+	if err != nil {
+		return nil, fmt.Errorf("draw a QR code: %w", err)
+	}
+	picture, err := key.Image(qrPixels, qrPixels)
+	if err != nil {
+		return nil, fmt.Errorf("draw a QR code: %w", err)
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, picture); err != nil {
+		return nil, fmt.Errorf("draw a QR code: %w", err)
+	}
+	return out.Bytes(), nil
 }
 
 // BeginTOTP makes the secret of an authenticator app. It counts once ConfirmTOTP was

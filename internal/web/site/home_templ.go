@@ -8,12 +8,7 @@ package site
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-import (
-	"strconv"
-
-	"github.com/notpanel/notpanel/internal/catalog"
-	"github.com/notpanel/notpanel/internal/web/ui"
-)
+import "github.com/notpanel/notpanel/internal/web/ui"
 
 func homePage(h home) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -223,8 +218,8 @@ func homePage(h home) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					for i := range homePoints {
-						templ_7745c5c3_Err = ui.Point(ui.T(ctx, "site.home.point"+strconv.Itoa(i+1)+"_title"), ui.T(ctx, "site.home.point"+strconv.Itoa(i+1)+"_text", "N", catalog.EnoughOrders)).Render(ctx, templ_7745c5c3_Buffer)
+					for _, p := range homePoints(ctx) {
+						templ_7745c5c3_Err = ui.Point(p.title, p.text).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -89,7 +89,7 @@ func TestServicesPageByPage(t *testing.T) {
 		path, pages := "/services", 0
 		for path != "" {
 			page := s.page(reader, path)
-			for _, number := range strings.FieldsSeq(listed(page)) {
+			for number := range strings.FieldsSeq(listed(page)) {
 				if seen[number] {
 					s.Fatalf("service %s is there twice", number)
 				}

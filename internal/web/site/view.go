@@ -10,8 +10,20 @@ import (
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
-// homePoints is how many statements the first page makes.
-const homePoints = 6
+// point is a statement about how the panel works.
+type point struct{ title, text string }
+
+// homePoints are the statements of the first page.
+func homePoints(ctx context.Context) []point {
+	return []point{
+		{ui.T(ctx, "site.home.once"), ui.T(ctx, "site.home.once_text")},
+		{ui.T(ctx, "site.home.refunds"), ui.T(ctx, "site.home.refunds_text")},
+		{ui.T(ctx, "site.home.timeline"), ui.T(ctx, "site.home.timeline_text")},
+		{ui.T(ctx, "site.home.dialects"), ui.T(ctx, "site.home.dialects_text")},
+		{ui.T(ctx, "site.home.test"), ui.T(ctx, "site.home.test_text")},
+		{ui.T(ctx, "site.home.measured"), ui.T(ctx, "site.home.measured_text", "N", catalog.EnoughOrders)},
+	}
+}
 
 func homeLead(ctx context.Context, h home) string {
 	switch {

@@ -1,0 +1,86 @@
+package access_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/db"
+)
+
+// Another site's page can't act for who is signed in here: every form that comes
+// from elsewhere is refused, and nothing is done.
+func TestCrossSitePostIsRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	member := p.account("member@example.com", account.Customer)
+	ids := ownedBy(t, p, member.ID)
+	v := p.signedIn("member@example.com")
+	for _, r := range routes(p) {
+		if r.method != http.MethodPost {
+			continue
+		}
+		to, _ := path(r, ids)
+		for _, from := range [][]string{
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Sec-Fetch-Site", "same-site"},
+			{"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
+			{"Sec-Fetch-Site", "", "Origin", "null"},
+		} {
+			got := v.ask(r.method, to, url.Values{"password": {password}}, from...)
+			if got.status != http.StatusForbidden || !strings.Contains(got.body, "Not allowed") {
+				t.Errorf("%s from %v: %d, want 403 by its name", to, from, got.status)
+			}
+		}
+	}
+	untouched(t, p, member.ID, ids)
+	if got := v.ask(http.MethodGet, "/dashboard", nil); got.status != http.StatusOK {
+		t.Errorf("after all of them the session is gone: %d", got.status)
+	}
+}
+
+// A name that is not the panel's shows none of it: no page can be got at by a name
+// that somebody else controls.
+func TestForeignHostIsMisdirected(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	for _, r := range routes(p) {
+		to, _ := path(r, nil)
+		got := p.nobody().ask(r.method, to, nil, "Host", "evil.example")
+		if got.status != http.StatusMisdirectedRequest || strings.Contains(got.body, "<html") {
+			t.Errorf("%s: %d", to, got.status)
+		}
+	}
+}
+
+// Every answer of the pages has the headers that bind it, errors too.
+func TestEveryAnswerIsBound(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, func(s *config.Serve) { s.Dev = true })
+	p.account("member@example.com", account.Customer)
+	v := p.signedIn("member@example.com")
+	paths := []string{"/nothing", "/static/nothing"}
+	for _, r := range routes(p) {
+		if to, _ := path(r, nil); r.method == http.MethodGet {
+			paths = append(paths, to)
+		}
+	}
+	for _, to := range paths {
+		h := v.ask(http.MethodGet, to, nil).header
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+				"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s: %s is %q", to, name, got)
+			}
+		}
+		if strings.HasPrefix(to, "/dashboard") && h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be kept: %q", to, h.Get("Cache-Control"))
+		}
+	}
+}

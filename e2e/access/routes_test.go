@@ -1,0 +1,213 @@
+package access_test
+
+import (
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/web"
+)
+
+var update = flag.Bool("update", false, "write the table of routes anew")
+
+const tableFile = "testdata/routes.txt"
+
+// route is a line of the table.
+type route struct{ method, pattern, access string }
+
+func routes(p *panel) (all []route) {
+	for _, r := range p.Pages().Routes() {
+		method, pattern, _ := strings.Cut(r.Pattern, " ")
+		all = append(all, route{method, pattern, r.Access.String()})
+	}
+	return all
+}
+
+// Nobody changes who may see a page without this table telling so.
+func TestRoutesAreInTheTable(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	var b strings.Builder
+	for _, r := range routes(p) {
+		b.WriteString(r.method + " " + r.pattern + " " + r.access + "\n")
+	}
+	if *update {
+		if err := os.WriteFile(filepath.FromSlash(tableFile), []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(filepath.FromSlash(tableFile))
+	if err != nil || string(want) != b.String() {
+		t.Errorf("the routes differ from %s (%v):\n%s", tableFile, err, b.String())
+	}
+}
+
+// actor is somebody who asks.
+type actor struct {
+	name  string
+	email string // "": nobody
+	// owns says that the ids in the paths are theirs.
+	owns bool
+	// led is where each level leads them; "" lets them in, refused refuses them.
+	led map[string]string
+}
+
+const (
+	refused = "403"
+	absent  = "404"
+)
+
+func actors() []actor {
+	everybody := func(visitor, enrol, member, staff, dev string) map[string]string {
+		return map[string]string{
+			web.Anyone.String(): "", web.Visitor.String(): visitor, web.Enrol.String(): enrol, web.Member.String(): member,
+			web.Staff.String(): staff, web.Dev.String(): dev,
+		}
+	}
+	return []actor{
+		{"nobody", "", false, everybody("", "/login", "/login", "/login", absent)},
+		{"another member", "other@example.com", false, everybody("/dashboard", "", "", refused, absent)},
+		{"owner without a second factor", "owner@example.com", false, everybody("/dashboard", "", "/dashboard/account", "/dashboard/account", absent)},
+		{"the member", "member@example.com", true, everybody("/dashboard", "", "", refused, absent)},
+	}
+}
+
+// Each route lets in whom its access names, leads the others to where they can
+// mend it, and shows another member's things to nobody.
+func TestEveryRouteAsEverybody(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			p := start(t, engine, nil)
+			member := p.account("member@example.com", account.Customer)
+			p.account("other@example.com", account.Customer)
+			p.account("owner@example.com", account.Owner)
+			ids := ownedBy(t, p, member.ID)
+			for _, a := range actors() {
+				for _, r := range routes(p) {
+					askAs(t, p, a, r, ids)
+				}
+				if !a.owns {
+					untouched(t, p, member.ID, ids)
+				}
+			}
+		})
+	}
+}
+
+// ownedBy makes what the ids in the paths name, and returns them by the pattern
+// that has them.
+func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
+	t.Helper()
+	_, k, err := p.Core.Keys.Issue(t.Context(), apikey.NewKey{
+		AccountID: accountID, Name: "Shop", Dialect: apikey.Native, Mode: apikey.Live,
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"/dashboard/api/keys/": k.ID}
+}
+
+// path fills a pattern's wildcards: with the member's things below what only a
+// member sees, else with something that may be there or not.
+func path(r route, ids map[string]string) (filled string, owned bool) {
+	filled = r.pattern
+	for prefix, id := range ids {
+		if rest, ok := strings.CutPrefix(filled, prefix+"{id}"); ok {
+			return prefix + id + rest, true
+		}
+	}
+	for _, wildcard := range []string{"{$}", "{path...}"} {
+		filled = strings.ReplaceAll(filled, wildcard, "")
+	}
+	for strings.Contains(filled, "{") {
+		before, rest, _ := strings.Cut(filled, "{")
+		_, after, _ := strings.Cut(rest, "}")
+		filled = before + "1" + after
+	}
+	return filled, false
+}
+
+func askAs(t *testing.T, p *panel, a actor, r route, ids map[string]string) {
+	t.Helper()
+	v := p.nobody()
+	if a.email != "" {
+		v = p.signedIn(a.email) // anew: what a form did is no matter for the next
+	}
+	to, owned := path(r, ids)
+	got := v.ask(r.method, to, url.Values{})
+	led, known := a.led[r.access]
+	if !known {
+		t.Fatalf("%s: no level %q", r.pattern, r.access)
+	}
+	what := a.name + ": " + r.method + " " + to
+	switch {
+	case led == refused && got.status != http.StatusForbidden:
+		t.Errorf("%s: %d, want 403", what, got.status)
+	case led == absent && got.status != http.StatusNotFound:
+		t.Errorf("%s: %d, want 404", what, got.status)
+	case strings.HasPrefix(led, "/"):
+		where, err := url.Parse(got.location)
+		if err != nil || got.status != http.StatusSeeOther || where.Path != led || where.Host != "" {
+			t.Errorf("%s: %d to %q, want to %s", what, got.status, got.location, led)
+		}
+	case led == "" && owned && !a.owns:
+		if got.status != http.StatusNotFound || strings.Contains(got.body, "Shop") {
+			t.Errorf("%s: %d, want 404 without a word of it", what, got.status)
+		}
+	case led == "":
+		letIn(t, what, r, got)
+	}
+}
+
+// letIn wants an answer of the page itself: not the sign-in, no refusal, nothing
+// broken.
+func letIn(t *testing.T, what string, r route, got answer) {
+	t.Helper()
+	ok := got.status < http.StatusInternalServerError && got.status != http.StatusForbidden
+	if got.status == http.StatusSeeOther && r.access != web.Anyone.String() && r.access != web.Visitor.String() {
+		ok = ok && !strings.HasPrefix(got.location, "/login")
+	}
+	if r.method == http.MethodGet && !strings.Contains(r.pattern, "{") {
+		ok = ok && (got.status == http.StatusOK || got.status == http.StatusSeeOther)
+	}
+	if !ok {
+		t.Errorf("%s: %d to %q", what, got.status, got.location)
+	}
+}
+
+// untouched wants the member's things as they were made.
+func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) {
+	t.Helper()
+	k, err := p.Core.Keys.Own(t.Context(), accountID, ids["/dashboard/api/keys/"])
+	if err != nil || !k.RevokedAt.IsZero() || !k.RotatedAt.IsZero() || k.Name != "Shop" {
+		t.Errorf("the member's key: %+v, %v", k, err)
+	}
+}
+
+// In development the pages for it are there, and anyone sees them.
+func TestDevPagesAreThereInDevelopmentAlone(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, func(s *config.Serve) { s.Dev = true })
+	found := 0
+	for _, r := range routes(p) {
+		if r.access == web.Dev.String() {
+			found++
+			if got := p.nobody().ask(r.method, r.pattern, nil); got.status != http.StatusOK {
+				t.Errorf("%s: %d", r.pattern, got.status)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("there are none")
+	}
+}
