@@ -64,6 +64,9 @@ func (l *links) follow(ctx context.Context, cookies []*network.Cookie, results R
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			for _, one := range l.pages[r] {
+				if strings.HasPrefix(one.Raw, "#") && r.Page.Status != http.StatusOK {
+					continue // within the page, which answers as it should
+				}
 				if bad := l.bad(ctx, client, cookies, r.Page.Language, one); bad != "" {
 					r.add(fmt.Sprintf("link: %s %s (%s)", one.Raw, bad, one.At), "")
 				}

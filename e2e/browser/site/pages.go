@@ -1,6 +1,10 @@
 package site
 
-import "github.com/notpanel/notpanel/e2e/browser"
+import (
+	"net/http"
+
+	"github.com/notpanel/notpanel/e2e/browser"
+)
 
 // Page is a page to look at.
 type Page struct {
@@ -21,7 +25,21 @@ type SignIn func(tab *browser.Tab) error
 
 // Pages lists every page of the panel. One whose path depends on what the demo
 // has made is found by those who sign in.
-func Pages() []Page { return nil }
+func Pages() []Page {
+	return append(public(""), public("tr")...)
+}
+
+// public are the pages for anyone, in a language.
+func public(language string) []Page {
+	var all []Page
+	for _, path := range []string{
+		"/", "/services", "/services?q=review&cancel=1", "/services?q=no+such+service", "/services/1", "/services/27", "/pricing", "/faq", "/terms",
+		"/privacy", "/refund", "/acceptable-use", "/contact",
+	} {
+		all = append(all, Page{Path: path, Language: language})
+	}
+	return append(all, Page{Path: "/services/999999", Language: language, Status: http.StatusNotFound})
+}
 
 // SignIns says how each access but Anonymous comes about.
 func SignIns() map[Access]SignIn { return nil }

@@ -61,7 +61,7 @@ func servicesPage(l list) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.PublicHead(ui.T(ctx, "site.services.title"), ui.T(ctx, "site.services.lead", "Currency", ui.Of(ctx).Panel.Currency)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.PublicHead(ui.T(ctx, "site.services.title"), listLead(ctx, l)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -46,6 +46,15 @@ func serviceHeads(ctx context.Context, l list) ui.ServiceHeads {
 	return h
 }
 
+// listLead says what the numbers of the list are.
+func listLead(ctx context.Context, l list) string {
+	text := ui.T(ctx, "site.services.lead", "Currency", ui.Of(ctx).Panel.Currency)
+	if slices.ContainsFunc(l.found.Services, timed) {
+		text += " " + ui.T(ctx, "site.services.lead_times")
+	}
+	return text
+}
+
 // timed reports that it was measured how long a service's orders take.
 func timed(v catalog.Listing) bool { return v.Facts != nil && v.Facts.CompleteHalf != nil }
 
