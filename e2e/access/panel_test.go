@@ -13,11 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp/totp"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/identity"
 )
 
 func TestMain(m *testing.M) {
@@ -82,18 +86,12 @@ func (p *panel) nobody() *visitor { return &visitor{p: p} }
 // signedIn is a browser whose sign-in the identity itself made.
 func (p *panel) signedIn(email string) *visitor {
 	p.t.Helper()
-	w := httptest.NewRecorder()
-	r := httptest.NewRequestWithContext(p.t.Context(), http.MethodPost, p.url+"/login", http.NoBody)
-	r.RemoteAddr = netip.MustParseAddrPort("127.0.0.1:1").String()
-	p.People().LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := p.People().SignIn(r.Context(), email, password); err != nil {
-			p.t.Errorf("sign in as %s: %v", email, err)
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})).ServeHTTP(w, r)
-	response := w.Result()
-	_ = response.Body.Close()
-	return &visitor{p: p, cookies: response.Cookies()}
+	v := p.nobody()
+	v.within(func(ctx context.Context) error {
+		_, err := p.People().SignIn(ctx, email, password)
+		return err
+	})
+	return v
 }
 
 // answer is what came back.
@@ -139,4 +137,49 @@ func (v *visitor) ask(method, path string, form url.Values, headers ...string) a
 		v.p.t.Fatal(err)
 	}
 	return answer{response.StatusCode, response.Header.Get("Location"), string(content), response.Header}
+}
+
+// within runs f as a request of this browser does, and keeps its cookies.
+func (v *visitor) within(f func(ctx context.Context) error) {
+	v.p.t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(v.p.t.Context(), http.MethodPost, v.p.url, http.NoBody)
+	r.RemoteAddr = netip.MustParseAddrPort("127.0.0.1:1").String()
+	for _, c := range v.cookies {
+		r.AddCookie(c)
+	}
+	v.p.People().LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f(r.Context()); err != nil {
+			v.p.t.Error(err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})).ServeHTTP(w, r)
+	response := w.Result()
+	_ = response.Body.Close()
+	if fresh := response.Cookies(); len(fresh) > 0 {
+		v.cookies = fresh
+	}
+}
+
+// enrol gives who is signed in an authenticator app and returns its secret and the
+// recovery codes.
+func (v *visitor) enrol() (secret string, recovery []string) {
+	v.p.t.Helper()
+	v.within(func(ctx context.Context) error {
+		if err := v.p.People().Prove(ctx, identity.Proof{Password: password}); err != nil {
+			return err
+		}
+		e, err := v.p.People().BeginTOTP(ctx)
+		if err != nil {
+			return err
+		}
+		secret = e.Secret
+		code, err := totp.GenerateCode(secret, clock.System())
+		if err != nil {
+			return err
+		}
+		recovery, err = v.p.People().ConfirmTOTP(ctx, code)
+		return err
+	})
+	return secret, recovery
 }

@@ -76,6 +76,7 @@ func actors() []actor {
 		{"nobody", "", false, everybody("", "/login", "/login", "/login", absent)},
 		{"another member", "other@example.com", false, everybody("/dashboard", "", "", refused, absent)},
 		{"owner without a second factor", "owner@example.com", false, everybody("/dashboard", "", "/dashboard/account", "/dashboard/account", absent)},
+		{"owner with a second factor", "chief@example.com", false, everybody("/dashboard", "", "", "", absent)},
 		{"the member", "member@example.com", true, everybody("/dashboard", "", "", refused, absent)},
 	}
 }
@@ -91,10 +92,20 @@ func TestEveryRouteAsEverybody(t *testing.T) {
 			member := p.account("member@example.com", account.Customer)
 			p.account("other@example.com", account.Customer)
 			p.account("owner@example.com", account.Owner)
+			p.account("chief@example.com", account.Owner)
+			chiefs := enrolled(p, "chief@example.com")
 			ids := ownedBy(t, p, member.ID)
 			for _, a := range actors() {
-				for _, r := range routes(p) {
-					askAs(t, p, a, r, ids)
+				for i, r := range routes(p) {
+					v := p.nobody()
+					switch a.email {
+					case "":
+					case "chief@example.com":
+						v = chiefs[i]
+					default:
+						v = p.signedIn(a.email) // anew: what a form did is no matter for the next
+					}
+					askAs(t, v, a, r, ids)
 				}
 				if !a.owns {
 					untouched(t, p, member.ID, ids)
@@ -137,12 +148,18 @@ func path(r route, ids map[string]string) (filled string, owned bool) {
 	return filled, false
 }
 
-func askAs(t *testing.T, p *panel, a actor, r route, ids map[string]string) {
-	t.Helper()
-	v := p.nobody()
-	if a.email != "" {
-		v = p.signedIn(a.email) // anew: what a form did is no matter for the next
+// enrolled are browsers of somebody with a second factor, one for each route: all
+// signed in before it was set up.
+func enrolled(p *panel, email string) (all []*visitor) {
+	for range routes(p) {
+		all = append(all, p.signedIn(email))
 	}
+	p.signedIn(email).enrol()
+	return all
+}
+
+func askAs(t *testing.T, v *visitor, a actor, r route, ids map[string]string) {
+	t.Helper()
 	to, owned := path(r, ids)
 	got := v.ask(r.method, to, url.Values{})
 	led, known := a.led[r.access]

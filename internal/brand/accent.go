@@ -19,7 +19,7 @@ func NewAccent(light, dark string) (a Accent, inDark bool, err error) {
 	if a.Light, err = ParseColour(light); err != nil {
 		return a, false, err
 	}
-	if a.LightText, err = readable(a.Light, "light", LightSurface, LightRaised); err != nil {
+	if a.LightText, err = readable(a.Light, "light", LightSurface, LightRaised, lightSoft); err != nil {
 		return a, false, err
 	}
 	if dark != "" {
@@ -29,17 +29,17 @@ func NewAccent(light, dark string) (a Accent, inDark bool, err error) {
 	} else {
 		a.Dark = lightened(a.Light)
 	}
-	a.DarkText, err = readable(a.Dark, "dark", DarkSurface, DarkRaised)
+	a.DarkText, err = readable(a.Dark, "dark", DarkSurface, DarkRaised, darkSoft)
 	return a, true, err
 }
 
 // readable holds an accent against its theme's grounds and returns the colour of
 // text on it.
-func readable(accent Colour, theme string, surface, raised Colour) (onIt Colour, err error) {
+func readable(accent Colour, theme string, surface, raised Colour, soft float64) (onIt Colour, err error) {
 	for _, ground := range []struct {
 		name   string
 		colour Colour
-	}{{"surface", surface}, {"raised surface", raised}} {
+	}{{"surface", surface}, {"raised surface", raised}, {"marked surface", mixed(accent, surface, soft)}} {
 		if c := Contrast(accent, ground.colour); c < Enough {
 			return onIt, fmt.Errorf("%s on the %s theme's %s (%s) has a contrast of %.2f and needs %.1f: take a %s colour",
 				accent, theme, ground.name, ground.colour, c, Enough, map[string]string{"light": "darker", "dark": "lighter"}[theme])
@@ -58,7 +58,7 @@ func readable(accent Colour, theme string, surface, raised Colour) (onIt Colour,
 // lightened returns the colour, as much lighter as the dark theme needs.
 func lightened(c Colour) Colour {
 	o := c.lch()
-	for Contrast(c, DarkRaised) < Enough && o.l < 1 {
+	for min(Contrast(c, DarkRaised), Contrast(c, mixed(c, DarkSurface, darkSoft))) < Enough && o.l < 1 {
 		o.l = min(1, o.l+0.01)
 		c = o.colour()
 	}

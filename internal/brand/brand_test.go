@@ -114,7 +114,7 @@ func TestAccentsThatCantBeRead(t *testing.T) {
 		want        []string
 	}{
 		{"#ffd400", "", false, []string{"#ffd400", "light theme's surface (#ffffff)", "1.4", "needs 4.5", "darker"}},
-		{"#757575", "", false, []string{"light theme's raised surface", "4.3"}},
+		{"#757575", "", false, []string{"light theme's raised surface", "4.38"}},
 		{"#0b63ce", "#0b63ce", true, []string{"#0b63ce", "dark theme's surface", "needs 4.5", "lighter"}},
 		{"#0b63ce", "sky", true, []string{"must be a colour"}},
 		{"sky", "#fff", false, []string{"must be a colour"}},
@@ -152,9 +152,9 @@ func TestStylesheet(t *testing.T) {
 	}
 	file := sheet("#0b63ce", "#7ab8ff")
 	want := ":root{--accent:#0b63ce;--accent-text:#ffffff}" +
-		"@media (prefers-color-scheme:dark){:root:not([data-theme]){--accent:#7ab8ff;--accent-text:#101215}}" +
+		"@media (prefers-color-scheme:dark){:root:not([data-theme]){--accent:#7ab8ff;--accent-text:#0f1413}}" +
 		`:root[data-theme="light"]{--accent:#0b63ce;--accent-text:#ffffff}` +
-		`:root[data-theme="dark"]{--accent:#7ab8ff;--accent-text:#101215}` + "\n"
+		`:root[data-theme="dark"]{--accent:#7ab8ff;--accent-text:#0f1413}` + "\n"
 	if got := string(file.Body); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -14,15 +14,32 @@ import (
 type Colour struct{ R, G, B uint8 }
 
 // The grounds on which the accent is drawn as text, of the light and the dark
-// theme. The style sheet has the same.
+// theme: the page, and what of its theme comes nearest to the accent. A test holds
+// them to the style sheet's.
 //
 //nolint:gochecknoglobals // constants
 var (
 	LightSurface = Colour{0xff, 0xff, 0xff}
-	LightRaised  = Colour{0xf6, 0xf7, 0xf8}
-	DarkSurface  = Colour{0x10, 0x12, 0x15}
-	DarkRaised   = Colour{0x1b, 0x1e, 0x22}
+	LightRaised  = Colour{0xf7, 0xfa, 0xf8}
+	DarkSurface  = Colour{0x0f, 0x14, 0x13}
+	DarkRaised   = Colour{0x17, 0x1d, 0x1d}
 )
+
+// The shares of the accent in the ground of what is chosen, such as the page that
+// is shown among those of the menu.
+const (
+	lightSoft = 0.07
+	darkSoft  = 0.13
+)
+
+// mixed returns a mixture of two colours with that share of the first.
+func mixed(a, b Colour, share float64) Colour {
+	between := func(x, y float64) float64 { return share*x + (1-share)*y }
+	p, q := a.lch(), b.lch()
+	x := between(p.c*math.Cos(p.h), q.c*math.Cos(q.h))
+	y := between(p.c*math.Sin(p.h), q.c*math.Sin(q.h))
+	return lch{between(p.l, q.l), math.Hypot(x, y), math.Atan2(y, x)}.colour()
+}
 
 // Enough is the contrast that text needs on its ground (WCAG 2, level AA).
 const Enough = 4.5

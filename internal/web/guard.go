@@ -99,7 +99,7 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 	if zone, err := time.LoadLocation(who.TimeZone); err == nil && who.TimeZone != "" {
 		v.Zone = zone
 	}
-	v.Person = &ui.Person{Email: who.Email, Staff: who.Role != account.Customer}
+	v.Person = &ui.Person{Email: who.Email}
 	if access == Anyone || access == Visitor {
 		return nil // their frame shows no balance
 	}

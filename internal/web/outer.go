@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
@@ -28,6 +29,9 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
 		h.Set("Cache-Control", "no-store")
+		if strings.HasPrefix(s.Panel.URL, "https:") {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		requestID := id.New(id.Request)
 		h.Set("X-Request-Id", requestID)
 		r = r.WithContext(ui.With(r.Context(), s.view(r)))

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"context"
 	"encoding/json"
 
 	"github.com/a-h/templ"
@@ -53,15 +52,11 @@ func footLegal() []Link {
 }
 
 // deskLinks are the pages behind the sign-in.
-func deskLinks(ctx context.Context) []Link {
-	links := []Link{
+func deskLinks() []Link {
+	return []Link{
 		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h"},
 		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
 		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
 		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a"},
 	}
-	if p := Of(ctx).Person; p != nil && p.Staff {
-		links = append(links, Link{Label: "nav.admin", Path: "/admin", Icon: "shield", Key: "m"})
-	}
-	return links
 }

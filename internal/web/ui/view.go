@@ -48,7 +48,6 @@ type Panel struct {
 type Person struct {
 	Email   string
 	Balance money.Amount // of the live wallet
-	Staff   bool
 }
 
 // Link leads to a page. Label is a key of the language files.
