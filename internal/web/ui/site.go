@@ -10,6 +10,13 @@ type Pick struct {
 	Items  []PickItem
 }
 
+func (p Pick) text() string {
+	if p.Chosen == "" {
+		return p.Label
+	}
+	return p.Label + ": " + p.Chosen
+}
+
 // PickItem is one of what can be chosen.
 type PickItem struct {
 	Path  string
@@ -89,4 +96,11 @@ func columns(h ServiceHeads) string {
 		return "5"
 	}
 	return "6"
+}
+
+func galleryServices() []ServiceGroup {
+	return []ServiceGroup{{Name: "Adverts", Path: "/_ui", Rows: []ServiceRow{
+		{Number: "1", Path: "/_ui", Name: "Banner impressions, run of site", Rate: "$0.42", Limits: "1,000–1,000,000", Time: "12 min", Options: []string{"Refill 30 days", "Cancelable"}},
+		{Number: "12", Path: "/_ui", Name: "Newsletter sponsor line", Rate: "$5.40", Limits: "500–50,000"},
+	}}}
 }
