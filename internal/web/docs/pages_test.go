@@ -23,9 +23,25 @@ func usual(t *testing.T) *Docs {
 
 func page(t *testing.T, d *Docs, slug string) *Page {
 	t.Helper()
-	p, err := d.Page(English, slug)
+	return pageIn(t, d, English, slug)
+}
+
+func pageIn(t *testing.T, d *Docs, language, slug string) *Page {
+	t.Helper()
+	p, err := d.Page(language, slug)
 	must(t, err)
 	return p
+}
+
+// inEvery runs a test for each language that has pages.
+func inEvery(t *testing.T, f func(t *testing.T, language string)) {
+	t.Helper()
+	for _, language := range Languages() {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			f(t, language)
+		})
+	}
 }
 
 // html is all text of a page, headings too.
@@ -44,12 +60,17 @@ func (p *Page) html() string {
 // that a search engine shows whole, and a heading's id is there once.
 func TestPagesAreComplete(t *testing.T) {
 	t.Parallel()
+	inEvery(t, pagesAreComplete)
+}
+
+func pagesAreComplete(t *testing.T, language string) {
+	t.Helper()
 	d := usual(t)
 	var last *Page
 	titles := map[string]bool{}
 	for _, slug := range Slugs() {
-		p := page(t, d, slug)
-		if p.Title == "" || titles[p.Title] || len(p.Description) < 30 || len(p.Description) > 160 || p.Language != English || p.Chapter == "" {
+		p := pageIn(t, d, language, slug)
+		if p.Title == "" || titles[p.Title] || len(p.Description) < 30 || len(p.Description) > 160 || p.Language != language || p.Chapter == "" {
 			t.Errorf("%q: title %q, description %q, chapter %q", slug, p.Title, p.Description, p.Chapter)
 		}
 		titles[p.Title] = true
@@ -68,7 +89,7 @@ func TestPagesAreComplete(t *testing.T) {
 	if last.Next != nil {
 		t.Errorf("the last page leads to %+v", last.Next)
 	}
-	menu, err := d.Menu(English)
+	menu, err := d.Menu(language)
 	must(t, err)
 	var listed []string
 	for _, c := range menu {
@@ -91,9 +112,14 @@ func TestPagesAreComplete(t *testing.T) {
 // lead to the keys page.
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
+	inEvery(t, linksLeadSomewhere)
+}
+
+func linksLeadSomewhere(t *testing.T, language string) {
+	t.Helper()
 	d := usual(t)
 	for _, slug := range Slugs() {
-		p := page(t, d, slug)
+		p := pageIn(t, d, language, slug)
 		for _, found := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(p.html(), -1) {
 			u, err := url.Parse(found[1])
 			must(t, err)
@@ -101,7 +127,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if u.Path != "" {
 				to = strings.TrimPrefix(strings.TrimPrefix(u.Path, Root), "/")
 			}
-			target, err := d.Page(English, to)
+			target, err := d.Page(language, to)
 			switch {
 			case u.Path == "/dashboard/api":
 			case err != nil || u.Path != "" && !strings.HasPrefix(u.Path, Root):
@@ -116,10 +142,15 @@ func TestLinksLeadSomewhere(t *testing.T) {
 // Each sample is shown, and each action has a sample that shows it.
 func TestEverySampleAndActionIsShown(t *testing.T) {
 	t.Parallel()
+	inEvery(t, everySampleAndActionIsShown)
+}
+
+func everySampleAndActionIsShown(t *testing.T, language string) {
+	t.Helper()
 	d := usual(t)
 	shown, actions := map[string]bool{}, map[string]bool{}
 	for _, slug := range Slugs() {
-		for _, s := range page(t, d, slug).Sections {
+		for _, s := range pageIn(t, d, language, slug).Sections {
 			for _, b := range s.Blocks {
 				for _, sample := range b.Samples {
 					shown[sample.ID], actions[sample.Action] = true, true
@@ -227,21 +258,8 @@ func TestSearch(t *testing.T) {
 // Programs read the pages as Markdown, with samples and whole addresses.
 func TestMarkdownForm(t *testing.T) {
 	t.Parallel()
+	inEvery(t, markdownForm)
 	d := usual(t)
-	for _, slug := range Slugs() {
-		text, err := d.Markdown(English, slug)
-		must(t, err)
-		p := page(t, d, slug)
-		if !strings.HasPrefix(text, "# "+p.Title+"\n\n"+p.Description+"\n\n") || strings.Contains(text, "```sample") ||
-			strings.Contains(text, "](/") || strings.Contains(text, "{#") || strings.Contains(text, "{{") {
-			t.Errorf("%q:\n%s", slug, text)
-		}
-		for _, s := range p.Sections {
-			if s.Heading != "" && !strings.Contains(text, "\n## "+s.Heading+"\n") {
-				t.Errorf("%q: no heading %q", slug, s.Heading)
-			}
-		}
-	}
 	text, err := d.Markdown(English, "rate-limits")
 	must(t, err)
 	for _, want := range []string{"```sh\ncurl ", "Status 429, `X-RateLimit-Limit: 100`", "```json\n{\n  \"error\": \"Rate limit exceeded\"\n}\n```", "(https://panel.example/developers/services#keep-the-list)"} {
@@ -257,5 +275,24 @@ func TestMarkdownForm(t *testing.T) {
 	}
 	if _, err := d.Markdown(English, "none"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a page that is not there: %v", err)
+	}
+}
+
+func markdownForm(t *testing.T, language string) {
+	t.Helper()
+	d := usual(t)
+	for _, slug := range Slugs() {
+		text, err := d.Markdown(language, slug)
+		must(t, err)
+		p := pageIn(t, d, language, slug)
+		if !strings.HasPrefix(text, "# "+p.Title+"\n\n"+p.Description+"\n\n") || strings.Contains(text, "```sample") ||
+			strings.Contains(text, "](/") || strings.Contains(text, "{#") || strings.Contains(text, "{{") {
+			t.Errorf("%q:\n%s", slug, text)
+		}
+		for _, s := range p.Sections {
+			if s.Heading != "" && !strings.Contains(text, "\n## "+s.Heading+"\n") {
+				t.Errorf("%q: no heading %q", slug, s.Heading)
+			}
+		}
 	}
 }

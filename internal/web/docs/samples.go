@@ -209,6 +209,15 @@ func spoken() []tongue {
 	}
 }
 
+// CodeLanguages lists the languages of samples as Code names them, in the order of
+// the tabs.
+func CodeLanguages() (all []string) {
+	for _, l := range spoken() {
+		all = append(all, l.id)
+	}
+	return all
+}
+
 // body are the fields of the request, the key first.
 func (e example) body() []Field {
 	return append([]Field{{"key", Placeholder}, {"action", e.action}}, e.fields...)

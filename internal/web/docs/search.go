@@ -7,7 +7,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // entry is a section as the search knows it.
@@ -99,7 +102,7 @@ func cut(text string, most int) string {
 // Search returns the sections that have every word of a query, or its beginning, the
 // best first. An empty query finds nothing.
 func (d *Docs) Search(lang, query string) ([]Hit, error) {
-	words := strings.Fields(strings.ToLower(cut(query, maxQuery)))
+	words := strings.Fields(fold(cut(query, maxQuery)))
 	if len(words) == 0 {
 		return nil, nil
 	}
@@ -128,7 +131,7 @@ func (d *Docs) Search(lang, query string) ([]Hit, error) {
 
 // score says how well a section answers; 0 where a word is not in it.
 func (e entry) score(words []string) (sum int) {
-	const ofTitle, ofSection, ofTop, ofText, mostOften = 8, 12, 4, 1, 6
+	const ofTitle, ofSection, ofTop, ofText, mostOften, ofAll = 8, 12, 4, 1, 6, 20
 	for _, w := range words {
 		score := 0
 		if begins(e.Section, w) {
@@ -141,33 +144,54 @@ func (e entry) score(words []string) (sum int) {
 			}
 		}
 		if begins(e.Text, w) {
-			score += ofText * min(mostOften, strings.Count(strings.ToLower(e.Text), w))
+			score += ofText * min(mostOften, strings.Count(fold(e.Text), w))
 		}
 		if score == 0 {
 			return 0
 		}
 		sum += score
 	}
+	heading := e.Section
+	if heading == "" {
+		heading = e.Title
+	}
+	if begins(heading, strings.Join(words, " ")) {
+		sum += ofAll
+	}
 	return sum
 }
 
 // begins reports whether a word of the text begins with the letters.
 func begins(text, letters string) bool {
-	return at(text, letters) >= 0
+	return at(fold(text), letters) >= 0
 }
 
-// at is where a word of the text begins with the letters, in bytes of its small
-// letters; -1 is nowhere.
-func at(text, letters string) int {
-	text = strings.ToLower(text)
+// fold makes small letters without their marks, one for each letter of the text:
+// who looks for a word need not type its marks, and a capital İ is an i.
+func fold(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf {
+			return unicode.ToLower(r)
+		}
+		bare := unicode.ToLower(first(norm.NFD.String(string(r))))
+		if bare == 'ı' {
+			return 'i'
+		}
+		return bare
+	}, text)
+}
+
+// at is where a word of a folded text begins with the letters, in letters of the
+// text; -1 is nowhere.
+func at(folded, letters string) int {
 	for from := 0; ; {
-		i := strings.Index(text[from:], letters)
+		i := strings.Index(folded[from:], letters)
 		if i < 0 {
 			return -1
 		}
 		i += from
-		if before, _ := utf8.DecodeLastRuneInString(text[:i]); i == 0 || !isWord(before) || !isWord(first(letters)) {
-			return i
+		if before, _ := utf8.DecodeLastRuneInString(folded[:i]); i == 0 || !isWord(before) || !isWord(first(letters)) {
+			return utf8.RuneCountInString(folded[:i])
 		}
 		from = i + 1
 	}
@@ -184,11 +208,12 @@ func isWord(r rune) bool {
 
 // snippet is the text around a word.
 func (e entry) snippet(word string) string {
-	i := at(e.Text, word)
+	i := at(fold(e.Text), word)
 	const before = 40
-	if i <= before || i > len(e.Text) {
+	if i <= before {
 		return cut(e.Text, snippetText)
 	}
-	start := strings.LastIndexByte(e.Text[:i-before+1], ' ') + 1
+	head := string([]rune(e.Text)[:i-before+1])
+	start := strings.LastIndexByte(head, ' ') + 1
 	return "…" + cut(e.Text[start:], snippetText)
 }

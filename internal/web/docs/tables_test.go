@@ -38,7 +38,12 @@ var (
 // tables reads those of a page as readers get it.
 func tables(t *testing.T, d *Docs, slug string) (all []table) {
 	t.Helper()
-	for _, s := range page(t, d, slug).Sections {
+	return tablesIn(t, d, English, slug)
+}
+
+func tablesIn(t *testing.T, d *Docs, language, slug string) (all []table) {
+	t.Helper()
+	for _, s := range pageIn(t, d, language, slug).Sections {
 		sample := ""
 		for _, b := range s.Blocks {
 			if len(b.Samples) > 0 && sample == "" {
