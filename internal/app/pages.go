@@ -15,6 +15,8 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
+	"github.com/notpanel/notpanel/internal/web/developers"
+	"github.com/notpanel/notpanel/internal/web/docs"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
@@ -35,6 +37,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	documentation, err := s.documentation(panel)
+	if err != nil {
+		return nil, err
+	}
 	public, err := s.newSite(ctx)
 	if err != nil {
 		return nil, err
@@ -47,8 +53,18 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Limits: s.limiter, Orders: s.Core.Orders,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 		}),
+		Developers: developers.New(documentation),
 	})
 	return pages, err
+}
+
+// documentation is what the API's documentation says of this panel.
+func (s *Server) documentation(panel ui.Panel) (docs.Settings, error) {
+	limits, err := s.settings.RateLimits()
+	return docs.Settings{
+		Panel: panel.Name, BaseURL: panel.URL, Support: panel.Support, Currency: panel.Currency,
+		Limits: docs.LimitsOf(limits, docs.Tier{Name: "Standard"}, docs.Tier{Name: "Reseller"}, docs.Tier{Name: "Agency"}),
+	}, err
 }
 
 // newSite builds the public pages with the operator's looks and texts.
@@ -72,7 +88,7 @@ func (s *Server) newSite(ctx context.Context) (*site.Site, error) {
 		return nil, err
 	}
 	return site.New(site.Deps{
-		Catalogue: s.snapshot, Texts: s.texts, Brand: s.brand, Limits: limits.Tiers, Languages: s.languages,
+		Catalogue: s.snapshot, Texts: s.texts, Brand: s.brand, Limits: limits.Tiers, Languages: s.languages, Paths: developers.Paths(),
 	}), nil
 }
 

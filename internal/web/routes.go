@@ -28,6 +28,12 @@ func (s *Server) Routes() []Route {
 
 		{"POST /preferences", Anyone, s.setPreferences},
 
+		{"GET /developers", Anyone, s.Developers.Overview},
+		{"GET /developers.md", Anyone, s.Developers.OverviewMarkdown},
+		{"GET /developers/search.json", Anyone, s.Developers.Index},
+		{"GET /developers/{slug}", Anyone, s.Developers.Page},
+		{"GET /llms.txt", Anyone, s.Developers.LLMs},
+
 		{"GET /dashboard", Member, s.Dashboard.Overview},
 		{"GET /dashboard/api", Member, s.Dashboard.Keys},
 		{"GET /dashboard/api/keys/new", Member, s.Dashboard.NewKey},

@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
+	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -36,6 +37,8 @@ type Deps struct {
 	Accounts  *account.Store
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
+	// Developers is the API's documentation.
+	Developers *developers.Pages
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/notpanel/notpanel/e2e/browser"
+	"github.com/notpanel/notpanel/internal/web/docs"
 )
 
 // Page is a page to look at.
@@ -38,7 +39,14 @@ func public(language string) []Page {
 	} {
 		all = append(all, Page{Path: path, Language: language})
 	}
-	return append(all, Page{Path: "/services/999999", Language: language, Status: http.StatusNotFound})
+	for _, slug := range docs.Slugs() {
+		all = append(all, Page{Path: docs.Path(slug), Language: language})
+	}
+	return append(all,
+		Page{Path: docs.Root + "?q=status", Language: language}, Page{Path: docs.Root + "?q=no+such+word", Language: language},
+		Page{Path: docs.Root + "/none", Language: language, Status: http.StatusNotFound},
+		Page{Path: "/services/999999", Language: language, Status: http.StatusNotFound},
+	)
 }
 
 // SignIns says how each access but Anonymous comes about.

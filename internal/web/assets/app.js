@@ -165,28 +165,4 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-send]")) event.target.form.requestSubmit();
   });
-
-  /* The language of samples is the reader's choice on every page. */
-
-  document.addEventListener("alpine:init", () => {
-    const Alpine = window.Alpine;
-    const kept = (() => {
-      try {
-        return localStorage.getItem("sample-language");
-      } catch {
-        return null;
-      }
-    })();
-    Alpine.store("sample", {
-      language: kept || "curl",
-      pick(language) {
-        this.language = language;
-        try {
-          localStorage.setItem("sample-language", language);
-        } catch {
-          /* private window: the choice holds for this page */
-        }
-      },
-    });
-  });
 })();
