@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
+	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -34,6 +35,7 @@ type Deps struct {
 	Log       *slog.Logger
 	People    *identity.People
 	Accounts  *account.Store
+	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
 	// Balances returns what an account's live and test wallets hold.
