@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -92,8 +93,7 @@ func TestEveryRouteAsEverybody(t *testing.T) {
 			member := p.account("member@example.com", account.Customer)
 			p.account("other@example.com", account.Customer)
 			p.account("owner@example.com", account.Owner)
-			p.account("chief@example.com", account.Owner)
-			chiefs := enrolled(p, "chief@example.com")
+			chiefs := enrolled(p)
 			ids := ownedBy(t, p, member.ID)
 			for _, a := range actors() {
 				for i, r := range routes(p) {
@@ -148,13 +148,16 @@ func path(r route, ids map[string]string) (filled string, owned bool) {
 	return filled, false
 }
 
-// enrolled are browsers of somebody with a second factor, one for each route: all
-// signed in before it was set up.
-func enrolled(p *panel, email string) (all []*visitor) {
-	for range routes(p) {
-		all = append(all, p.signedIn(email))
+// enrolled are browsers of people with a second factor, one for each route: what a
+// form took from one is no matter for the next.
+func enrolled(p *panel) (all []*visitor) {
+	for i := range routes(p) {
+		email := fmt.Sprintf("chief%d@example.com", i)
+		p.account(email, account.Owner)
+		v := p.signedIn(email)
+		v.enrol()
+		all = append(all, v)
 	}
-	p.signedIn(email).enrol()
 	return all
 }
 

@@ -19,12 +19,20 @@ type Demo struct {
 	URL    string            `json:"url"`
 	OpsURL string            `json:"ops_url"`
 	Keys   map[string]string `json:"keys"`
+	// Customer is somebody with orders, who can sign in.
+	Customer Login `json:"customer"`
 
 	folder string
 	kill   context.CancelFunc
 	ended  chan struct{}
 	exit   error // how it ended; read it after ended
 	said   printed
+}
+
+// Login is how somebody signs in.
+type Login struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
 }
 
 // Build builds the program into a folder and returns its path.

@@ -17,6 +17,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
+	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
@@ -48,10 +49,12 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	pages, err = web.New(web.Deps{
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
-		Site: public,
+		SignIn: signin.New(s.people, s.mails),
+		Site:   public,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Limits: s.limiter, Orders: s.Core.Orders,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
+			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),
 		Developers: developers.New(documentation),
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/web/back"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -63,6 +64,9 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 
 func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
 	switch {
+	case !signedIn && ui.Partial(r): // not into a dialog
+		w.Header().Set("HX-Redirect", loginFor(r))
+		w.WriteHeader(http.StatusNoContent)
 	case !signedIn:
 		http.Redirect(w, r, loginFor(r), http.StatusSeeOther) //nolint:gosec // a path of ours
 	case access == Staff && who.Role == account.Customer:
@@ -81,7 +85,7 @@ func loginFor(r *http.Request) string {
 	if r.Method != http.MethodGet || r.URL.Path == homePath {
 		return loginPath
 	}
-	return loginPath + "?next=" + url.QueryEscape(ownPath(r.URL.RequestURI()))
+	return loginPath + "?next=" + url.QueryEscape(back.Own(r.URL.RequestURI()))
 }
 
 // meet makes the view that of who is signed in: their language, zone and theme,

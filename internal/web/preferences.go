@@ -4,23 +4,36 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/notpanel/notpanel/internal/web/back"
 )
 
 // preferencesKept is how long a browser keeps a choice.
 const preferencesKept = 365 * 24 * time.Hour
 
-// setPreferences keeps the language and theme of a browser and leads back.
+// setPreferences keeps the language and theme of a browser, and of who is signed
+// in there, and leads back.
 func (s *Server) setPreferences(w http.ResponseWriter, r *http.Request) error {
+	who, signedIn := s.People.Current(r.Context())
+	chosen := who.Preferences
 	if l, found := s.Languages.Find(r.PostFormValue("language")); found {
+		chosen.Language = l.Code
 		setChoice(w, languageCookie, l.Code)
 	}
 	switch theme := r.PostFormValue("theme"); theme {
 	case "light", "dark":
+		chosen.Theme = theme
 		setChoice(w, themeCookie, theme)
 	case "system":
+		chosen.Theme = ""
 		setChoice(w, themeCookie, "")
 	}
-	http.Redirect(w, r, withoutLanguage(ownPath(r.PostFormValue("next"))), http.StatusSeeOther) //nolint:gosec // ownPath leaves paths of ours
+	if signedIn && chosen != who.Preferences {
+		if err := s.Accounts.SetPreferences(r.Context(), who.AccountID, chosen); err != nil {
+			return err
+		}
+	}
+	http.Redirect(w, r, withoutLanguage(back.Own(r.PostFormValue("next"))), http.StatusSeeOther) //nolint:gosec // a path of ours
 	return nil
 }
 

@@ -2,11 +2,10 @@ package web
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/web/back"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -20,7 +19,7 @@ const (
 func (s *Server) view(r *http.Request) *ui.View {
 	return &ui.View{
 		Language: s.language(r), Languages: s.Languages.All(), Zone: time.UTC, Theme: themeOf(r), Now: s.Now(),
-		Path: r.URL.Path, Return: ownPath(r.URL.RequestURI()), Panel: s.Panel,
+		Path: r.URL.Path, Return: back.Own(r.URL.RequestURI()), Panel: s.Panel,
 	}
 }
 
@@ -43,15 +42,4 @@ func themeOf(r *http.Request) string {
 		return c.Value
 	}
 	return ""
-}
-
-// ownPath returns a path of this panel, "/" for what leads elsewhere: browsers
-// take two slashes, a backslash or a control character for another host.
-func ownPath(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || !strings.HasPrefix(path, "/") ||
-		strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\t\r\n") || strings.HasPrefix(u.Path, "//") {
-		return "/"
-	}
-	return path
 }

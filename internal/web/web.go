@@ -19,6 +19,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
+	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -35,6 +36,7 @@ type Deps struct {
 	Log       *slog.Logger
 	People    *identity.People
 	Accounts  *account.Store
+	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
 	// Developers is the API's documentation.

@@ -1,7 +1,9 @@
 package site
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/notpanel/notpanel/e2e/browser"
 	"github.com/notpanel/notpanel/internal/web/docs"
@@ -18,8 +20,11 @@ type Page struct {
 // Access is who looks at a page.
 type Access string
 
-// Anonymous is somebody who has not signed in.
-const Anonymous Access = "anonymous"
+// The accesses.
+const (
+	Anonymous Access = "anonymous" // has not signed in
+	Member    Access = "member"    // the demo's customer
+)
 
 // SignIn signs a visitor in, through the pages.
 type SignIn func(tab *browser.Tab) error
@@ -27,7 +32,19 @@ type SignIn func(tab *browser.Tab) error
 // Pages lists every page of the panel. One whose path depends on what the demo
 // has made is found by those who sign in.
 func Pages() []Page {
-	return append(public(""), public("tr")...)
+	return slices.Concat(public(""), public("tr"), signedIn(""), signedIn("tr"), []Page{{Path: "/_outbox"}})
+}
+
+// signedIn are the pages behind the sign-in, in a language.
+func signedIn(language string) (all []Page) {
+	for _, path := range []string{
+		"/dashboard", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
+		"/dashboard/account/app", "/dashboard/account/passkeys/new",
+	} {
+		all = append(all, Page{Path: path, Access: Member, Language: language})
+	}
+	return all
 }
 
 // public are the pages for anyone, in a language.
@@ -35,7 +52,7 @@ func public(language string) []Page {
 	var all []Page
 	for _, path := range []string{
 		"/", "/services", "/services?q=review&cancel=1", "/services?q=no+such+service", "/services/1", "/services/27", "/pricing", "/faq", "/terms",
-		"/privacy", "/refund", "/acceptable-use", "/contact",
+		"/privacy", "/refund", "/acceptable-use", "/contact", "/login", "/signup", "/forgot-password",
 	} {
 		all = append(all, Page{Path: path, Language: language})
 	}
@@ -50,4 +67,14 @@ func public(language string) []Page {
 }
 
 // SignIns says how each access but Anonymous comes about.
-func SignIns() map[Access]SignIn { return nil }
+func SignIns(member browser.Login) map[Access]SignIn {
+	return map[Access]SignIn{Member: func(tab *browser.Tab) error {
+		return errors.Join(
+			tab.Open("/login"),
+			tab.Fill("[name=email]", member.Email),
+			tab.Fill("[name=password]", member.Password),
+			tab.Submit("main form [type=submit]"),
+			tab.Wait(".desk"),
+		)
+	}}
+}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/identity"
@@ -29,6 +30,10 @@ type Deps struct {
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
+	// SetPreferences stores how an account wants its pages and mails.
+	SetPreferences func(ctx context.Context, accountID string, p account.Preferences) error
+	// CanMail reports whether a mail reaches its reader.
+	CanMail func() bool
 }
 
 // Dashboard answers for the pages behind the sign-in.

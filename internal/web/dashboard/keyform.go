@@ -26,7 +26,7 @@ const maxKeyName = 40
 
 // readKey reads the form of a new key. What is wrong stands in the form.
 func readKey(ctx context.Context, r *http.Request, now time.Time) (n apikey.NewKey, f *ui.Form) {
-	f = formOf(r)
+	f = ui.Sent(r)
 	n.Name = readName(ctx, f)
 	n.Mode = apikey.Live
 	if f.Value("mode") == string(apikey.Test) {
@@ -41,22 +41,6 @@ func readKey(ctx context.Context, r *http.Request, now time.Time) (n apikey.NewK
 	}
 	n.Settings = readLimits(ctx, f)
 	return n, f
-}
-
-// formOf is what a form sent, without what is never written back.
-func formOf(r *http.Request) *ui.Form {
-	if err := r.ParseForm(); err != nil {
-		return ui.NewForm(url.Values{})
-	}
-	values := url.Values{}
-	for name, all := range r.PostForm {
-		switch name {
-		case "password", "new_password", "code", "passkey":
-		default:
-			values[name] = all
-		}
-	}
-	return ui.NewForm(values)
 }
 
 func readName(ctx context.Context, f *ui.Form) string {

@@ -195,7 +195,7 @@ func (d *Dashboard) SetKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := formOf(r)
+	f := ui.Sent(r)
 	change := changeOf(ctx, f, k, ui.Of(ctx).Now)
 	if !f.OK() {
 		return d.showEditKey(k)(w, r, http.StatusUnprocessableEntity, f)
@@ -236,7 +236,7 @@ func (d *Dashboard) RotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := formOf(r)
+	f := ui.Sent(r)
 	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
 	if err != nil {
 		return d.again(w, r, f, err, d.showRotate(k))

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 
 	"github.com/a-h/templ"
@@ -21,6 +22,22 @@ func NewForm(values url.Values) *Form {
 		values = url.Values{}
 	}
 	return &Form{Values: values, Errors: map[string]string{}}
+}
+
+// Sent is the form that a request sent, without what is never written back.
+func Sent(r *http.Request) *Form {
+	if err := r.ParseForm(); err != nil {
+		return NewForm(nil)
+	}
+	values := url.Values{}
+	for name, all := range r.PostForm {
+		switch name {
+		case "password", "new_password", "code", "passkey":
+		default:
+			values[name] = all
+		}
+	}
+	return NewForm(values)
 }
 
 // Refuse says what is wrong with a field. The first one refused gets the focus.

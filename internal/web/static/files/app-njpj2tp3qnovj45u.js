@@ -124,16 +124,24 @@
     going = 0;
   }
 
-  /* Passkeys. The server gives options as JSON and takes what the browser answers
-     in a field of the form. */
+  /* Passkeys. The server gives options as JSON, in the page or at a path, and takes
+     what the browser answers in a field of the form. */
 
   const canPasskey = () => window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON;
+  const bareAddress = () => /^[\d.]+$|^\[/.test(location.hostname);
+
+  async function optionsOf(box) {
+    if (box.dataset.options) return JSON.parse(box.dataset.options);
+    const answer = await fetch(box.dataset.optionsFrom, { method: "POST" });
+    if (!answer.ok) throw new Error("no options");
+    return answer.json();
+  }
 
   async function passkey(box, ask) {
     const failed = box.querySelector("[data-passkey-error]");
     failed.hidden = true;
     try {
-      const credential = await ask(JSON.parse(box.dataset.options));
+      const credential = await ask(await optionsOf(box));
       box.querySelector("[name=passkey]").value = JSON.stringify(credential.toJSON());
       box.closest("form").requestSubmit();
     } catch {
@@ -146,18 +154,33 @@
   const making = (options) =>
     navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options.publicKey) });
 
-  function showPasskeys() {
-    if (!canPasskey()) return;
-    for (const box of document.querySelectorAll("[data-passkey-get], [data-passkey-make]")) box.hidden = false;
-  }
-
-  document.addEventListener("DOMContentLoaded", showPasskeys);
-  document.addEventListener("htmx:after:swap", showPasskeys);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-passkey-get] button, [data-passkey-make] button");
     if (!button) return;
     const box = button.closest("[data-passkey-get], [data-passkey-make]");
     passkey(box, box.matches("[data-passkey-make]") ? making : signing);
+  });
+
+  /* What only scripts can do is hidden until they are here. */
+
+  function reveal() {
+    if (canPasskey()) {
+      const what = bareAddress() ? "[data-passkey-bare]" : "[data-passkey-get], [data-passkey-make]";
+      for (const box of document.querySelectorAll(what)) box.hidden = false;
+    }
+    for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    reveal();
+    for (const field of document.querySelectorAll("[data-zone]")) {
+      field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+    }
+  });
+  document.addEventListener("htmx:after:swap", reveal);
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
   });
 
   /* A select that sends its form at once, where there are scripts. */

@@ -1,0 +1,148 @@
+package signin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// opened shows the page of a mailed link. Opening one spends nothing: mail
+// scanners do it too. The page sends its address, which holds the token, nowhere.
+func (p *Pages) opened(w http.ResponseWriter, r *http.Request, purpose identity.Purpose, page func(email, token string) templ.Component) error {
+	keepToken(w)
+	token := r.URL.Query().Get("token")
+	if token == "" { // nobody came by a mail
+		return see(w, r, beforeMail(purpose))
+	}
+	email, err := p.people.Peek(r.Context(), purpose, token)
+	if because(err, identity.BadToken) {
+		return p.dead(w, r, purpose)
+	}
+	if err != nil {
+		return err
+	}
+	return ui.Render(w, r, http.StatusOK, page(email, token))
+}
+
+// beforeMail is where a mail of a purpose is asked for.
+func beforeMail(purpose identity.Purpose) string {
+	switch purpose {
+	case identity.ResetPassword:
+		return forgotPath
+	case identity.ChangeEmail:
+		return accountPath
+	case identity.VerifyEmail:
+	}
+	return homePath
+}
+
+// keepToken keeps the address of a page from what the page leads to, and its answer
+// from being kept.
+func keepToken(w http.ResponseWriter) {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	neverKept(w)
+}
+
+// neverKept keeps a page that anyone may see from being kept, as others of theirs
+// are.
+func neverKept(w http.ResponseWriter) { w.Header().Set("Cache-Control", "private, no-store") }
+
+// dead says that a link is of no use, and where another comes from.
+func (p *Pages) dead(w http.ResponseWriter, r *http.Request, purpose identity.Purpose) error {
+	keepToken(w)
+	who, _ := p.people.Current(r.Context())
+	return ui.Render(w, r, http.StatusGone, deadPage(purpose, who))
+}
+
+// spent spends the token of a mailed link and leads on: who is signed in to a page
+// of theirs, everybody else to the sign-in, which says what was done.
+func (p *Pages) spent(w http.ResponseWriter, r *http.Request, purpose identity.Purpose, spend func(ctx context.Context, token string) error, home, done string) error {
+	err := spend(r.Context(), r.PostFormValue("token"))
+	if because(err, identity.BadToken) {
+		return p.dead(w, r, purpose)
+	}
+	if err != nil {
+		return err
+	}
+	if _, signedIn := p.people.Current(r.Context()); signedIn {
+		return see(w, r, home)
+	}
+	return see(w, r, loginPath+"?done="+done)
+}
+
+// Verify shows the page of the link that verifies an address.
+func (p *Pages) Verify(w http.ResponseWriter, r *http.Request) error {
+	return p.opened(w, r, identity.VerifyEmail, verifyPage)
+}
+
+// SpendVerify verifies an address.
+func (p *Pages) SpendVerify(w http.ResponseWriter, r *http.Request) error {
+	return p.spent(w, r, identity.VerifyEmail, p.people.Verify, homePath, doneVerified)
+}
+
+// Change shows the page of the link that changes an address.
+func (p *Pages) Change(w http.ResponseWriter, r *http.Request) error {
+	return p.opened(w, r, identity.ChangeEmail, changePage)
+}
+
+// SpendChange changes an address.
+func (p *Pages) SpendChange(w http.ResponseWriter, r *http.Request) error {
+	return p.spent(w, r, identity.ChangeEmail, p.people.ConfirmEmailChange, accountPath, doneEmail)
+}
+
+// Forgot shows the form that asks for a link to set a new password.
+func (p *Pages) Forgot(w http.ResponseWriter, r *http.Request) error {
+	return p.showForgot(w, r, http.StatusOK, ui.NewForm(nil))
+}
+
+func (p *Pages) showForgot(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
+	neverKept(w)
+	if !p.mails.CanSend() {
+		return ui.Render(w, r, status, noMailPage("forgot.title", "forgot.no_mail"))
+	}
+	return ui.Render(w, r, status, forgotPage(f))
+}
+
+// AskReset mails the link, where there is somebody to mail it to.
+func (p *Pages) AskReset(w http.ResponseWriter, r *http.Request) error {
+	f := ui.Sent(r)
+	if !p.mails.CanSend() {
+		return p.showForgot(w, r, http.StatusConflict, f)
+	}
+	if err := p.people.RequestReset(r.Context(), f.Value("email")); err != nil {
+		return again(w, r, f, err, p.showForgot)
+	}
+	return p.inbox(w, r, "forgot.sent", f.Value("email"))
+}
+
+// Reset shows the page of the link that sets a new password.
+func (p *Pages) Reset(w http.ResponseWriter, r *http.Request) error {
+	return p.opened(w, r, identity.ResetPassword, func(email, token string) templ.Component {
+		return resetPage(email, token, ui.NewForm(nil))
+	})
+}
+
+// SpendReset sets a new password. Nobody is signed in by it.
+func (p *Pages) SpendReset(w http.ResponseWriter, r *http.Request) error {
+	keepToken(w)
+	f := ui.Sent(r)
+	token := f.Value("token")
+	err := p.people.Reset(r.Context(), token, r.PostFormValue("new_password"))
+	switch {
+	case because(err, identity.BadToken):
+		return p.dead(w, r, identity.ResetPassword)
+	case err != nil:
+		return again(w, r, f, err, func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
+			email, err := p.people.Peek(r.Context(), identity.ResetPassword, token)
+			if err != nil {
+				return p.dead(w, r, identity.ResetPassword)
+			}
+			return ui.Render(w, r, status, resetPage(email, token, f))
+		})
+	}
+	return see(w, r, loginPath+"?done="+doneReset)
+}
