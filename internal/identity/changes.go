@@ -56,7 +56,7 @@ func (p *People) ChangePassword(ctx context.Context, present, next string) error
 		return p.untried(ctx, buckets, err)
 	}
 	var version int64
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		if _, err := stillOpen(tx, c); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 		return fault.New(fault.Invalid, "This is your address already").Because(BadEmail)
 	}
 	token := newToken()
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
 		var taken int64
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM accounts WHERE email = $1`, email).Scan(&taken); err != nil {
 			return fmt.Errorf("change an address: %w", err)

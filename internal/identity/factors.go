@@ -156,7 +156,7 @@ func (p *People) Prove(ctx context.Context, proof Proof) error {
 func (p *People) makeFresh(ctx context.Context, c candidate, spend checked, buckets []bucket) error {
 	v := visitOf(ctx)
 	now := v.person.now
-	err := p.db.Write(ctx, func(tx *db.Tx) error {
+	err := p.write(ctx, v, func(tx *db.Tx) error {
 		now = tx.Now
 		if _, err := stillOpen(tx, c); err != nil {
 			return err

@@ -199,7 +199,7 @@ func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (
 		return nil, fmt.Errorf("keep a passkey: %w", err)
 	}
 	set := newRecoveryCodes()
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		if err := p.insertPasskey(tx, v.person.AccountID, name, key, string(text)); err != nil {
 			return err
 		}
@@ -218,13 +218,10 @@ func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (
 	return recovery, nil
 }
 
+// insertPasskey stores a passkey. The account is locked.
 func (*People) insertPasskey(tx *db.Tx, accountID, name string, key *webauthn.Credential, text string) error {
-	var locked string
-	err := tx.QueryRow(`SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, accountID).Scan(&locked)
 	var n int64
-	if err == nil {
-		err = tx.QueryRow(`SELECT COUNT(*) FROM passkeys WHERE account_id = $1`, accountID).Scan(&n)
-	}
+	err := tx.QueryRow(`SELECT COUNT(*) FROM passkeys WHERE account_id = $1`, accountID).Scan(&n)
 	if err != nil {
 		return fmt.Errorf("count passkeys: %w", err)
 	}
@@ -437,7 +434,7 @@ func (p *People) RenamePasskey(ctx context.Context, passkeyID, name string) erro
 	if name, err = passkeyName(name); err != nil {
 		return err
 	}
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
 		renamed, err := tx.ExecOne(`UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2`, passkeyID, v.person.AccountID, name)
 		if err == nil && !renamed {
 			return noPasskey()
@@ -453,7 +450,7 @@ func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
 	if err != nil {
 		return err
 	}
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		var name string
 		err := tx.QueryRow(`DELETE FROM passkeys WHERE id = $1 AND account_id = $2 RETURNING name`, passkeyID, v.person.AccountID).Scan(&name)
 		if errors.Is(err, db.ErrNoRows) {

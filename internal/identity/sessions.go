@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/id"
 )
@@ -187,6 +189,35 @@ func (p *People) fresh(ctx context.Context) (*visit, error) {
 func (p *People) RequireFresh(ctx context.Context) error {
 	_, err := p.fresh(ctx)
 	return err
+}
+
+// still locks the account and the session of who is signed in, and refuses where
+// the session has ended since the request's beginning: one may be on its way for as
+// long as its sender likes.
+func (v *visit) still(tx *db.Tx) error {
+	var state account.State
+	var now, then int64
+	err := tx.QueryRow(`SELECT state, sign_in_version FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, v.person.AccountID).Scan(&state, &now)
+	if err == nil {
+		err = tx.QueryRow(`SELECT sign_in_version FROM sessions WHERE id = $1 FOR NO KEY UPDATE`, v.person.SessionID).Scan(&then)
+	}
+	if errors.Is(err, db.ErrNoRows) || (err == nil && (state != account.Active || now != then)) {
+		return signInAgain()
+	}
+	if err != nil {
+		return fmt.Errorf("look for the session: %w", err)
+	}
+	return nil
+}
+
+// write runs fn for who is signed in, as long as they still are.
+func (p *People) write(ctx context.Context, v *visit, fn func(*db.Tx) error) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := v.still(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // begin makes the request's session one of an account, under a new token. Whatever

@@ -95,7 +95,7 @@ func (p *People) ResendVerification(ctx context.Context) error {
 		return fault.New(fault.Conflict, "The address is verified already")
 	}
 	token := newToken()
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
 		m := mailed{v.person.AccountID, v.person.Email}
 		if err := p.mailVerification(tx, m, v.person.Language, token); err != nil {
 			return err
