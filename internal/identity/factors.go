@@ -178,7 +178,7 @@ func (p *People) makeFresh(ctx context.Context, c candidate, spend checked, buck
 // CanMakeKeys refuses who may make no API keys.
 func (who Person) CanMakeKeys() error {
 	if !who.Verified {
-		return fault.New(fault.Forbidden, "Verify your e-mail address first").Because(Unverified)
+		return unverified()
 	}
 	return nil
 }
