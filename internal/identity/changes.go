@@ -31,7 +31,8 @@ func base32Secret(secret string) ([]byte, error) {
 }
 
 // ChangePassword needs the present one; where there is a second factor, also a
-// fresh proof. All other sessions and the mailed tokens end.
+// fresh proof. All other sessions and the mailed tokens end, and other browsers are
+// forgotten.
 func (p *People) ChangePassword(ctx context.Context, present, next string) error {
 	v, err := p.current(ctx)
 	if err != nil {
@@ -61,6 +62,9 @@ func (p *People) ChangePassword(ctx context.Context, present, next string) error
 			return err
 		}
 		if version, err = p.setPassword(tx, v.visitor, c.id, hash); err != nil {
+			return err
+		}
+		if err := forgetOthers(tx, c.id, v.visitor.device); err != nil {
 			return err
 		}
 		if err := giveBack(tx, buckets); err != nil {
@@ -150,8 +154,8 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 			return fmt.Errorf("reset a password: %w", err)
 		}
 		// Who resets may fear that somebody else was in: no browser is known any more.
-		if _, err := tx.Exec(`DELETE FROM devices WHERE account_id = $1`, m.accountID); err != nil {
-			return fmt.Errorf("reset a password: %w", err)
+		if err := forgetOthers(tx, m.accountID, ""); err != nil {
+			return err
 		}
 		if err := forget(tx, p.emailBucket(m.email)); err != nil {
 			return err

@@ -206,6 +206,9 @@ func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, set); err != nil {
 			return err
 		}
+		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
+			return err
+		}
 		return p.changedFactor(tx, v, ChangePasskeyAdded, name)
 	})
 	if db.IsUnique(err) {

@@ -146,6 +146,9 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, fresh); err != nil {
 			return err
 		}
+		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
+			return err
+		}
 		if err := giveBack(tx, codes); err != nil {
 			return err
 		}
