@@ -124,7 +124,7 @@ func (p *People) RequestReset(ctx context.Context, email string) error {
 }
 
 // Reset spends the token of a reset mail and sets the password. All sessions and
-// other tokens end, devices are forgotten, the address's wait ends, and the address
+// other tokens end, other browsers are forgotten, the address's wait ends, and the address
 // counts as verified: its owner has the mail. It signs nobody in, so a second factor
 // is still asked for.
 func (p *People) Reset(ctx context.Context, token, password string) error {
@@ -139,8 +139,9 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 	if err != nil {
 		return err
 	}
-	v := p.VisitorOf(ctx)
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	at := visitOf(ctx)
+	v, cookie := p.withDevice(at.visitor)
+	err = p.db.Write(ctx, func(tx *db.Tx) error {
 		m, err := p.spend(tx, ResetPassword, token)
 		if err != nil {
 			return err
@@ -153,8 +154,12 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		if err != nil {
 			return fmt.Errorf("reset a password: %w", err)
 		}
-		// Who resets may fear that somebody else was in: no browser is known any more.
+		// Who resets may fear that somebody else was in: no other browser is known any
+		// more. This one is, or who goes on guessing would keep the owner out.
 		if err := forgetOthers(tx, m.accountID, ""); err != nil {
+			return err
+		}
+		if _, err := meet(tx, m.accountID, v.device); err != nil {
 			return err
 		}
 		if err := forget(tx, p.emailBucket(m.email)); err != nil {
@@ -162,6 +167,10 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		}
 		return p.record(tx, m.accountID, "account.password", "reset")
 	})
+	if err == nil && cookie != "" {
+		giveDevice(at.w, cookie)
+	}
+	return err
 }
 
 // RequestEmailChange mails a link to the new address and a notice to the present

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -53,5 +54,32 @@ func TestANewPasswordForgetsTheOtherBrowsers(t *testing.T) {
 		_, err := thief.signIn(ann, "wrong wrong 2")
 		refused(t, "the thief's browser", err, Throttled)
 		owner.in(ann, another)
+	})
+}
+
+// A stranger who goes on guessing does not keep the owner out after a reset.
+func TestAResetLetsItsBrowserIn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		owner := h.browser()
+		guess := func() {
+			for n := range passwordLimit {
+				b := h.browser()
+				b.address = fmt.Sprintf("198.51.100.%d:1", n)
+				_, _ = b.signIn(ann, "wrong wrong 1")
+			}
+		}
+		guess()
+		if err := owner.reset(ann); err != nil {
+			t.Fatal(err)
+		}
+		if err := owner.setByToken(h.token(MailReset), another); err != nil {
+			t.Fatal(err)
+		}
+		guess()
+		if _, err := owner.signIn(ann, another); err != nil {
+			t.Errorf("the browser of the reset: %v", err)
+		}
 	})
 }
