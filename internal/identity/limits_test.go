@@ -83,3 +83,21 @@ func TestAResetLetsItsBrowserIn(t *testing.T) {
 		}
 	})
 }
+
+// Who throws the other sessions out ends the change of address that one of them
+// asked for.
+func TestRevokingSessionsEndsAChangeOfAddress(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		thief, owner := h.browser().in(ann, password), h.browser().in(ann, password)
+		thief.must(func(ctx context.Context) error { return h.RequestEmailChange(ctx, "thief@example.com") })
+		token := h.token(MailChange)
+		owner.must(h.RevokeOtherSessions)
+		err := thief.do(func(ctx context.Context) error { return h.ConfirmEmailChange(ctx, token) })
+		refused(t, "the thief's change", err, BadToken)
+		if who, _ := owner.who(); who.Email != ann {
+			t.Errorf("the account is %s's now", who.Email)
+		}
+	})
+}

@@ -300,8 +300,9 @@ func (p *People) Sessions(ctx context.Context) (all []Session, err error) {
 	return all, err
 }
 
-// RevokeSession ends one of the person's sessions. One that is not there, or is
-// somebody else's, is left alone.
+// RevokeSession ends one of the person's sessions, and a change of address as
+// RevokeOtherSessions does. A session that is not there, or is somebody else's, is left
+// alone.
 func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	v, err := p.current(ctx)
 	if err != nil {
@@ -313,7 +314,8 @@ func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, v.person.AccountID, sessionID)
 }
 
-// RevokeOtherSessions ends all of the person's sessions but this one.
+// RevokeOtherSessions ends all of the person's sessions but this one, and a change of
+// address that waits for its token: one of them may have asked for it.
 func (p *People) RevokeOtherSessions(ctx context.Context) error {
 	v, err := p.current(ctx)
 	if err != nil {
@@ -325,6 +327,9 @@ func (p *People) RevokeOtherSessions(ctx context.Context) error {
 func (p *People) deleteSessions(ctx context.Context, statement, accountID, sessionID string) error {
 	return p.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(statement, accountID, sessionID)
+		if err == nil {
+			_, err = tx.Exec(`DELETE FROM tokens WHERE account_id = $1 AND purpose = $2`, accountID, string(ChangeEmail))
+		}
 		if err != nil {
 			return fmt.Errorf("revoke sessions: %w", err)
 		}
