@@ -118,7 +118,7 @@ func (p *People) RequestReset(ctx context.Context, email string) error {
 				return err
 			}
 		}
-		_, err = take(tx, p.mailBuckets(p.VisitorOf(ctx), email))
+		_, err = take(tx, p.mailBuckets(p.VisitorOf(ctx), MailReset, email))
 		return err
 	})
 }
@@ -201,7 +201,7 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 		if err := p.mail(tx, v.person, MailChangeNotice, notice); err != nil {
 			return err
 		}
-		if _, err := take(tx, p.mailBuckets(v.visitor, email)); err != nil {
+		if _, err := take(tx, p.mailBuckets(v.visitor, MailChange, email)); err != nil {
 			return err
 		}
 		return p.record(tx, v.person.AccountID, "account.email_asked", email)

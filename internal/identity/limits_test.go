@@ -101,3 +101,24 @@ func TestRevokingSessionsEndsAChangeOfAddress(t *testing.T) {
 		}
 	})
 }
+
+// Strangers who sign up with an address use up none of its owner's resets.
+func TestStrangersDoNotUseUpResets(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		h.account("bob@example.com", account.Customer)
+		for n := range 4 {
+			b := h.browser()
+			b.address = fmt.Sprintf("198.51.100.%d:1", n)
+			_ = b.signUp(ann, another)
+		}
+		bob := h.browser().in("bob@example.com", password)
+		for range 3 {
+			_ = bob.do(func(ctx context.Context) error { return h.RequestEmailChange(ctx, ann) })
+		}
+		if err := h.browser().reset(ann); err != nil {
+			t.Errorf("the owner's reset: %v", err)
+		}
+	})
+}

@@ -34,7 +34,7 @@ func (p *People) SignUp(ctx context.Context, n NewPerson) error {
 	if err := checkNewPassword(n.Password, email); err != nil {
 		return err
 	}
-	buckets := p.mailBuckets(p.VisitorOf(ctx), email)
+	buckets := p.mailBuckets(p.VisitorOf(ctx), MailVerify, email)
 	if err := p.takeNow(ctx, buckets); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (p *People) ResendVerification(ctx context.Context) error {
 		if err := p.mailVerification(tx, m, v.person.Language, token); err != nil {
 			return err
 		}
-		_, err := take(tx, p.mailBuckets(v.visitor, m.email))
+		_, err := take(tx, p.mailBuckets(v.visitor, MailVerify, m.email))
 		return err
 	})
 }

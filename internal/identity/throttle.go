@@ -21,7 +21,7 @@ const (
 	codeLimit       = 10 // wrong ones for an account or from a known device
 	codeWindow      = time.Hour
 	pendingLimit    = 5 // wrong ones in one sign-in
-	mailLimit       = 3 // mails that were asked for an address
+	mailLimit       = 3 // mails of a kind that were asked for an address
 	mailLineLimit   = 10
 	mailWindow      = time.Hour
 	challengeWindow = 2 * challengeFor
@@ -78,9 +78,10 @@ func (p *People) codeBuckets(v Visitor, accountID string, known bool) []bucket {
 	return []bucket{{"code:" + accountID, codeLimit, codeWindow}}
 }
 
-// mailBuckets count mails that anybody can ask for.
-func (p *People) mailBuckets(v Visitor, email string) []bucket {
-	return append(lines("mail-from", v.Address, mailLineLimit, mailWindow), p.hidden("mail", email, mailLimit, mailWindow))
+// mailBuckets count mails that anybody can ask for. Each template is counted by
+// itself: who asks for others uses up nobody's resets.
+func (p *People) mailBuckets(v Visitor, template, email string) []bucket {
+	return append(lines("mail-from", v.Address, mailLineLimit, mailWindow), p.hidden("mail "+template, email, mailLimit, mailWindow))
 }
 
 // take counts an attempt in all buckets, or in none where one is full. It returns
