@@ -12,8 +12,12 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// mail queues a mail to somebody's present address.
+// mail queues a notice to somebody's present address. One that is not verified gets
+// none: it may belong to somebody who has never been here.
 func (p *People) mail(tx *db.Tx, who Person, template string, data map[string]string) error {
+	if !who.Verified {
+		return nil
+	}
 	return p.options.Mailer.Queue(tx, Mail{To: who.Email, Language: who.Language, Template: template, Data: data})
 }
 
@@ -58,7 +62,7 @@ func (p *People) ChangePassword(ctx context.Context, present, next string) error
 	}
 	var version int64
 	err = p.write(ctx, v, func(tx *db.Tx) error {
-		if _, err := stillOpen(tx, c); err != nil {
+		if err := stillOpen(tx, c); err != nil {
 			return err
 		}
 		if version, err = p.setPassword(tx, v.visitor, c.id, hash); err != nil {
@@ -146,13 +150,13 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := p.setPassword(tx, v, m.accountID, hash); err != nil {
-			return err
-		}
 		_, err = tx.Exec(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
 			m.accountID, m.email, db.At(tx.Now))
 		if err != nil {
 			return fmt.Errorf("reset a password: %w", err)
+		}
+		if _, err := p.setPassword(tx, v, m.accountID, hash); err != nil {
+			return err
 		}
 		// Who resets may fear that somebody else was in: no other browser is known any
 		// more. This one is, or who goes on guessing would keep the owner out.

@@ -158,7 +158,7 @@ func (p *People) makeFresh(ctx context.Context, c candidate, spend checked, buck
 	now := v.person.now
 	err := p.write(ctx, v, func(tx *db.Tx) error {
 		now = tx.Now
-		if _, err := stillOpen(tx, c); err != nil {
+		if err := stillOpen(tx, c); err != nil {
 			return err
 		}
 		if _, err := spend(tx); err != nil {

@@ -117,8 +117,7 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 	v := visitOf(ctx)
 	visitor, cookie := p.withDevice(v.visitor)
 	err := p.db.Write(ctx, func(tx *db.Tx) error {
-		language, err := stillOpen(tx, c)
-		if err != nil {
+		if err := stillOpen(tx, c); err != nil {
 			return err
 		}
 		method, err := last(tx)
@@ -132,7 +131,11 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 		if err := note(tx, c.id, visitor, method, OK); err != nil || !strange {
 			return err
 		}
-		return p.options.Mailer.Queue(tx, Mail{To: c.email, Language: language, Template: MailNewDevice, Data: visitor.facts(tx.Now)})
+		who, err := readPerson(tx, c.id)
+		if err != nil {
+			return err
+		}
+		return p.mail(tx, who, MailNewDevice, visitor.facts(tx.Now))
 	})
 	if err != nil {
 		return err
@@ -146,18 +149,17 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 
 // stillOpen locks the account and refuses where it was suspended or signed out
 // since c was read.
-func stillOpen(tx *db.Tx, c candidate) (language string, err error) {
+func stillOpen(tx *db.Tx, c candidate) error {
 	var state account.State
 	var version int64
-	err = tx.QueryRow(`SELECT state, sign_in_version, language FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, c.id).
-		Scan(&state, &version, &language)
+	err := tx.QueryRow(`SELECT state, sign_in_version FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, c.id).Scan(&state, &version)
 	if err != nil {
-		return "", fmt.Errorf("sign in: %w", err)
+		return fmt.Errorf("sign in: %w", err)
 	}
 	if state != account.Active || version != c.version {
-		return "", signInAgain()
+		return signInAgain()
 	}
-	return language, nil
+	return nil
 }
 
 // stopped answers who is suspended and knows the password. The attempt stays counted.
