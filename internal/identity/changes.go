@@ -74,6 +74,9 @@ func (p *People) ChangePassword(ctx context.Context, present, next string) error
 		if err := giveBack(tx, buckets); err != nil {
 			return err
 		}
+		if _, err := take(tx, changeBuckets(c.id)); err != nil {
+			return err
+		}
 		return p.record(tx, c.id, "account.password", "changed")
 	})
 	if err != nil {

@@ -196,6 +196,9 @@ func (p *People) ProveForKey(ctx context.Context, proof Proof) (Person, error) {
 	if p.MustEnrol(v.person) {
 		return Person{}, fault.New(fault.Forbidden, "Set up a second factor first").Because(NeedsFactor)
 	}
+	if err := p.takeNow(ctx, []bucket{{"key:" + v.person.AccountID, keyLimit, keyWindow}}); err != nil {
+		return Person{}, err
+	}
 	if err := p.Prove(ctx, proof); err != nil {
 		return Person{}, err
 	}
@@ -211,8 +214,11 @@ func asWrongPassword(err error) error {
 }
 
 // changedFactor tells the owner and the audit log of a change to the second
-// factors.
+// factors. What is done over and over is refused: it would fill both.
 func (p *People) changedFactor(tx *db.Tx, v *visit, change, detail string) error {
+	if _, err := take(tx, changeBuckets(v.person.AccountID)); err != nil {
+		return err
+	}
 	data := v.visitor.facts(tx.Now)
 	data[mailChange] = change
 	if err := p.mail(tx, v.person, MailSecondFactor, data); err != nil {

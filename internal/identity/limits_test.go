@@ -144,3 +144,62 @@ func TestAnUnverifiedAddressGetsNoNotices(t *testing.T) {
 		}
 	})
 }
+
+// An account's browsers and sessions are bounded, and the latest stay.
+func TestAnAccountsRowsAreBounded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		var last *browser
+		for range 60 {
+			last = h.browser().in(ann, password)
+		}
+		for table, most := range map[string]int64{"devices": 10, "sessions": 50} {
+			if n := h.count(table); n > most {
+				t.Errorf("%d %s, want at most %d", n, table, most)
+			}
+		}
+		if n := len(h.mailed(MailNewDevice)); n > 10 {
+			t.Errorf("%d mails of new browsers within an hour", n)
+		}
+		if !last.signedIn() {
+			t.Error("the last one is out")
+		}
+	})
+}
+
+// What one account does over and over fills neither the queue of mails nor the audit
+// log.
+func TestChangesOfFactorsAreBounded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		b := h.browser().in(ann, password)
+		b.enrol()
+		h.mailed("")
+		for range 100 {
+			_ = b.do(func(ctx context.Context) error { _, err := h.RegenerateRecoveryCodes(ctx); return err })
+		}
+		if n := len(h.mailed(MailSecondFactor)); n > 30 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}
+
+// Right passwords make no end of keys and their mails.
+func TestProofsForKeysAreBounded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		b := h.browser().in(ann, password)
+		prove := func(ctx context.Context) error {
+			_, err := h.ProveForKey(ctx, Proof{Password: password})
+			return err
+		}
+		b.must(prove)
+		h.exec(`UPDATE attempts SET used = $2 WHERE bucket = $1`, "key:"+a.ID, keyLimit)
+		refused(t, "another proof", b.do(prove), Throttled)
+		h.db.AdvanceClock(keyWindow)
+		b.must(prove)
+	})
+}

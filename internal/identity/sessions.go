@@ -31,6 +31,7 @@ const (
 	touchEvery   = 5 * time.Minute
 	freshFor     = 10 * time.Minute
 	deviceFor    = 400 * 24 * time.Hour // browsers keep no cookie for longer
+	maxSessions  = 50                   // of an account; the ones not seen for longest end
 	maxCookie    = 64                   // bytes of a device cookie that are looked at
 )
 

@@ -131,11 +131,7 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 		if err := note(tx, c.id, visitor, method, OK); err != nil || !strange {
 			return err
 		}
-		who, err := readPerson(tx, c.id)
-		if err != nil {
-			return err
-		}
-		return p.mail(tx, who, MailNewDevice, visitor.facts(tx.Now))
+		return p.tellOfDevice(tx, c.id, visitor)
 	})
 	if err != nil {
 		return err
@@ -145,6 +141,23 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 	}
 	v.visitor = visitor
 	return p.begin(ctx, c.id, c.version)
+}
+
+// tellOfDevice mails an account's owner that it was signed in from a new browser. Who
+// does so over and over is told of in the history alone.
+func (p *People) tellOfDevice(tx *db.Tx, accountID string, v Visitor) error {
+	_, err := take(tx, []bucket{{"notice:" + accountID, noticeLimit, noticeWindow}})
+	if because(err, Throttled) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	who, err := readPerson(tx, accountID)
+	if err != nil {
+		return err
+	}
+	return p.mail(tx, who, MailNewDevice, v.facts(tx.Now))
 }
 
 // stillOpen locks the account and refuses where it was suspended or signed out
