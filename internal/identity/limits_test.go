@@ -186,6 +186,20 @@ func TestChangesOfFactorsAreBounded(t *testing.T) {
 	})
 }
 
+// Asking for a challenge costs who is not signed in as much as it costs us: its rows
+// are counted.
+func TestChallengesOfStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		for range 200 {
+			_ = h.browser().do(func(ctx context.Context) error { _, err := h.SignInOptions(ctx); return err })
+		}
+		if n := h.count(`sessions`); n > 100 {
+			t.Errorf("%d sessions of nobody from one address", n)
+		}
+	})
+}
+
 // Right passwords make no end of keys and their mails.
 func TestProofsForKeysAreBounded(t *testing.T) {
 	t.Parallel()

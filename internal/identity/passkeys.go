@@ -356,6 +356,11 @@ func (p *People) checkClone(ctx context.Context, u usedPasskey) error {
 // SignInOptions returns, as JSON, what the browser needs to sign in with a passkey
 // alone.
 func (p *People) SignInOptions(ctx context.Context) ([]byte, error) {
+	if v := visitOf(ctx); v.key == "" { // it makes a session
+		if err := p.takeNow(ctx, lines("visit", v.visitor.Address, visitLimit, visitWindow)); err != nil {
+			return nil, err
+		}
+	}
 	options, data, err := p.webauthn.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
 	if err != nil {
 		return nil, fmt.Errorf("ask for a passkey: %w", err)

@@ -30,6 +30,8 @@ const (
 	changeWindow    = time.Hour
 	keyLimit        = 60 // proofs for an account's keys, right ones too
 	keyWindow       = time.Hour
+	visitLimit      = 100 // sessions of nobody from an address
+	visitWindow     = 15 * time.Minute
 	challengeWindow = 2 * challengeFor
 
 	// IPv6 is handed out by the /64 at least and by the /48 at most. A site has some
