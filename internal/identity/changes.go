@@ -56,7 +56,7 @@ func (p *People) ChangePassword(ctx context.Context, present, next string) error
 	if err := p.tryPassword(ctx, c, present, buckets, nil); err != nil {
 		return asWrongPassword(err)
 	}
-	hash, err := p.gate.hash(ctx, next)
+	hash, err := p.gate.hash(ctx, p.VisitorOf(ctx).Address, next)
 	if err != nil {
 		return p.untried(ctx, buckets, err)
 	}
@@ -142,7 +142,7 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 	if err := checkNewPassword(password, email); err != nil {
 		return err
 	}
-	hash, err := p.gate.hash(ctx, password)
+	hash, err := p.gate.hash(ctx, p.VisitorOf(ctx).Address, password)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (p *People) tryPassword(ctx context.Context, c candidate, password string, 
 	if err := p.takeNow(ctx, all); err != nil {
 		return err
 	}
-	same, err := p.gate.same(ctx, password, c.hash)
+	same, err := p.gate.same(ctx, p.VisitorOf(ctx).Address, password, c.hash)
 	if err != nil {
 		return p.untried(ctx, all, err)
 	}

@@ -80,7 +80,7 @@ func TestHashingIsBounded(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.account(ann, account.Customer)
 		h.gate = newGate(1, time.Millisecond)
-		leave, err := h.gate.enter(t.Context())
+		leave, err := h.gate.enter(t.Context(), netip.Addr{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func (p *People) SignUp(ctx context.Context, n NewPerson) error {
 	if err := p.takeNow(ctx, buckets); err != nil {
 		return err
 	}
-	hash, err := p.gate.hash(ctx, n.Password)
+	hash, err := p.gate.hash(ctx, p.VisitorOf(ctx).Address, n.Password)
 	if err != nil {
 		return p.untried(ctx, buckets, err)
 	}
