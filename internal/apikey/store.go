@@ -252,6 +252,18 @@ func (s *Store) Own(ctx context.Context, accountID, keyID string) (k Key, err er
 	return k, err
 }
 
+// Latest returns up to limit keys of an account: those in use first, then the newest
+// of the others. However many it had, one in use is not missing.
+func (s *Store) Latest(ctx context.Context, accountID string, limit int) (all []Key, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, scan, `SELECT `+columns+` FROM api_keys WHERE account_id = $1
+			ORDER BY CASE WHEN revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) THEN 0 ELSE 1 END, id DESC LIMIT $3`,
+			accountID, db.At(tx.Now), limit)
+		return err
+	})
+	return all, err
+}
+
 // List returns the keys of an account, or all with an empty id, oldest first.
 func (s *Store) List(ctx context.Context, accountID, afterID string, limit int) (all []Key, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
