@@ -242,6 +242,9 @@ func active(tx *db.Tx, keyID string) (Key, error) {
 
 // Own returns a key of an account, usable or not. Another account's is not there.
 func (s *Store) Own(ctx context.Context, accountID, keyID string) (k Key, err error) {
+	if !id.Valid(id.Key, keyID) { // it comes from an address, and may be no text at all
+		return k, fault.New(fault.NotFound, "Key not found")
+	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		k, err = scan(tx.QueryRow(`SELECT `+columns+` FROM api_keys WHERE id = $1 AND account_id = $2`, keyID, accountID))
 		if errors.Is(err, db.ErrNoRows) {

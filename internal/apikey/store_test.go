@@ -528,3 +528,15 @@ func TestLatestShowsWhatIsInUse(t *testing.T) {
 		}
 	})
 }
+
+// An id that is no text is nobody's, on either database.
+func TestOwnKnowsNoIDThatIsNoText(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, n *node, accountID string) {
+		for _, bad := range []string{"", "\xff", "a\x00b", "key_"} {
+			if _, err := n.Own(t.Context(), accountID, bad); !fault.Is(err, fault.NotFound) {
+				t.Errorf("%q: %v, want NotFound", bad, err)
+			}
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/id"
 )
 
 // A request that was on its way while its session was ended changes nothing about
@@ -32,8 +33,8 @@ func TestARequestOfAnEndedSessionChangesNothing(t *testing.T) {
 			"a proof":          func(ctx context.Context) error { return h.Prove(ctx, Proof{Password: password}) },
 			"another password": func(ctx context.Context) error { return h.ChangePassword(ctx, password, another) },
 			"a verifying mail": h.resendToAnyone,
-			"a passkey's name": func(ctx context.Context) error { return h.RenamePasskey(ctx, "x", "y") },
-			"no passkey":       func(ctx context.Context) error { return h.RemovePasskey(ctx, "x") },
+			"a passkey's name": func(ctx context.Context) error { return h.RenamePasskey(ctx, id.New(id.Passkey), "y") },
+			"no passkey":       func(ctx context.Context) error { return h.RemovePasskey(ctx, id.New(id.Passkey)) },
 		}
 		for how, end := range ends {
 			for what, act := range acts {

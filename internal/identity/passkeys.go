@@ -439,6 +439,9 @@ func (p *People) RenamePasskey(ctx context.Context, passkeyID, name string) erro
 	if err != nil {
 		return err
 	}
+	if !id.Valid(id.Passkey, passkeyID) {
+		return noPasskey()
+	}
 	if name, err = passkeyName(name); err != nil {
 		return err
 	}
@@ -457,6 +460,9 @@ func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
 	v, err := p.fresh(ctx)
 	if err != nil {
 		return err
+	}
+	if !id.Valid(id.Passkey, passkeyID) {
+		return noPasskey()
 	}
 	err = p.write(ctx, v, func(tx *db.Tx) error {
 		var name string

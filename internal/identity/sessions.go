@@ -312,6 +312,9 @@ func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	if sessionID == v.person.SessionID {
 		return p.SignOut(ctx)
 	}
+	if !id.Valid(id.Session, sessionID) {
+		return nil
+	}
 	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, v.person.AccountID, sessionID)
 }
 

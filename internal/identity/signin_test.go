@@ -484,3 +484,23 @@ func TestPurge(t *testing.T) {
 		}
 	})
 }
+
+// An id that is no text is nobody's, on either database.
+func TestIDsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		b := h.browser().in(ann, password)
+		for _, bad := range []string{"\xff", "a\x00b", ""} {
+			if err := b.do(func(ctx context.Context) error { return h.RevokeSession(ctx, bad) }); err != nil {
+				t.Errorf("session %q: %v", bad, err)
+			}
+			if err := b.do(func(ctx context.Context) error { return h.RemovePasskey(ctx, bad) }); !fault.Is(err, fault.NotFound) {
+				t.Errorf("passkey %q: %v", bad, err)
+			}
+			if err := b.do(func(ctx context.Context) error { return h.RenamePasskey(ctx, bad, "key") }); !fault.Is(err, fault.NotFound) {
+				t.Errorf("passkey %q: %v", bad, err)
+			}
+		}
+	})
+}
