@@ -8,8 +8,9 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// EndSessions signs an account out everywhere, ends the sign-ins under way and
-// the tokens that were mailed. It returns the version that a session must now
+// EndSessions signs an account out everywhere, ends the sign-ins under way, the
+// tokens that were mailed and the authenticator app that waits for its first code:
+// whoever was in has seen its secret. It returns the version that a session must now
 // carry. A session that is being made while this commits carries an older one, and
 // so is none.
 func EndSessions(tx *db.Tx, accountID string) (version int64, err error) {
@@ -21,6 +22,7 @@ func EndSessions(tx *db.Tx, accountID string) (version int64, err error) {
 	for _, statement := range []string{
 		`DELETE FROM sessions WHERE account_id = $1`,
 		`DELETE FROM tokens WHERE account_id = $1`,
+		`DELETE FROM totp WHERE account_id = $1 AND confirmed_at IS NULL`,
 	} {
 		if _, err := tx.Exec(statement, accountID); err != nil {
 			return 0, fmt.Errorf("end the sessions of %s: %w", accountID, err)

@@ -242,6 +242,9 @@ func active(tx *db.Tx, keyID string) (Key, error) {
 
 // Own returns a key of an account, usable or not. Another account's is not there.
 func (s *Store) Own(ctx context.Context, accountID, keyID string) (k Key, err error) {
+	if !id.Valid(id.Key, keyID) { // it comes from an address, and may be no text at all
+		return k, fault.New(fault.NotFound, "Key not found")
+	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		k, err = scan(tx.QueryRow(`SELECT `+columns+` FROM api_keys WHERE id = $1 AND account_id = $2`, keyID, accountID))
 		if errors.Is(err, db.ErrNoRows) {
@@ -250,6 +253,18 @@ func (s *Store) Own(ctx context.Context, accountID, keyID string) (k Key, err er
 		return err
 	})
 	return k, err
+}
+
+// Latest returns up to limit keys of an account: those in use first, then the newest
+// of the others. However many it had, one in use is not missing.
+func (s *Store) Latest(ctx context.Context, accountID string, limit int) (all []Key, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, scan, `SELECT `+columns+` FROM api_keys WHERE account_id = $1
+			ORDER BY CASE WHEN revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) THEN 0 ELSE 1 END, id DESC LIMIT $3`,
+			accountID, db.At(tx.Now), limit)
+		return err
+	})
+	return all, err
 }
 
 // List returns the keys of an account, or all with an empty id, oldest first.

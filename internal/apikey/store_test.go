@@ -501,3 +501,42 @@ func dump(t *testing.T, d *db.DB) string {
 	}
 	return b.String()
 }
+
+// However many keys an account has had, those in use are shown.
+func TestLatestShowsWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, n *node, accountID string) {
+		_, oldest := issue(t, n, live(accountID))
+		for range 8 {
+			_, k := issue(t, n, live(accountID))
+			if _, err := n.Revoke(t.Context(), k.ID, staff); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, newest := issue(t, n, live(accountID))
+		expiring := live(accountID)
+		expiring.ExpiresAt = n.now().Add(time.Hour)
+		issue(t, n, expiring)
+		n.advance(2 * time.Hour)
+		all, err := n.Latest(t.Context(), accountID, 4)
+		if err != nil || len(all) != 4 || all[0].ID != newest.ID || all[1].ID != oldest.ID || all[2].RevokedAt.IsZero() == all[2].ExpiresAt.IsZero() {
+			t.Errorf("%+v, %v", all, err)
+		}
+		other := newAccount(t, n.d, "bob@example.com")
+		if all, err := n.Latest(t.Context(), other, 4); err != nil || len(all) != 0 {
+			t.Errorf("another's: %+v, %v", all, err)
+		}
+	})
+}
+
+// An id that is no text is nobody's, on either database.
+func TestOwnKnowsNoIDThatIsNoText(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, n *node, accountID string) {
+		for _, bad := range []string{"", "\xff", "a\x00b", "key_"} {
+			if _, err := n.Own(t.Context(), accountID, bad); !fault.Is(err, fault.NotFound) {
+				t.Errorf("%q: %v, want NotFound", bad, err)
+			}
+		}
+	})
+}

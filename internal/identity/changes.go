@@ -12,8 +12,12 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// mail queues a mail to somebody's present address.
+// mail queues a notice to somebody's present address. One that is not verified gets
+// none: it may belong to somebody who has never been here.
 func (p *People) mail(tx *db.Tx, who Person, template string, data map[string]string) error {
+	if !who.Verified {
+		return nil
+	}
 	return p.options.Mailer.Queue(tx, Mail{To: who.Email, Language: who.Language, Template: template, Data: data})
 }
 
@@ -31,7 +35,8 @@ func base32Secret(secret string) ([]byte, error) {
 }
 
 // ChangePassword needs the present one; where there is a second factor, also a
-// fresh proof. All other sessions and the mailed tokens end.
+// fresh proof. All other sessions and the mailed tokens end, and other browsers are
+// forgotten.
 func (p *People) ChangePassword(ctx context.Context, present, next string) error {
 	v, err := p.current(ctx)
 	if err != nil {
@@ -51,19 +56,25 @@ func (p *People) ChangePassword(ctx context.Context, present, next string) error
 	if err := p.tryPassword(ctx, c, present, buckets, nil); err != nil {
 		return asWrongPassword(err)
 	}
-	hash, err := p.gate.hash(ctx, next)
+	hash, err := p.gate.hash(ctx, p.VisitorOf(ctx).Address, next)
 	if err != nil {
 		return p.untried(ctx, buckets, err)
 	}
 	var version int64
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		if _, err := stillOpen(tx, c); err != nil {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
+		if err := stillOpen(tx, c); err != nil {
 			return err
 		}
 		if version, err = p.setPassword(tx, v.visitor, c.id, hash); err != nil {
 			return err
 		}
+		if err := forgetOthers(tx, c.id, v.visitor.device); err != nil {
+			return err
+		}
 		if err := giveBack(tx, buckets); err != nil {
+			return err
+		}
+		if _, err := take(tx, changeBuckets(c.id)); err != nil {
 			return err
 		}
 		return p.record(tx, c.id, "account.password", "changed")
@@ -114,13 +125,13 @@ func (p *People) RequestReset(ctx context.Context, email string) error {
 				return err
 			}
 		}
-		_, err = take(tx, p.mailBuckets(p.VisitorOf(ctx), email))
+		_, err = take(tx, p.mailBuckets(p.VisitorOf(ctx), MailReset, email))
 		return err
 	})
 }
 
 // Reset spends the token of a reset mail and sets the password. All sessions and
-// other tokens end, devices are forgotten, the address's wait ends, and the address
+// other tokens end, other browsers are forgotten, the address's wait ends, and the address
 // counts as verified: its owner has the mail. It signs nobody in, so a second factor
 // is still asked for.
 func (p *People) Reset(ctx context.Context, token, password string) error {
@@ -131,17 +142,15 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 	if err := checkNewPassword(password, email); err != nil {
 		return err
 	}
-	hash, err := p.gate.hash(ctx, password)
+	hash, err := p.gate.hash(ctx, p.VisitorOf(ctx).Address, password)
 	if err != nil {
 		return err
 	}
-	v := p.VisitorOf(ctx)
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	at := visitOf(ctx)
+	v, cookie := p.withDevice(at.visitor)
+	err = p.db.Write(ctx, func(tx *db.Tx) error {
 		m, err := p.spend(tx, ResetPassword, token)
 		if err != nil {
-			return err
-		}
-		if _, err := p.setPassword(tx, v, m.accountID, hash); err != nil {
 			return err
 		}
 		_, err = tx.Exec(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
@@ -149,15 +158,26 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		if err != nil {
 			return fmt.Errorf("reset a password: %w", err)
 		}
-		// Who resets may fear that somebody else was in: no browser is known any more.
-		if _, err := tx.Exec(`DELETE FROM devices WHERE account_id = $1`, m.accountID); err != nil {
-			return fmt.Errorf("reset a password: %w", err)
+		if _, err := p.setPassword(tx, v, m.accountID, hash); err != nil {
+			return err
+		}
+		// Who resets may fear that somebody else was in: no other browser is known any
+		// more. This one is, or who goes on guessing would keep the owner out.
+		if err := forgetOthers(tx, m.accountID, ""); err != nil {
+			return err
+		}
+		if _, err := meet(tx, m.accountID, v.device); err != nil {
+			return err
 		}
 		if err := forget(tx, p.emailBucket(m.email)); err != nil {
 			return err
 		}
 		return p.record(tx, m.accountID, "account.password", "reset")
 	})
+	if err == nil && cookie != "" {
+		giveDevice(at.w, cookie)
+	}
+	return err
 }
 
 // RequestEmailChange mails a link to the new address and a notice to the present
@@ -175,7 +195,7 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 		return fault.New(fault.Invalid, "This is your address already").Because(BadEmail)
 	}
 	token := newToken()
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
 		var taken int64
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM accounts WHERE email = $1`, email).Scan(&taken); err != nil {
 			return fmt.Errorf("change an address: %w", err)
@@ -188,7 +208,7 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 		if err := p.mail(tx, v.person, MailChangeNotice, notice); err != nil {
 			return err
 		}
-		if _, err := take(tx, p.mailBuckets(v.visitor, email)); err != nil {
+		if _, err := take(tx, p.mailBuckets(v.visitor, MailChange, email)); err != nil {
 			return err
 		}
 		return p.record(tx, v.person.AccountID, "account.email_asked", email)

@@ -156,9 +156,9 @@ func (p *People) Prove(ctx context.Context, proof Proof) error {
 func (p *People) makeFresh(ctx context.Context, c candidate, spend checked, buckets []bucket) error {
 	v := visitOf(ctx)
 	now := v.person.now
-	err := p.db.Write(ctx, func(tx *db.Tx) error {
+	err := p.write(ctx, v, func(tx *db.Tx) error {
 		now = tx.Now
-		if _, err := stillOpen(tx, c); err != nil {
+		if err := stillOpen(tx, c); err != nil {
 			return err
 		}
 		if _, err := spend(tx); err != nil {
@@ -178,7 +178,7 @@ func (p *People) makeFresh(ctx context.Context, c candidate, spend checked, buck
 // CanMakeKeys refuses who may make no API keys.
 func (who Person) CanMakeKeys() error {
 	if !who.Verified {
-		return fault.New(fault.Forbidden, "Verify your e-mail address first").Because(Unverified)
+		return unverified()
 	}
 	return nil
 }
@@ -196,6 +196,9 @@ func (p *People) ProveForKey(ctx context.Context, proof Proof) (Person, error) {
 	if p.MustEnrol(v.person) {
 		return Person{}, fault.New(fault.Forbidden, "Set up a second factor first").Because(NeedsFactor)
 	}
+	if err := p.takeNow(ctx, []bucket{{"key:" + v.person.AccountID, keyLimit, keyWindow}}); err != nil {
+		return Person{}, err
+	}
 	if err := p.Prove(ctx, proof); err != nil {
 		return Person{}, err
 	}
@@ -211,8 +214,11 @@ func asWrongPassword(err error) error {
 }
 
 // changedFactor tells the owner and the audit log of a change to the second
-// factors.
+// factors. What is done over and over is refused: it would fill both.
 func (p *People) changedFactor(tx *db.Tx, v *visit, change, detail string) error {
+	if _, err := take(tx, changeBuckets(v.person.AccountID)); err != nil {
+		return err
+	}
 	data := v.visitor.facts(tx.Now)
 	data[mailChange] = change
 	if err := p.mail(tx, v.person, MailSecondFactor, data); err != nil {

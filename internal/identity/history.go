@@ -71,6 +71,10 @@ func note(tx *db.Tx, accountID string, v Visitor, method Method, outcome Outcome
 	return nil
 }
 
+// maxDevices is how many browsers of an account are known. Each has guesses of its
+// own, so their number bounds how often somebody guesses who was in once.
+const maxDevices = 10
+
 // deviceHash names a device by its cookie.
 func (p *People) deviceHash(cookie string) string { return p.ring.HashToken("device:" + cookie) }
 
@@ -91,7 +95,8 @@ func isKnown(tx *db.Tx, accountID, device string) (bool, error) {
 }
 
 // meet notes a device from which an account signs in and reports whether it is a
-// new one of an account that has others, or signed in before it had any.
+// new one of an account that has others, or signed in before it had any. The
+// account is locked, and of its devices the last ones stay.
 func meet(tx *db.Tx, accountID, device string) (strange bool, err error) {
 	known, err := isKnown(tx, accountID, device)
 	if err != nil {
@@ -104,10 +109,25 @@ func meet(tx *db.Tx, accountID, device string) (strange bool, err error) {
 			INSERT INTO devices (account_id, hash, created_at, seen_at) VALUES ($1, $2, $3, $3)
 			ON CONFLICT (account_id, hash) DO UPDATE SET seen_at = $3`, accountID, device, db.At(tx.Now))
 	}
+	if err == nil {
+		_, err = tx.Exec(`
+			DELETE FROM devices WHERE account_id = $1 AND hash NOT IN
+				(SELECT hash FROM devices WHERE account_id = $1 ORDER BY seen_at DESC, hash LIMIT $2)`, accountID, maxDevices)
+	}
 	if err != nil {
 		return false, fmt.Errorf("note a device: %w", err)
 	}
 	return !known && before > 0, nil
+}
+
+// forgetOthers makes all browsers of an account but one unknown again: they have no
+// guesses of their own any more. An empty device forgets all.
+func forgetOthers(tx *db.Tx, accountID, device string) error {
+	_, err := tx.Exec(`DELETE FROM devices WHERE account_id = $1 AND hash <> $2`, accountID, device)
+	if err != nil {
+		return fmt.Errorf("forget devices: %w", err)
+	}
+	return nil
 }
 
 // withDevice returns the visitor with a device, and the cookie to send where the

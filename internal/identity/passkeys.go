@@ -143,9 +143,9 @@ func (p *People) kept(ctx context.Context, purpose string) (webauthn.SessionData
 }
 
 // AddPasskeyOptions returns, as JSON, what the browser needs to make a passkey. It
-// needs a fresh proof.
+// needs a fresh proof and a verified address.
 func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
-	v, err := p.fresh(ctx)
+	v, err := p.enrolling(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
 // AddPasskey takes what the browser made. Where it is the account's first second
 // factor it returns recovery codes, which can't be shown again.
 func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (recovery []string, err error) {
-	v, err := p.fresh(ctx)
+	v, err := p.enrolling(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -199,11 +199,14 @@ func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (
 		return nil, fmt.Errorf("keep a passkey: %w", err)
 	}
 	set := newRecoveryCodes()
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		if err := p.insertPasskey(tx, v.person.AccountID, name, key, string(text)); err != nil {
 			return err
 		}
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, set); err != nil {
+			return err
+		}
+		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
 			return err
 		}
 		return p.changedFactor(tx, v, ChangePasskeyAdded, name)
@@ -218,13 +221,10 @@ func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (
 	return recovery, nil
 }
 
+// insertPasskey stores a passkey. The account is locked.
 func (*People) insertPasskey(tx *db.Tx, accountID, name string, key *webauthn.Credential, text string) error {
-	var locked string
-	err := tx.QueryRow(`SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, accountID).Scan(&locked)
 	var n int64
-	if err == nil {
-		err = tx.QueryRow(`SELECT COUNT(*) FROM passkeys WHERE account_id = $1`, accountID).Scan(&n)
-	}
+	err := tx.QueryRow(`SELECT COUNT(*) FROM passkeys WHERE account_id = $1`, accountID).Scan(&n)
 	if err != nil {
 		return fmt.Errorf("count passkeys: %w", err)
 	}
@@ -356,6 +356,11 @@ func (p *People) checkClone(ctx context.Context, u usedPasskey) error {
 // SignInOptions returns, as JSON, what the browser needs to sign in with a passkey
 // alone.
 func (p *People) SignInOptions(ctx context.Context) ([]byte, error) {
+	if v := visitOf(ctx); v.key == "" { // it makes a session
+		if err := p.takeNow(ctx, lines("visit", v.visitor.Address, visitLimit, visitWindow)); err != nil {
+			return nil, err
+		}
+	}
 	options, data, err := p.webauthn.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
 	if err != nil {
 		return nil, fmt.Errorf("ask for a passkey: %w", err)
@@ -434,10 +439,13 @@ func (p *People) RenamePasskey(ctx context.Context, passkeyID, name string) erro
 	if err != nil {
 		return err
 	}
+	if !id.Valid(id.Passkey, passkeyID) {
+		return noPasskey()
+	}
 	if name, err = passkeyName(name); err != nil {
 		return err
 	}
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
 		renamed, err := tx.ExecOne(`UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2`, passkeyID, v.person.AccountID, name)
 		if err == nil && !renamed {
 			return noPasskey()
@@ -453,7 +461,10 @@ func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
 	if err != nil {
 		return err
 	}
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	if !id.Valid(id.Passkey, passkeyID) {
+		return noPasskey()
+	}
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		var name string
 		err := tx.QueryRow(`DELETE FROM passkeys WHERE id = $1 AND account_id = $2 RETURNING name`, passkeyID, v.person.AccountID).Scan(&name)
 		if errors.Is(err, db.ErrNoRows) {

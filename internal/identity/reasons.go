@@ -64,6 +64,10 @@ func needsProof() error {
 	return fault.New(fault.Unauthorized, "Confirm your password first").Because(NeedsProof)
 }
 
+func unverified() error {
+	return fault.New(fault.Forbidden, "Verify your e-mail address first").Because(Unverified)
+}
+
 // throttled names the wait in whole minutes, rounded up.
 func throttled(wait time.Duration) error {
 	minutes := max(1, int64((wait+time.Minute-1)/time.Minute))

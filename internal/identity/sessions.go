@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/id"
 )
@@ -29,6 +31,7 @@ const (
 	touchEvery   = 5 * time.Minute
 	freshFor     = 10 * time.Minute
 	deviceFor    = 400 * 24 * time.Hour // browsers keep no cookie for longer
+	maxSessions  = 50                   // of an account; the ones not seen for longest end
 	maxCookie    = 64                   // bytes of a device cookie that are looked at
 )
 
@@ -182,11 +185,50 @@ func (p *People) fresh(ctx context.Context) (*visit, error) {
 	return v, err
 }
 
+// enrolling is fresh for who sets up a second factor. Whose address is not verified
+// may have signed up with another's, and would keep its owner out with it.
+func (p *People) enrolling(ctx context.Context) (*visit, error) {
+	v, err := p.fresh(ctx)
+	if err == nil && !v.person.Verified {
+		return nil, unverified()
+	}
+	return v, err
+}
+
 // RequireFresh refuses where password and second factor were not proved in this
 // session within ten minutes.
 func (p *People) RequireFresh(ctx context.Context) error {
 	_, err := p.fresh(ctx)
 	return err
+}
+
+// still locks the account and the session of who is signed in, and refuses where
+// the session has ended since the request's beginning: one may be on its way for as
+// long as its sender likes.
+func (v *visit) still(tx *db.Tx) error {
+	var state account.State
+	var now, then int64
+	err := tx.QueryRow(`SELECT state, sign_in_version FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, v.person.AccountID).Scan(&state, &now)
+	if err == nil {
+		err = tx.QueryRow(`SELECT sign_in_version FROM sessions WHERE id = $1 FOR NO KEY UPDATE`, v.person.SessionID).Scan(&then)
+	}
+	if errors.Is(err, db.ErrNoRows) || (err == nil && (state != account.Active || now != then)) {
+		return signInAgain()
+	}
+	if err != nil {
+		return fmt.Errorf("look for the session: %w", err)
+	}
+	return nil
+}
+
+// write runs fn for who is signed in, as long as they still are.
+func (p *People) write(ctx context.Context, v *visit, fn func(*db.Tx) error) error {
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := v.still(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // begin makes the request's session one of an account, under a new token. Whatever
@@ -259,8 +301,9 @@ func (p *People) Sessions(ctx context.Context) (all []Session, err error) {
 	return all, err
 }
 
-// RevokeSession ends one of the person's sessions. One that is not there, or is
-// somebody else's, is left alone.
+// RevokeSession ends one of the person's sessions, and a change of address as
+// RevokeOtherSessions does. A session that is not there, or is somebody else's, is left
+// alone.
 func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	v, err := p.current(ctx)
 	if err != nil {
@@ -269,10 +312,14 @@ func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	if sessionID == v.person.SessionID {
 		return p.SignOut(ctx)
 	}
+	if !id.Valid(id.Session, sessionID) {
+		return nil
+	}
 	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, v.person.AccountID, sessionID)
 }
 
-// RevokeOtherSessions ends all of the person's sessions but this one.
+// RevokeOtherSessions ends all of the person's sessions but this one, and a change of
+// address that waits for its token: one of them may have asked for it.
 func (p *People) RevokeOtherSessions(ctx context.Context) error {
 	v, err := p.current(ctx)
 	if err != nil {
@@ -284,6 +331,9 @@ func (p *People) RevokeOtherSessions(ctx context.Context) error {
 func (p *People) deleteSessions(ctx context.Context, statement, accountID, sessionID string) error {
 	return p.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(statement, accountID, sessionID)
+		if err == nil {
+			_, err = tx.Exec(`DELETE FROM tokens WHERE account_id = $1 AND purpose = $2`, accountID, string(ChangeEmail))
+		}
 		if err != nil {
 			return fmt.Errorf("revoke sessions: %w", err)
 		}

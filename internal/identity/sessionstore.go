@@ -139,6 +139,12 @@ func (s *sessionStore) CommitCtx(ctx context.Context, key string, data []byte, _
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)`,
 			b.id, s.p.ring.HashToken(key), db.Text(b.accountID), b.version, string(data), v.visitor.address(), v.visitor.Agent,
 			db.At(tx.Now), db.At(freshAt), db.At(tx.Now.Add(lifetime)))
+		if err != nil || b.accountID == "" {
+			return err
+		}
+		_, err = tx.Exec(`
+			DELETE FROM sessions WHERE account_id = $1 AND id NOT IN
+				(SELECT id FROM sessions WHERE account_id = $1 ORDER BY seen_at DESC, id DESC LIMIT $2)`, b.accountID, maxSessions)
 		return err
 	})
 	if err != nil {

@@ -90,7 +90,7 @@ func (p *People) tryPassword(ctx context.Context, c candidate, password string, 
 	if err := p.takeNow(ctx, all); err != nil {
 		return err
 	}
-	same, err := p.gate.same(ctx, password, c.hash)
+	same, err := p.gate.same(ctx, p.VisitorOf(ctx).Address, password, c.hash)
 	if err != nil {
 		return p.untried(ctx, all, err)
 	}
@@ -117,8 +117,7 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 	v := visitOf(ctx)
 	visitor, cookie := p.withDevice(v.visitor)
 	err := p.db.Write(ctx, func(tx *db.Tx) error {
-		language, err := stillOpen(tx, c)
-		if err != nil {
+		if err := stillOpen(tx, c); err != nil {
 			return err
 		}
 		method, err := last(tx)
@@ -132,7 +131,7 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 		if err := note(tx, c.id, visitor, method, OK); err != nil || !strange {
 			return err
 		}
-		return p.options.Mailer.Queue(tx, Mail{To: c.email, Language: language, Template: MailNewDevice, Data: visitor.facts(tx.Now)})
+		return p.tellOfDevice(tx, c.id, visitor)
 	})
 	if err != nil {
 		return err
@@ -144,20 +143,36 @@ func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (M
 	return p.begin(ctx, c.id, c.version)
 }
 
+// tellOfDevice mails an account's owner that it was signed in from a new browser. Who
+// does so over and over is told of in the history alone.
+func (p *People) tellOfDevice(tx *db.Tx, accountID string, v Visitor) error {
+	_, err := take(tx, []bucket{{"notice:" + accountID, noticeLimit, noticeWindow}})
+	if because(err, Throttled) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	who, err := readPerson(tx, accountID)
+	if err != nil {
+		return err
+	}
+	return p.mail(tx, who, MailNewDevice, v.facts(tx.Now))
+}
+
 // stillOpen locks the account and refuses where it was suspended or signed out
 // since c was read.
-func stillOpen(tx *db.Tx, c candidate) (language string, err error) {
+func stillOpen(tx *db.Tx, c candidate) error {
 	var state account.State
 	var version int64
-	err = tx.QueryRow(`SELECT state, sign_in_version, language FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, c.id).
-		Scan(&state, &version, &language)
+	err := tx.QueryRow(`SELECT state, sign_in_version FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, c.id).Scan(&state, &version)
 	if err != nil {
-		return "", fmt.Errorf("sign in: %w", err)
+		return fmt.Errorf("sign in: %w", err)
 	}
 	if state != account.Active || version != c.version {
-		return "", signInAgain()
+		return signInAgain()
 	}
-	return language, nil
+	return nil
 }
 
 // stopped answers who is suspended and knows the password. The attempt stays counted.

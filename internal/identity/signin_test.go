@@ -80,7 +80,7 @@ func TestHashingIsBounded(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.account(ann, account.Customer)
 		h.gate = newGate(1, time.Millisecond)
-		leave, err := h.gate.enter(t.Context())
+		leave, err := h.gate.enter(t.Context(), netip.Addr{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -481,6 +481,26 @@ func TestPurge(t *testing.T) {
 		purge()
 		if h.count(`devices`) != 0 || h.count(`accounts`) != 1 {
 			t.Error("after 400 days: want nothing but the account")
+		}
+	})
+}
+
+// An id that is no text is nobody's, on either database.
+func TestIDsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		b := h.browser().in(ann, password)
+		for _, bad := range []string{"\xff", "a\x00b", ""} {
+			if err := b.do(func(ctx context.Context) error { return h.RevokeSession(ctx, bad) }); err != nil {
+				t.Errorf("session %q: %v", bad, err)
+			}
+			if err := b.do(func(ctx context.Context) error { return h.RemovePasskey(ctx, bad) }); !fault.Is(err, fault.NotFound) {
+				t.Errorf("passkey %q: %v", bad, err)
+			}
+			if err := b.do(func(ctx context.Context) error { return h.RenamePasskey(ctx, bad, "key") }); !fault.Is(err, fault.NotFound) {
+				t.Errorf("passkey %q: %v", bad, err)
+			}
 		}
 	})
 }

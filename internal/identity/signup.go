@@ -34,11 +34,11 @@ func (p *People) SignUp(ctx context.Context, n NewPerson) error {
 	if err := checkNewPassword(n.Password, email); err != nil {
 		return err
 	}
-	buckets := p.mailBuckets(p.VisitorOf(ctx), email)
+	buckets := p.mailBuckets(p.VisitorOf(ctx), MailVerify, email)
 	if err := p.takeNow(ctx, buckets); err != nil {
 		return err
 	}
-	hash, err := p.gate.hash(ctx, n.Password)
+	hash, err := p.gate.hash(ctx, p.VisitorOf(ctx).Address, n.Password)
 	if err != nil {
 		return p.untried(ctx, buckets, err)
 	}
@@ -95,12 +95,12 @@ func (p *People) ResendVerification(ctx context.Context) error {
 		return fault.New(fault.Conflict, "The address is verified already")
 	}
 	token := newToken()
-	return p.db.Write(ctx, func(tx *db.Tx) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
 		m := mailed{v.person.AccountID, v.person.Email}
 		if err := p.mailVerification(tx, m, v.person.Language, token); err != nil {
 			return err
 		}
-		_, err := take(tx, p.mailBuckets(v.visitor, m.email))
+		_, err := take(tx, p.mailBuckets(v.visitor, MailVerify, m.email))
 		return err
 	})
 }

@@ -21,9 +21,17 @@ const (
 	codeLimit       = 10 // wrong ones for an account or from a known device
 	codeWindow      = time.Hour
 	pendingLimit    = 5 // wrong ones in one sign-in
-	mailLimit       = 3 // mails that were asked for an address
+	mailLimit       = 3 // mails of a kind that were asked for an address
 	mailLineLimit   = 10
 	mailWindow      = time.Hour
+	noticeLimit     = 5 // mails of new browsers to an account
+	noticeWindow    = time.Hour
+	changeLimit     = 30 // changes of an account's password and second factors
+	changeWindow    = time.Hour
+	keyLimit        = 60 // proofs for an account's keys, right ones too
+	keyWindow       = time.Hour
+	visitLimit      = 100 // sessions of nobody from an address
+	visitWindow     = 15 * time.Minute
 	challengeWindow = 2 * challengeFor
 
 	// IPv6 is handed out by the /64 at least and by the /48 at most. A site has some
@@ -78,9 +86,15 @@ func (p *People) codeBuckets(v Visitor, accountID string, known bool) []bucket {
 	return []bucket{{"code:" + accountID, codeLimit, codeWindow}}
 }
 
-// mailBuckets count mails that anybody can ask for.
-func (p *People) mailBuckets(v Visitor, email string) []bucket {
-	return append(lines("mail-from", v.Address, mailLineLimit, mailWindow), p.hidden("mail", email, mailLimit, mailWindow))
+// mailBuckets count mails that anybody can ask for. Each template is counted by
+// itself: who asks for others uses up nobody's resets.
+func (p *People) mailBuckets(v Visitor, template, email string) []bucket {
+	return append(lines("mail-from", v.Address, mailLineLimit, mailWindow), p.hidden("mail "+template, email, mailLimit, mailWindow))
+}
+
+// changeBuckets count what an account changes and is mailed of.
+func changeBuckets(accountID string) []bucket {
+	return []bucket{{"change:" + accountID, changeLimit, changeWindow}}
 }
 
 // take counts an attempt in all buckets, or in none where one is full. It returns

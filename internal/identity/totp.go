@@ -60,9 +60,10 @@ func (e Enrolment) QR() ([]byte, error) {
 }
 
 // BeginTOTP makes the secret of an authenticator app. It counts once ConfirmTOTP was
-// given a code of it; until then each call makes a new one. It needs a fresh proof.
+// given a code of it; until then each call makes a new one. It needs a fresh proof and
+// a verified address.
 func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
-	v, err := p.fresh(ctx)
+	v, err := p.enrolling(ctx)
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -71,7 +72,7 @@ func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 		return Enrolment{}, fmt.Errorf("make a TOTP secret: %w", err)
 	}
 	sealed := p.ring.Seal([]byte(key.Secret()), totpTable, totpColumn, v.person.AccountID)
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		made, err := tx.ExecOne(`
 			INSERT INTO totp (account_id, secret_sealed, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (account_id) DO UPDATE SET secret_sealed = $2, created_at = $3 WHERE totp.confirmed_at IS NULL`,
@@ -112,7 +113,7 @@ func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err 
 // ConfirmTOTP makes the authenticator app count. Where it is the account's first
 // second factor it returns recovery codes, which can't be shown again.
 func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []string, err error) {
-	v, err := p.fresh(ctx)
+	v, err := p.enrolling(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 		return nil, badCode()
 	}
 	fresh := newRecoveryCodes()
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		recovery = nil
 		confirmed, err := tx.ExecOne(`UPDATE totp SET confirmed_at = $2, last_step = $3 WHERE account_id = $1 AND confirmed_at IS NULL`,
 			v.person.AccountID, db.At(tx.Now), step)
@@ -143,6 +144,9 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 			return badCode()
 		}
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, fresh); err != nil {
+			return err
+		}
+		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
 			return err
 		}
 		if err := giveBack(tx, codes); err != nil {
@@ -164,7 +168,7 @@ func (p *People) RemoveTOTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		removed, err := tx.ExecOne(`DELETE FROM totp WHERE account_id = $1`, v.person.AccountID)
 		if err != nil {
 			return fmt.Errorf("remove an authenticator app: %w", err)
@@ -338,7 +342,7 @@ func (p *People) RegenerateRecoveryCodes(ctx context.Context) ([]string, error) 
 		return nil, err
 	}
 	set := newRecoveryCodes()
-	err = p.db.Write(ctx, func(tx *db.Tx) error {
+	err = p.write(ctx, v, func(tx *db.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM recovery_codes WHERE account_id = $1`, v.person.AccountID); err != nil {
 			return fmt.Errorf("regenerate recovery codes: %w", err)
 		}

@@ -44,12 +44,12 @@ func (d *Dashboard) Keys(w http.ResponseWriter, r *http.Request) error {
 // newest of each first.
 func (d *Dashboard) ownKeys(r *http.Request, who identity.Person) (all []listedKey, err error) {
 	const most = 200 // an account that made more sees the oldest of them no more
-	keys, err := d.deps.Keys.List(r.Context(), who.AccountID, "", most)
+	keys, err := d.deps.Keys.Latest(r.Context(), who.AccountID, most)
 	if err != nil {
 		return nil, err
 	}
 	now := ui.Of(r.Context()).Now
-	for _, k := range slices.Backward(keys) {
+	for _, k := range keys {
 		l := listedKey{Key: k, Active: k.Active(now)}
 		if l.Active {
 			if l.Used, err = d.usedNow(r, who, k); err != nil {
