@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/apikey"
@@ -58,15 +57,6 @@ func (d *Dashboard) ownKeys(r *http.Request, who identity.Person) (all []listedK
 		}
 		all = append(all, l)
 	}
-	slices.SortStableFunc(all, func(a, b listedKey) int {
-		switch {
-		case a.Active == b.Active:
-			return 0
-		case a.Active:
-			return -1
-		}
-		return 1
-	})
 	return all, nil
 }
 
