@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -46,7 +47,12 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	visits, err := s.settings.PageLimits()
+	if err != nil {
+		return nil, err
+	}
 	pages, err = web.New(web.Deps{
+		Visits: ratelimit.New(visits, clock.System), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
 		SignIn: signin.New(s.people, s.mails),
