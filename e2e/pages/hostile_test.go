@@ -274,6 +274,15 @@ func TestAnswersDontTellWhoIsKnown(t *testing.T) {
 			t.Errorf("%s: %d for the known address, %d for the unknown, or another text", path, known.status, unknown.status)
 		}
 	}
+	// Who has just signed up with an address finds out nothing by signing in.
+	known, unknown := p.visitor(), p.visitor()
+	taken := known.post("/login", "email", ann, "password", another)
+	free := unknown.post("/login", "email", "bob@example.com", "password", password)
+	says(t, "the free address", free, http.StatusUnprocessableEntity, "the address is not confirmed yet")
+	if taken.status != free.status || strings.ReplaceAll(taken.body, ann, "") != strings.ReplaceAll(free.body, "bob@example.com", "") ||
+		len(known.cookies)+len(unknown.cookies) != 0 {
+		t.Errorf("%d for the known address, %d for the free one, or another text", taken.status, free.status)
+	}
 }
 
 // A form that another site sends is refused, and does nothing.

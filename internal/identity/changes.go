@@ -12,12 +12,8 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// mail queues a notice to somebody's present address. One that is not verified gets
-// none: it may belong to somebody who has never been here.
+// mail queues a notice to somebody's present address.
 func (p *People) mail(tx *db.Tx, who Person, template string, data map[string]string) error {
-	if !who.Verified {
-		return nil
-	}
 	return p.options.Mailer.Queue(tx, Mail{To: who.Email, Language: who.Language, Template: template, Data: data})
 }
 

@@ -32,7 +32,6 @@ func TestARequestOfAnEndedSessionChangesNothing(t *testing.T) {
 			"recovery codes":   func(ctx context.Context) error { _, err := h.RegenerateRecoveryCodes(ctx); return err },
 			"a proof":          func(ctx context.Context) error { return h.Prove(ctx, Proof{Password: password}) },
 			"another password": func(ctx context.Context) error { return h.ChangePassword(ctx, password, another) },
-			"a verifying mail": h.resendToAnyone,
 			"a passkey's name": func(ctx context.Context) error { return h.RenamePasskey(ctx, id.New(id.Passkey), "y") },
 			"no passkey":       func(ctx context.Context) error { return h.RemovePasskey(ctx, id.New(id.Passkey)) },
 		}
@@ -50,12 +49,6 @@ func TestARequestOfAnEndedSessionChangesNothing(t *testing.T) {
 			t.Errorf("%d tokens and %d apps are left", h.count(`tokens`), h.count(`totp`))
 		}
 	})
-}
-
-// resendToAnyone is ResendVerification for who is not verified any more.
-func (h *house) resendToAnyone(ctx context.Context) error {
-	visitOf(ctx).person.Verified = false
-	return h.ResendVerification(ctx)
 }
 
 // A passkey that a thief's browser made does not outlive the reset that it was

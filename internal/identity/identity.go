@@ -194,14 +194,14 @@ func (v Visitor) address() string {
 	return v.Address.String()
 }
 
-// Person is who is signed in, as of the beginning of the request.
+// Person is who is signed in, as of the beginning of the request. The e-mail address
+// is theirs: nobody signs in before it is verified.
 type Person struct {
 	AccountID string
 	Email     string
 	Role      account.Role
 	Tier      account.Tier
 	State     account.State
-	Verified  bool // the e-mail address is theirs
 
 	account.Preferences
 

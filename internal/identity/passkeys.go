@@ -143,9 +143,9 @@ func (p *People) kept(ctx context.Context, purpose string) (webauthn.SessionData
 }
 
 // AddPasskeyOptions returns, as JSON, what the browser needs to make a passkey. It
-// needs a fresh proof and a verified address.
+// needs a fresh proof.
 func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
 // AddPasskey takes what the browser made. Where it is the account's first second
 // factor it returns recovery codes, which can't be shown again.
 func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (recovery []string, err error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -185,16 +185,6 @@ func (p *People) fresh(ctx context.Context) (*visit, error) {
 	return v, err
 }
 
-// enrolling is fresh for who sets up a second factor. Whose address is not verified
-// may have signed up with another's, and would keep its owner out with it.
-func (p *People) enrolling(ctx context.Context) (*visit, error) {
-	v, err := p.fresh(ctx)
-	if err == nil && !v.person.Verified {
-		return nil, unverified()
-	}
-	return v, err
-}
-
 // RequireFresh refuses where password and second factor were not proved in this
 // session within ten minutes.
 func (p *People) RequireFresh(ctx context.Context) error {

@@ -60,10 +60,10 @@ func (e Enrolment) QR() ([]byte, error) {
 }
 
 // BeginTOTP makes the secret of an authenticator app. It counts once ConfirmTOTP was
-// given a code of it; until then each call makes a new one. It needs a fresh proof and
-// a verified address.
+// given a code of it; until then each call makes a new one. It needs a fresh
+// proof.
 func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -113,7 +113,7 @@ func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err 
 // ConfirmTOTP makes the authenticator app count. Where it is the account's first
 // second factor it returns recovery codes, which can't be shown again.
 func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []string, err error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
