@@ -252,6 +252,14 @@ func TestMailedLinksAreSpentByTheirButton(t *testing.T) {
 		t.Errorf("the change of the address: %d to %q", a.status, a.to())
 	}
 	change := p.token(identity.ChangePath)
+	for _, a := range []answer{v.get(identity.ChangePath + "?token=" + change), v.post(identity.ChangePath, "token", change)} {
+		says(t, "nobody's change", a, http.StatusForbidden, "Sign in first as the account that asked")
+		says(t, "nobody's change", a, http.StatusForbidden, `href="/login?next=%2Fchange-email%3Ftoken%3D`+change+`"`)
+	}
+	if a := p.visitor().post("/login", "email", ann, "password", another, "next", identity.ChangePath+"?token="+change); a.to() != identity.ChangePath+"?token="+change {
+		t.Errorf("the sign-in leads to %q", a.to())
+	}
+	v = in
 	spend(identity.ChangePath, change)
 	in.signIn("new@example.com", another)
 	for _, secret := range []string{verify, reset, change, password, another} {

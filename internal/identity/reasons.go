@@ -23,6 +23,7 @@ const (
 	SignInAgain    fault.Reason = "sign_in_again"
 	NeedsProof     fault.Reason = "needs_proof"
 	NeedsFactor    fault.Reason = "needs_factor" // staff without a second factor
+	NotYours       fault.Reason = "not_yours"    // a link that another account asked for
 )
 
 // because reports whether err was refused for that reason.
@@ -62,6 +63,10 @@ func signInAgain() error {
 
 func needsProof() error {
 	return fault.New(fault.Unauthorized, "Confirm your password first").Because(NeedsProof)
+}
+
+func notYours() error {
+	return fault.New(fault.Forbidden, "Sign in first as the account that asked for this link, then open it again").Because(NotYours)
 }
 
 // throttled names the wait in whole minutes, rounded up.

@@ -167,6 +167,9 @@ func (p *People) Current(ctx context.Context) (who Person, signedIn bool) {
 	return v.person, v.signedIn
 }
 
+// is reports whether somebody is signed in as an account.
+func (v *visit) is(accountID string) bool { return v.signedIn && v.person.AccountID == accountID }
+
 // current is Current for what only somebody signed in may do.
 func (p *People) current(ctx context.Context) (*visit, error) {
 	v := visitOf(ctx)
