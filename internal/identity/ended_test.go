@@ -61,13 +61,16 @@ func TestAPasskeyOfAnEndedSessionIsNotKept(t *testing.T) {
 		var options []byte
 		b.must(func(ctx context.Context) (err error) { options, err = h.AddPasskeyOptions(ctx); return err })
 		response := newAuthenticator(t).make(options)
-		b.visit(func(ctx context.Context) {
+		overtake := func() {
 			if err := h.browser().reset(ann); err != nil {
 				t.Fatal(err)
 			}
 			if err := h.browser().setByToken(h.token(MailReset), another); err != nil {
 				t.Fatal(err)
 			}
+		}
+		b.visit(func(ctx context.Context) {
+			overtake()
 			_, err := h.AddPasskey(ctx, "mine", response)
 			refused(t, "a passkey after a reset", err, SignInAgain)
 		})
