@@ -142,10 +142,14 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		return err
 	}
 	at := visitOf(ctx)
-	v, cookie := p.withDevice(at.visitor)
+	cookie, fresh := "", newToken()
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
 		m, err := p.spend(tx, ResetPassword, token)
 		if err != nil {
+			return err
+		}
+		var v Visitor
+		if v, cookie, err = p.withDevice(tx, at.visitor, fresh); err != nil {
 			return err
 		}
 		_, err = tx.Exec(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,

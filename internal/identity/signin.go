@@ -41,12 +41,11 @@ func (p *People) candidate(ctx context.Context, v Visitor, where string, arg any
 				+ (SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id)
 			FROM accounts a WHERE `+where, arg).
 			Scan(&c.id, &c.email, &c.hash, &c.state, &c.version, &c.language, db.Time(&verifiedAt), &factors)
-		if errors.Is(err, db.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, db.ErrNoRows) {
 			return fmt.Errorf("look for an account: %w", err)
 		}
+		// Who is unknown is asked for as much as who is known, so that both take the same
+		// time.
 		c.verified, c.second = !verifiedAt.IsZero(), factors > 0
 		c.known, err = isKnown(tx, c.id, v.device)
 		return err
@@ -133,9 +132,13 @@ func (p *People) tryPassword(ctx context.Context, c candidate, password string, 
 // proof in the transaction that notes the sign-in, and says by what it was.
 func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (Method, error)) error {
 	v := visitOf(ctx)
-	visitor, cookie := p.withDevice(v.visitor)
+	visitor, cookie, fresh := v.visitor, "", newToken()
 	err := p.db.Write(ctx, func(tx *db.Tx) error {
 		if err := stillOpen(tx, c); err != nil {
+			return err
+		}
+		var err error
+		if visitor, cookie, err = p.withDevice(tx, v.visitor, fresh); err != nil {
 			return err
 		}
 		method, err := last(tx)

@@ -195,6 +195,55 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 	})
 }
 
+// A device cookie that was planted in a browser is not taken over: the browser gets
+// one of its own, at a sign-in and at a reset, and keeps that for other accounts too.
+func TestAPlantedDeviceIsNotAdopted(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const planted, bob = "a-value-that-somebody-else-knows", "bob@example.com"
+		h.account(ann, account.Customer)
+		h.account(bob, account.Customer)
+		b := h.browser()
+		b.cookies[DeviceCookie] = planted
+		b.in(ann, password)
+		own := b.cookies[DeviceCookie]
+		b.in(bob, password)
+		if own == planted || b.cookies[DeviceCookie] != own || h.count(`devices WHERE hash = $1`, h.deviceHash(own)) != 2 {
+			t.Errorf("the browser keeps %q, then %q", own, b.cookies[DeviceCookie])
+		}
+		other := h.browser()
+		other.cookies[DeviceCookie] = planted
+		if err := other.reset(ann); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.setByToken(h.token(MailReset), another); err != nil {
+			t.Fatal(err)
+		}
+		if other.cookies[DeviceCookie] == planted || h.count(`devices WHERE hash = $1`, h.deviceHash(planted)) != 0 {
+			t.Error("the reset adopts the planted cookie")
+		}
+	})
+}
+
+// Whether a browser is known is asked for an address that nobody has, too: without
+// the table both fail alike, and without the cookie neither asks.
+func TestUnknownAddressesAreAskedForTheirDevice(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		h.exec(`ALTER TABLE devices RENAME TO devices_elsewhere`)
+		for _, email := range []string{ann, "nobody@example.com"} {
+			b := h.browser()
+			_, err := b.signIn(email, another)
+			refused(t, email+" without the cookie", err, BadCredentials)
+			b.cookies[DeviceCookie] = "some-device"
+			if _, err := b.signIn(email, another); err == nil || because(err, BadCredentials) {
+				t.Errorf("%s: the device was not asked for: %v", email, err)
+			}
+		}
+	})
+}
+
 // One address tries thirty passwords, whosever; an IPv6 address stands for its /64.
 func TestAddressesAreThrottled(t *testing.T) {
 	t.Parallel()
