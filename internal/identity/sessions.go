@@ -50,7 +50,15 @@ func newManager(p *People) *scs.SessionManager {
 	return m
 }
 
+// failed answers in the place of the handler. What that writes afterwards is dropped:
+// it may hold what is shown once, to somebody whose session was not kept.
 func (p *People) failed(w http.ResponseWriter, r *http.Request, err error) {
+	defer visitOf(r.Context()).w.end()
+	for _, name := range []string{
+		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified", "Location", "Hx-Redirect",
+	} {
+		w.Header().Del(name)
+	}
 	if p.options.Failed != nil {
 		p.options.Failed(w, r, err)
 		return
@@ -97,9 +105,36 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	return time.Unix(c.Deadline, 0).UTC(), values, nil
 }
 
+// answer is the answer to a request. Once it has ended, what is written is dropped.
+type answer struct {
+	http.ResponseWriter
+
+	ended bool
+}
+
+func (a *answer) end() { a.ended = true }
+
+// Unwrap implements what http.ResponseController asks for.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if !a.ended {
+		a.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.ended {
+		return len(b), nil
+	}
+	return a.ResponseWriter.Write(b) //nolint:wrapcheck // the writer's own word
+}
+
 // visit is what one request has of sessions.
 type visit struct {
-	w       http.ResponseWriter
+	w       *answer
 	visitor Visitor
 
 	key      string // of the row in the store, "" without one
@@ -134,11 +169,12 @@ func visitOf(ctx context.Context) *visit {
 func (p *People) LoadAndSave(next http.Handler) http.Handler {
 	inner := p.scs.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{w: w, visitor: Visitor{Address: p.options.Address(r), Agent: agent(r.UserAgent())}}
+		a := &answer{ResponseWriter: w}
+		v := &visit{w: a, visitor: Visitor{Address: p.options.Address(r), Agent: agent(r.UserAgent())}}
 		if c, err := r.Cookie(DeviceCookie); err == nil && len(c.Value) <= maxCookie {
 			v.visitor.device = p.deviceHash(c.Value)
 		}
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+		inner.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 	})
 }
 
