@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/plain"
 )
 
 // The cookies. Browsers take a __Host- cookie over https alone, or from loopback,
@@ -178,17 +178,12 @@ func (p *People) LoadAndSave(next http.Handler) http.Handler {
 	})
 }
 
-// agent cuts what a browser calls itself to readable text of 200 bytes.
+// agent cuts what a browser calls itself to readable text of at most 200 bytes.
 func agent(sent string) string {
 	if len(sent) > maxAgent {
 		sent = sent[:maxAgent]
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(sent, ""))
+	return plain.Readable(sent)
 }
 
 // VisitorOf returns who sends the request.
