@@ -32,6 +32,7 @@ const personColumns = `COALESCE(a.id, ''), COALESCE(a.email, ''), COALESCE(a.rol
 	COALESCE(a.language, ''), COALESCE(a.time_zone, ''), COALESCE(a.theme, ''), COALESCE(a.sign_in_version, 0),
 	(SELECT COUNT(*) FROM totp f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL),
 	(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id),
+	(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id AND f.cloned_at IS NOT NULL),
 	(SELECT COUNT(*) FROM recovery_codes f WHERE f.account_id = a.id)`
 
 // personRow is what personColumns are scanned into.
@@ -45,7 +46,7 @@ type personRow struct {
 func (r *personRow) into() []any {
 	return []any{
 		&r.AccountID, &r.Email, &r.Role, &r.Tier, &r.State, &r.Language, &r.TimeZone, &r.Theme, &r.version,
-		&r.totp, &r.Passkeys, &r.Recovery,
+		&r.totp, &r.Passkeys, &r.Cloned, &r.Recovery,
 	}
 }
 

@@ -206,7 +206,7 @@ func (p *People) stopped(ctx context.Context, c candidate, method Method) error 
 type PendingSignIn struct {
 	Email    string
 	TOTP     bool
-	Passkeys bool
+	Passkeys bool // has one that can answer
 }
 
 // pending is what a session keeps of it.
@@ -278,7 +278,7 @@ func (p *People) Pending(ctx context.Context) (one PendingSignIn, found bool, er
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
 		found = tx.Now.Before(w.Until)
 		who, err := readPerson(tx, c.id)
-		one = PendingSignIn{Email: c.email, TOTP: who.TOTP, Passkeys: who.Passkeys > 0}
+		one = PendingSignIn{Email: c.email, TOTP: who.TOTP, Passkeys: who.UsablePasskeys() > 0}
 		return err
 	})
 	return one, found, err
