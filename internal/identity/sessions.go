@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -339,7 +340,7 @@ func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	if !id.Valid(id.Session, sessionID) {
 		return nil
 	}
-	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, v.person.AccountID, sessionID)
+	return p.deleteSessions(ctx, v, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, sessionID)
 }
 
 // RevokeOtherSessions ends all of the person's sessions but this one, and a change of
@@ -349,18 +350,23 @@ func (p *People) RevokeOtherSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, v.person.AccountID, v.person.SessionID)
+	return p.deleteSessions(ctx, v, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, v.person.SessionID)
 }
 
-func (p *People) deleteSessions(ctx context.Context, statement, accountID, sessionID string) error {
-	return p.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(statement, accountID, sessionID)
+// deleteSessions ends sessions and records it, where there were any.
+func (p *People) deleteSessions(ctx context.Context, v *visit, statement, sessionID string) error {
+	accountID := v.person.AccountID
+	return p.write(ctx, v, func(tx *db.Tx) error {
+		n, err := tx.Exec(statement, accountID, sessionID)
 		if err == nil {
 			_, err = tx.Exec(`DELETE FROM tokens WHERE account_id = $1 AND purpose = $2`, accountID, string(ChangeEmail))
 		}
 		if err != nil {
 			return fmt.Errorf("revoke sessions: %w", err)
 		}
-		return nil
+		if n == 0 {
+			return nil
+		}
+		return p.record(tx, accountID, "account.sessions_revoked", strconv.FormatInt(n, 10))
 	})
 }

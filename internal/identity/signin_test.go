@@ -387,6 +387,12 @@ func TestRevokeSessions(t *testing.T) {
 		if three.signedIn() || !one.signedIn() || !bob.signedIn() || len(list()) != 1 {
 			t.Error("all others: not those were ended")
 		}
+		one.must(h.RevokeOtherSessions) // ends none
+		owner, _ := one.who()
+		if h.count(`audit_log WHERE action = 'account.sessions_revoked'`) != 2 ||
+			h.count(`audit_log WHERE action = 'account.sessions_revoked' AND actor = $1 AND target = $1 AND detail = '1'`, owner.AccountID) != 2 {
+			t.Error("the two that were ended are not in the audit log")
+		}
 		one.must(func(ctx context.Context) error { return h.RevokeSession(ctx, list()[0].ID) })
 		if one.signedIn() {
 			t.Error("the own session was not ended")
