@@ -294,7 +294,8 @@ func TestKeyNeedsTheSecondFactorToo(t *testing.T) {
 	}
 }
 
-// Who has not confirmed their address makes no key.
+// Who has not confirmed their address can't sign in, by the page and with the right
+// password, and makes no key.
 func TestUnverifiedMakeNoKeys(t *testing.T) {
 	t.Parallel()
 	p := start(t, db.SQLite, nil)
@@ -302,17 +303,23 @@ func TestUnverifiedMakeNoKeys(t *testing.T) {
 	v.within(func(ctx context.Context) error {
 		return p.People().SignUp(ctx, identity.NewPerson{Email: "new@example.com", Password: password})
 	})
-	v = p.signedIn("new@example.com")
 	a, err := p.Core.Accounts.Find(t.Context(), "new@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := v.ask(http.MethodGet, "/dashboard/api", nil)
-	if !strings.Contains(page.body, "Confirm your e-mail address first") {
-		t.Error("the page does not say what to do")
+	for _, form := range []url.Values{
+		{"email": {"new@example.com"}, "password": {password}},
+		{"email": {"new@example.com"}, "password": {"not the password"}},
+		{"email": {"nobody@example.com"}, "password": {password}},
+	} {
+		got := v.ask(http.MethodPost, "/login", form)
+		if got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "or the address is not confirmed yet: look into your inbox.") ||
+			len(got.header.Values("Set-Cookie")) != 0 {
+			t.Errorf("%s: %d, %v", form.Get("email"), got.status, got.header.Values("Set-Cookie"))
+		}
 	}
 	got := v.ask(http.MethodPost, "/dashboard/api/keys", newKey())
-	if got.status != http.StatusUnprocessableEntity || len(p.keys(a.ID)) != 0 {
-		t.Errorf("%d, %d keys", got.status, len(p.keys(a.ID)))
+	if got.status != http.StatusSeeOther || !strings.HasPrefix(got.location, "/login") || len(p.keys(a.ID)) != 0 {
+		t.Errorf("%d to %s, %d keys", got.status, got.location, len(p.keys(a.ID)))
 	}
 }

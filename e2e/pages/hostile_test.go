@@ -252,6 +252,14 @@ func TestMailedLinksAreSpentByTheirButton(t *testing.T) {
 		t.Errorf("the change of the address: %d to %q", a.status, a.to())
 	}
 	change := p.token(identity.ChangePath)
+	for _, a := range []answer{v.get(identity.ChangePath + "?token=" + change), v.post(identity.ChangePath, "token", change)} {
+		says(t, "nobody's change", a, http.StatusForbidden, "Sign in first as the account that asked")
+		says(t, "nobody's change", a, http.StatusForbidden, `href="/login?next=%2Fchange-email%3Ftoken%3D`+change+`"`)
+	}
+	if a := p.visitor().post("/login", "email", ann, "password", another, "next", identity.ChangePath+"?token="+change); a.to() != identity.ChangePath+"?token="+change {
+		t.Errorf("the sign-in leads to %q", a.to())
+	}
+	v = in
 	spend(identity.ChangePath, change)
 	in.signIn("new@example.com", another)
 	for _, secret := range []string{verify, reset, change, password, another} {
@@ -273,6 +281,15 @@ func TestAnswersDontTellWhoIsKnown(t *testing.T) {
 		if known.status != http.StatusOK || strings.ReplaceAll(known.body, ann, "") != strings.ReplaceAll(unknown.body, "bob@example.com", "") {
 			t.Errorf("%s: %d for the known address, %d for the unknown, or another text", path, known.status, unknown.status)
 		}
+	}
+	// Who has just signed up with an address finds out nothing by signing in.
+	known, unknown := p.visitor(), p.visitor()
+	taken := known.post("/login", "email", ann, "password", another)
+	free := unknown.post("/login", "email", "bob@example.com", "password", password)
+	says(t, "the free address", free, http.StatusUnprocessableEntity, "the address is not confirmed yet")
+	if taken.status != free.status || strings.ReplaceAll(taken.body, ann, "") != strings.ReplaceAll(free.body, "bob@example.com", "") ||
+		len(known.cookies)+len(unknown.cookies) != 0 {
+		t.Errorf("%d for the known address, %d for the free one, or another text", taken.status, free.status)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
@@ -123,14 +124,37 @@ func Insert(tx *db.Tx, a Account, passwordHash string, verifiedAt time.Time) (cr
 }
 
 // NormalEmail returns an address in the form in which it is kept: in lower case,
-// without spaces around it. Invalid answers what is no plain address.
+// without spaces around it. Invalid answers what is no plain address, and what can't
+// be mailed.
 func NormalEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > maxEmail {
+	if err != nil || parsed.Address != email || len(email) > maxEmail || strings.ContainsFunc(email, unmailed) ||
+		!isDomain(email[strings.LastIndexByte(email, '@')+1:]) {
 		return "", fault.New(fault.Invalid, "email must be a plain address such as name@example.com")
 	}
 	return email, plain.Line("email", email)
+}
+
+// unmailed reports what could end a header or a command of mail, and characters that
+// nobody sees: two addresses would look alike.
+func unmailed(r rune) bool { return strings.ContainsRune(" <>,;:\"\\", r) || unicode.Is(unicode.Cf, r) }
+
+// isDomain reports whether mail can go to a host of that name. A bare address in
+// brackets is none.
+func isDomain(name string) bool {
+	const longest = 63 // bytes between two dots
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > longest || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, r := range label {
+			if r != '-' && !unicode.In(r, unicode.L, unicode.M, unicode.Nd) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // CheckPassword reports whether password is the account's.

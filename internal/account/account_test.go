@@ -151,6 +151,15 @@ func TestCreateRefuses(t *testing.T) {
 		"two addresses":    {"ann@example.com, bob@example.com", password, account.Customer},
 		"a long address":   {strings.Repeat("a", 250) + "@example.com", password, account.Customer},
 		"a line end":       {"ann@example.com\nBcc: bob@example.com", password, account.Customer},
+		"a bare address":   {"ann@[127.0.0.1]", password, account.Customer},
+		"a hyphen":         {"ann@-", password, account.Customer},
+		"a hyphen's end":   {"ann@example-.com", password, account.Customer},
+		"an odd host":      {"ann@exam_ple.com", password, account.Customer},
+		"a soft hyphen":    {"an\u00adn@example.com", password, account.Customer},
+		"one in the host":  {"ann@exam\u00adple.com", password, account.Customer},
+		"a joiner":         {"ann\u200d@example.com", password, account.Customer},
+		"quotes":           {`"ann b"@example.com`, password, account.Customer},
+		"a long label":     {"ann@" + strings.Repeat("a", 64) + ".com", password, account.Customer},
 		"a short password": {email, "123456789", account.Customer},
 		"a long password":  {email, strings.Repeat("x", 257), account.Customer},
 		"an unknown role":  {email, password, "admin"},
@@ -162,6 +171,19 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	if count(t, d, "accounts") != 0 || count(t, d, "wallets") != 0 || count(t, d, "audit_log") != 0 {
 		t.Error("a refusal left something behind")
+	}
+}
+
+// What mail can go to is an address, in any script.
+func TestNormalEmail(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		" Ann@Example.com ": email, "ann+shop@mail.example.co": "ann+shop@mail.example.co", "o'hara@xn--bcher-kva.example": "o'hara@xn--bcher-kva.example",
+		"ann@bücher.example": "ann@bücher.example", "ann@उदाहरण.example": "ann@उदाहरण.example", "ann@localhost": "ann@localhost", "a@1.example": "a@1.example",
+	} {
+		if got, err := account.NormalEmail(sent); got != want || err != nil {
+			t.Errorf("%q became %q, %v", sent, got, err)
+		}
 	}
 }
 

@@ -58,7 +58,8 @@ func (s *Store) ResetSecondFactor(ctx context.Context, idOrEmail, actor string) 
 }
 
 // SetPassword gives an account another password by an operator's decision, for who
-// can't get mail, and signs it out everywhere.
+// can't get mail, signs it out everywhere and forgets the browsers that it knows. The
+// address counts as verified: who sets a password here vouches for it.
 func (s *Store) SetPassword(ctx context.Context, idOrEmail, password, actor string) (a Account, err error) {
 	if err := CheckPasswordLength(password); err != nil {
 		return a, err
@@ -74,7 +75,12 @@ func (s *Store) SetPassword(ctx context.Context, idOrEmail, password, actor stri
 		if _, err := EndSessions(tx, a.ID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`UPDATE accounts SET password_hash = $2, password_changed_at = $3 WHERE id = $1`, a.ID, hash, db.At(tx.Now))
+		_, err := tx.Exec(`
+			UPDATE accounts SET password_hash = $2, password_changed_at = $3, email_verified_at = COALESCE(email_verified_at, $3)
+			WHERE id = $1`, a.ID, hash, db.At(tx.Now))
+		if err == nil {
+			_, err = tx.Exec(`DELETE FROM devices WHERE account_id = $1`, a.ID)
+		}
 		if err != nil {
 			return fmt.Errorf("set the password of %s: %w", a.ID, err)
 		}

@@ -70,6 +70,7 @@ func seedSignedIn(t *testing.T, d *db.DB, accountID string) {
 			{`INSERT INTO totp (account_id, secret_sealed, created_at, confirmed_at) VALUES ($1, 'sealed', $2, $2)`, []any{accountID, at}},
 			{`INSERT INTO recovery_codes (account_id, hash, created_at) VALUES ($1, 'h3', $2)`, []any{accountID, at}},
 			{`INSERT INTO passkeys (id, account_id, credential_id, credential, name, sign_count, created_at) VALUES ('pky_1', $1, 'c', '{}', 'n', 0, $2)`, []any{accountID, at}},
+			{`INSERT INTO devices (account_id, hash, created_at, seen_at) VALUES ($1, 'h4', $2, $2)`, []any{accountID, at}},
 		} {
 			if _, err := tx.Exec(s.statement, s.args...); err != nil {
 				return err
@@ -118,6 +119,41 @@ func TestResetSecondFactor(t *testing.T) {
 			}
 		}
 		if actor, action, target, _ := logged(t, d); actor != staff || action != "account.reset_2fa" || target != a.ID {
+			t.Errorf("the log says %s did %s to %s", actor, action, target)
+		}
+	})
+}
+
+// A password that an operator sets signs the account out everywhere, leaves no browser
+// known, and keeps the second factor; its owner can come in with it.
+func TestSetPassword(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		const next = "violet staircase 7"
+		s, a := account.NewStore(d), create(t, d, email)
+		seedSignedIn(t, d, a.ID)
+		err := d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE accounts SET email_verified_at = NULL`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.SetPassword(t.Context(), email, next, staff); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"sessions", "tokens", "devices"} {
+			if n := count(t, d, table); n != 0 {
+				t.Errorf("%d rows are left in %s", n, table)
+			}
+		}
+		if same, err := s.CheckPassword(t.Context(), a.ID, next); !same || err != nil || count(t, d, "totp") != 1 || count(t, d, "passkeys") != 1 {
+			t.Errorf("the password is right: %v, %v", same, err)
+		}
+		if one[int64](t, d, `SELECT COUNT(*) FROM accounts WHERE email_verified_at IS NOT NULL`) != 1 {
+			t.Error("the address is not verified: nobody can sign in")
+		}
+		if actor, action, target, _ := logged(t, d); actor != staff || action != "account.password" || target != a.ID {
 			t.Errorf("the log says %s did %s to %s", actor, action, target)
 		}
 	})

@@ -48,6 +48,8 @@ func secondFactorChange(change string) string {
 		return notify.PasskeyAdded
 	case identity.ChangePasskeyRemoved:
 		return notify.PasskeyRemoved
+	case identity.ChangePasskeyCloned:
+		return notify.PasskeyCloned
 	case identity.ChangeRecoveryCodes:
 		return notify.CodesRenewed
 	}

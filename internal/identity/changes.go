@@ -5,19 +5,14 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// mail queues a notice to somebody's present address. One that is not verified gets
-// none: it may belong to somebody who has never been here.
+// mail queues a notice to somebody's present address.
 func (p *People) mail(tx *db.Tx, who Person, template string, data map[string]string) error {
-	if !who.Verified {
-		return nil
-	}
 	return p.options.Mailer.Queue(tx, Mail{To: who.Email, Language: who.Language, Template: template, Data: data})
 }
 
@@ -147,10 +142,14 @@ func (p *People) Reset(ctx context.Context, token, password string) error {
 		return err
 	}
 	at := visitOf(ctx)
-	v, cookie := p.withDevice(at.visitor)
+	cookie, fresh := "", newToken()
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
 		m, err := p.spend(tx, ResetPassword, token)
 		if err != nil {
+			return err
+		}
+		var v Visitor
+		if v, cookie, err = p.withDevice(tx, at.visitor, fresh); err != nil {
 			return err
 		}
 		_, err = tx.Exec(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
@@ -228,12 +227,30 @@ func (p *People) mailChange(tx *db.Tx, who Person, email, token string, taken bo
 	})
 }
 
-// ConfirmEmailChange spends the token that was mailed to the new address. The old
-// address gets a last notice, and tokens that were mailed to it end. It signs nobody
-// in or out.
+// PeekChange is Peek for the change of an address. NotYours answers, with the token
+// unspent, who is not signed in as the account that asked for the change.
+func (p *People) PeekChange(ctx context.Context, token string) (email string, err error) {
+	var m mailed
+	err = p.db.Read(ctx, func(tx *db.Tx) error {
+		m, err = p.peek(tx, ChangeEmail, token)
+		return err
+	})
+	if err == nil && !visitOf(ctx).is(m.accountID) {
+		err = notYours()
+	}
+	return m.email, err
+}
+
+// ConfirmEmailChange spends the token that was mailed to the new address, for who is
+// signed in as the account that asked: whose address somebody else wants for their
+// account must not give it away with a click. The old address gets a last notice, and
+// tokens that were mailed to it end. It signs nobody in or out.
 func (p *People) ConfirmEmailChange(ctx context.Context, token string) error {
-	v := p.VisitorOf(ctx)
-	err := p.db.Write(ctx, func(tx *db.Tx) error {
+	if _, err := p.PeekChange(ctx, token); err != nil {
+		return err
+	}
+	v := visitOf(ctx)
+	err := p.write(ctx, v, func(tx *db.Tx) error {
 		m, err := p.spend(tx, ChangeEmail, token)
 		if err != nil {
 			return err
@@ -255,7 +272,7 @@ func (p *People) ConfirmEmailChange(ctx context.Context, token string) error {
 		if _, err := tx.Exec(`DELETE FROM tokens WHERE account_id = $1`, m.accountID); err != nil {
 			return fmt.Errorf("change an address: %w", err)
 		}
-		data := maps.Clone(v.facts(tx.Now))
+		data := v.visitor.facts(tx.Now)
 		data[mailEmail] = m.email
 		if err := p.mail(tx, who, MailChanged, data); err != nil {
 			return err

@@ -120,17 +120,15 @@ func TestResetVerifies(t *testing.T) {
 		if err := squatter.signUp(ann, another); err != nil {
 			t.Fatal(err)
 		}
-		squatter.in(ann, another)
 		if err := h.browser().reset(ann); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.browser().setByToken(h.token(MailReset), password); err != nil {
 			t.Fatal(err)
 		}
-		who, _ := h.browser().in(ann, password).who()
-		if !who.Verified || squatter.signedIn() {
-			t.Errorf("verified %v, squatter in %v", who.Verified, squatter.signedIn())
-		}
+		h.browser().in(ann, password)
+		_, err := squatter.signIn(ann, another)
+		refused(t, "the squatter", err, BadCredentials)
 	})
 }
 
@@ -163,7 +161,7 @@ func TestChangeEmail(t *testing.T) {
 			t.Error("it was changed without the token")
 		}
 		confirm := func() error {
-			return h.browser().do(func(ctx context.Context) error { return h.ConfirmEmailChange(ctx, token) })
+			return b.do(func(ctx context.Context) error { return h.ConfirmEmailChange(ctx, token) })
 		}
 		if n := atOnce(4, func(int) error { return confirm() }); n != 1 {
 			t.Errorf("%d changes, want 1", n)
@@ -171,13 +169,44 @@ func TestChangeEmail(t *testing.T) {
 		if mails := h.mailed(MailChanged); len(mails) != 1 || mails[0].To != ann || mails[0].Data["email"] != fresh {
 			t.Errorf("mailed %+v", mails)
 		}
-		if who, _ := b.who(); who.Email != fresh || !who.Verified {
+		if who, _ := b.who(); who.Email != fresh {
 			t.Errorf("now %+v", who)
 		}
 		refused(t, "the reset mailed to the old address", b.setByToken(old, another), BadToken)
 		h.browser().in(fresh, password)
 		_, err := h.browser().signIn(ann, password)
 		refused(t, "the old address", err, BadCredentials)
+	})
+}
+
+// A thief who asks for another's address does not get it by its owner's click: the
+// change is made in a browser that is signed in as the account that asked, and until
+// then the link stays good.
+func TestAChangeOfAddressIsConfirmedByWhoAsked(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const mine, bob = "mine@example.com", "bob@example.com"
+		h.account(ann, account.Customer)
+		h.account(bob, account.Customer)
+		b := h.browser().in(ann, password)
+		b.must(func(ctx context.Context) error { return h.RequestEmailChange(ctx, mine) })
+		token := h.token(MailChange)
+		confirm := func(ctx context.Context) error { return h.ConfirmEmailChange(ctx, token) }
+		look := func(ctx context.Context) error { _, err := h.PeekChange(ctx, token); return err }
+		for who, other := range map[string]*browser{"nobody": h.browser(), "another account": h.browser().in(bob, password)} {
+			refused(t, who, other.do(confirm), NotYours)
+			refused(t, who+" looks", other.do(look), NotYours)
+		}
+		if who, _ := b.who(); who.Email != ann || len(h.mailed(MailChanged)) != 0 || h.count(`tokens`) != 1 {
+			t.Errorf("the account is %s's, %d tokens", who.Email, h.count(`tokens`))
+		}
+		b.must(look)
+		b.must(confirm)
+		if who, _ := b.who(); who.Email != mine {
+			t.Errorf("the account is still %s's", who.Email)
+		}
+		refused(t, "again", b.do(confirm), BadToken)
+		refused(t, "nonsense", h.browser().do(func(ctx context.Context) error { return h.ConfirmEmailChange(ctx, "x") }), BadToken)
 	})
 }
 

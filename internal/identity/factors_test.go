@@ -94,7 +94,7 @@ func TestTOTPWindow(t *testing.T) {
 	for shift, want := range map[int64]bool{-2: false, -1: true, 0: true, 1: true, 2: false} {
 		step := now.Unix()/totpPeriod + shift
 		code := codeAt(t, secret, time.Unix(step*totpPeriod, 0))
-		if got := matchStep(secret, code, now); (got == step) != want {
+		if got := (totpSecret{plain: secret, now: now}).matchStep(code); (got == step) != want {
 			t.Errorf("%d steps off: matched %d, want %v", shift, got, want)
 		}
 	}
@@ -332,6 +332,30 @@ func TestStaffNeedASecondFactor(t *testing.T) {
 		b.enrol()
 		if who, _ := b.who(); h.MustEnrol(who) {
 			t.Error("still to enrol")
+		}
+	})
+}
+
+// A secret that another tab made while a code was checked is not confirmed by it.
+func TestACodeConfirmsTheSecretThatItIsOf(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		b := h.browser().in(ann, password)
+		begin := func(ctx context.Context) error { _, err := h.BeginTOTP(ctx); return err }
+		b.must(begin)
+		secret, found, err := h.totpSecret(t.Context(), a.ID, false)
+		if err != nil || !found {
+			t.Fatal(found, err)
+		}
+		b.must(begin)
+		err = b.do(func(ctx context.Context) error {
+			_, err := h.confirmTOTP(ctx, visitOf(ctx), secret, secret.now.Unix()/totpPeriod, nil)
+			return err
+		})
+		refused(t, "the code of the older secret", err, BadCode)
+		if h.count(`totp WHERE confirmed_at IS NOT NULL`) != 0 || h.count(`recovery_codes`) != 0 {
+			t.Error("the newer secret counts")
 		}
 	})
 }

@@ -83,7 +83,7 @@ const knownDevice = `SELECT COUNT(*) FROM devices WHERE account_id = $1 AND hash
 
 // isKnown reports whether an account was signed in before from a visitor's device.
 func isKnown(tx *db.Tx, accountID, device string) (bool, error) {
-	if accountID == "" || device == "" {
+	if device == "" {
 		return false, nil
 	}
 	var n int64
@@ -130,14 +130,21 @@ func forgetOthers(tx *db.Tx, accountID, device string) error {
 	return nil
 }
 
-// withDevice returns the visitor with a device, and the cookie to send where the
-// device is new.
-func (p *People) withDevice(v Visitor) (with Visitor, cookie string) {
-	if v.device == "" {
-		cookie = newToken()
-		v.device = p.deviceHash(cookie)
+// withDevice returns the visitor with a device that some account knows, or else with
+// a new one and the cookie to send, which is fresh: a cookie that nobody was given may
+// have been set by somebody who knows it.
+func (p *People) withDevice(tx *db.Tx, v Visitor, fresh string) (with Visitor, cookie string, err error) {
+	var n int64
+	if v.device != "" {
+		err := tx.QueryRow(`SELECT COUNT(*) FROM devices WHERE hash = $1 AND seen_at > $2`, v.device, db.At(tx.Now.Add(-deviceFor))).Scan(&n)
+		if err != nil {
+			return v, "", fmt.Errorf("look for a device: %w", err)
+		}
 	}
-	return v, cookie
+	if n == 0 {
+		v.device, cookie = p.deviceHash(fresh), fresh
+	}
+	return v, cookie, nil
 }
 
 func giveDevice(w http.ResponseWriter, cookie string) {

@@ -81,6 +81,7 @@ const (
 	ChangeTOTPRemoved    = "totp_removed"
 	ChangePasskeyAdded   = "passkey_added"
 	ChangePasskeyRemoved = "passkey_removed"
+	ChangePasskeyCloned  = "passkey_cloned" // it signs in no more: its counter went back
 	ChangeRecoveryCodes  = "recovery_codes_made"
 )
 
@@ -194,14 +195,14 @@ func (v Visitor) address() string {
 	return v.Address.String()
 }
 
-// Person is who is signed in, as of the beginning of the request.
+// Person is who is signed in, as of the beginning of the request. The e-mail address
+// is theirs: nobody signs in before it is verified.
 type Person struct {
 	AccountID string
 	Email     string
 	Role      account.Role
 	Tier      account.Tier
 	State     account.State
-	Verified  bool // the e-mail address is theirs
 
 	account.Preferences
 
@@ -209,13 +210,18 @@ type Person struct {
 	FreshAt   time.Time // when password and second factor were last proved in this session
 	TOTP      bool      // has an authenticator app
 	Passkeys  int64
+	Cloned    int64 // of the passkeys, how many prove nothing any more: there may be copies
 	Recovery  int64 // how many recovery codes are unused
 
 	now time.Time // when this was read
 }
 
-// HasSecondFactor reports whether a sign-in needs more than the password.
+// HasSecondFactor reports whether a sign-in needs more than the password. It does
+// too where only recovery codes are left to give.
 func (p Person) HasSecondFactor() bool { return p.TOTP || p.Passkeys > 0 }
+
+// UsablePasskeys is how many of the passkeys prove something.
+func (p Person) UsablePasskeys() int64 { return p.Passkeys - p.Cloned }
 
 // Fresh reports whether the proof is new enough for changes to the account itself.
 func (p Person) Fresh() bool { return !p.FreshAt.IsZero() && p.now.Sub(p.FreshAt) < freshFor }

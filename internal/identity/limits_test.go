@@ -123,28 +123,6 @@ func TestStrangersDoNotUseUpResets(t *testing.T) {
 	})
 }
 
-// Whose address is not verified can't have it flooded.
-func TestAnUnverifiedAddressGetsNoNotices(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, h *house) {
-		if err := h.browser().signUp(ann, password); err != nil {
-			t.Fatal(err)
-		}
-		h.mailed("")
-		for range 8 {
-			h.browser().in(ann, password)
-		}
-		b := h.browser().in(ann, password)
-		b.must(func(ctx context.Context) error { return h.ChangePassword(ctx, password, another) })
-		_ = b.do(func(ctx context.Context) error { return h.RequestEmailChange(ctx, "new@example.com") })
-		for _, m := range h.outbox() {
-			if m.To == ann {
-				t.Errorf("%s to an address that nobody has verified", m.Template)
-			}
-		}
-	})
-}
-
 // An account's browsers and sessions are bounded, and the latest stay.
 func TestAnAccountsRowsAreBounded(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,7 @@ type Passkey struct {
 	Name       string
 	CreatedAt  time.Time
 	LastUsedAt time.Time // zero: never
-	ClonedAt   time.Time // zero: never; its counter went back, so a copy of it may be in use
+	ClonedAt   time.Time // zero: never; its counter went back, so a copy may be in use, and it proves nothing any more
 }
 
 // owner is an account as the webauthn library sees it.
@@ -62,7 +62,17 @@ func (o *owner) WebAuthnDisplayName() string { return o.email }
 // WebAuthnCredentials implements webauthn.User.
 func (o *owner) WebAuthnCredentials() []webauthn.Credential { return o.keys }
 
-func (p *People) owner(ctx context.Context, accountID string) (o *owner, err error) {
+// owner reads an account with its passkeys.
+func (p *People) owner(ctx context.Context, accountID string) (*owner, error) {
+	return p.ownerOf(ctx, accountID, "")
+}
+
+// prover is owner with the passkeys that prove something.
+func (p *People) prover(ctx context.Context, accountID string) (*owner, error) {
+	return p.ownerOf(ctx, accountID, " AND cloned_at IS NULL")
+}
+
+func (p *People) ownerOf(ctx context.Context, accountID, which string) (o *owner, err error) {
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
 		o = &owner{accountID: accountID}
 		if err := tx.QueryRow(`SELECT email FROM accounts WHERE id = $1`, accountID).Scan(&o.email); err != nil {
@@ -81,7 +91,7 @@ func (p *People) owner(ctx context.Context, accountID string) (o *owner, err err
 			key.Authenticator.SignCount = count
 			o.ids, o.keys = append(o.ids, rowID), append(o.keys, key)
 			return nil
-		}, `SELECT id, credential, sign_count FROM passkeys WHERE account_id = $1 ORDER BY id`, accountID)
+		}, `SELECT id, credential, sign_count FROM passkeys WHERE account_id = $1`+which+` ORDER BY id`, accountID)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the passkeys of %s: %w", accountID, err)
@@ -143,9 +153,9 @@ func (p *People) kept(ctx context.Context, purpose string) (webauthn.SessionData
 }
 
 // AddPasskeyOptions returns, as JSON, what the browser needs to make a passkey. It
-// needs a fresh proof and a verified address.
+// needs a fresh proof.
 func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +178,7 @@ func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
 // AddPasskey takes what the browser made. Where it is the account's first second
 // factor it returns recovery codes, which can't be shown again.
 func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (recovery []string, err error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +268,7 @@ func (p *People) ProofOptions(ctx context.Context) ([]byte, error) {
 }
 
 func (p *People) assertionOptions(ctx context.Context, purpose, accountID string) ([]byte, error) {
-	o, err := p.owner(ctx, accountID)
+	o, err := p.prover(ctx, accountID)
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +300,7 @@ func (p *People) assertion(ctx context.Context, purpose, accountID string, respo
 	if err != nil {
 		return u, err
 	}
-	o, err := p.owner(ctx, accountID)
+	o, err := p.prover(ctx, accountID)
 	if err != nil {
 		return u, err
 	}
@@ -301,7 +311,7 @@ func (p *People) assertion(ctx context.Context, purpose, accountID string, respo
 	if u, err = o.used(key); err != nil {
 		return u, err
 	}
-	return u, p.checkClone(ctx, u)
+	return u, p.checkClone(ctx, accountID, u)
 }
 
 func parseAssertion(response []byte) (*protocol.ParsedCredentialAssertionData, error) {
@@ -326,7 +336,7 @@ func (o *owner) used(key *webauthn.Credential) (usedPasskey, error) {
 
 // usePasskey moves a passkey's counter on.
 func (*People) usePasskey(tx *db.Tx, u usedPasskey) error {
-	moved, err := tx.ExecOne(`UPDATE passkeys SET sign_count = $3, last_used_at = $4 WHERE id = $1 AND sign_count = $2`,
+	moved, err := tx.ExecOne(`UPDATE passkeys SET sign_count = $3, last_used_at = $4 WHERE id = $1 AND sign_count = $2 AND cloned_at IS NULL`,
 		u.id, int64(u.before), int64(u.after), db.At(tx.Now))
 	if err != nil {
 		return fmt.Errorf("use a passkey: %w", err)
@@ -337,18 +347,32 @@ func (*People) usePasskey(tx *db.Tx, u usedPasskey) error {
 	return nil
 }
 
-// checkClone refuses and marks a passkey whose counter went back: there may be a
-// copy of it.
-func (p *People) checkClone(ctx context.Context, u usedPasskey) error {
+// checkClone refuses a passkey whose counter went back: there may be a copy of it. It
+// proves nothing from then on, and its owner is told.
+func (p *People) checkClone(ctx context.Context, accountID string, u usedPasskey) error {
 	if !u.cloned {
 		return nil
 	}
+	v := p.VisitorOf(ctx)
 	err := p.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE passkeys SET cloned_at = $2 WHERE id = $1`, u.id, db.At(tx.Now))
+		var name string
+		err := tx.QueryRow(`UPDATE passkeys SET cloned_at = $2 WHERE id = $1 AND cloned_at IS NULL RETURNING name`, u.id, db.At(tx.Now)).Scan(&name)
+		if errors.Is(err, db.ErrNoRows) { // found out at this moment, or removed
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("mark a passkey: %w", err)
 		}
-		return nil
+		who, err := readPerson(tx, accountID)
+		if err != nil {
+			return err
+		}
+		data := v.facts(tx.Now)
+		data[mailChange] = ChangePasskeyCloned
+		if err := p.mail(tx, who, MailSecondFactor, data); err != nil {
+			return err
+		}
+		return p.record(tx, accountID, "account."+ChangePasskeyCloned, name)
 	})
 	return errors.Join(err, badPasskey(errors.New("the passkey's counter went back: there may be a copy of it")))
 }
@@ -389,7 +413,7 @@ func (p *People) SignInWithPasskey(ctx context.Context, response []byte) error {
 		if !id.Valid(id.Account, string(handle)) {
 			return nil, errors.New("the user handle is no account")
 		}
-		o, err = p.owner(ctx, string(handle))
+		o, err = p.prover(ctx, string(handle))
 		return o, err
 	}, data, parsed)
 	if err != nil {
@@ -399,7 +423,7 @@ func (p *People) SignInWithPasskey(ctx context.Context, response []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := p.checkClone(ctx, used); err != nil {
+	if err := p.checkClone(ctx, o.accountID, used); err != nil {
 		return err
 	}
 	c, err := p.candidate(ctx, v.visitor, "a.id = $1", o.accountID)
@@ -464,9 +488,11 @@ func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
 	if !id.Valid(id.Passkey, passkeyID) {
 		return noPasskey()
 	}
+	var clonedAt time.Time
 	err = p.write(ctx, v, func(tx *db.Tx) error {
 		var name string
-		err := tx.QueryRow(`DELETE FROM passkeys WHERE id = $1 AND account_id = $2 RETURNING name`, passkeyID, v.person.AccountID).Scan(&name)
+		err := tx.QueryRow(`DELETE FROM passkeys WHERE id = $1 AND account_id = $2 RETURNING name, cloned_at`, passkeyID, v.person.AccountID).
+			Scan(&name, db.Time(&clonedAt))
 		if errors.Is(err, db.ErrNoRows) {
 			return noPasskey()
 		}
@@ -478,10 +504,14 @@ func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
 		}
 		return p.changedFactor(tx, v, ChangePasskeyRemoved, name)
 	})
-	if err == nil {
-		v.person.Passkeys--
+	if err != nil {
+		return err
 	}
-	return err
+	v.person.Passkeys--
+	if !clonedAt.IsZero() {
+		v.person.Cloned--
+	}
+	return nil
 }
 
 func noPasskey() error { return fault.New(fault.NotFound, "Passkey not found") }

@@ -182,22 +182,45 @@ func TestPasskeyAnswersAreRefused(t *testing.T) {
 	})
 }
 
-// A passkey whose counter goes back is refused and marked; one without a counter
-// works.
+// A passkey whose counter goes back is refused, proves nothing any more wherever it is
+// offered, and its owner is told once; a second step is asked for all the same. One
+// without a counter works.
 func TestClonedPasskey(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
 		h.account(ann, account.Customer)
 		owner := h.browser().in(ann, password)
-		key, _ := owner.addPasskey("Key")
+		key, codes := owner.addPasskey("Key")
 		b := h.browser()
 		if err := b.withPasskey(key.sign(b.options(h.SignInOptions))); err != nil {
 			t.Fatal(err)
 		}
 		key.count -= 2
 		refused(t, "the counter went back", b.withPasskey(key.sign(b.options(h.SignInOptions))), BadPasskey)
-		if h.count(`passkeys WHERE cloned_at IS NOT NULL`) != 1 {
-			t.Error("it was not marked")
+		key.count += 10
+		refused(t, "further on", b.withPasskey(key.sign(b.options(h.SignInOptions))), BadPasskey)
+		mails := h.mailed(MailSecondFactor)
+		if len(mails) != 2 || mails[1].To != ann || mails[1].Data["change"] != ChangePasskeyCloned || mails[1].Data["address"] != "192.0.2.1" {
+			t.Errorf("mailed %+v", mails)
+		}
+		if h.count(`passkeys WHERE cloned_at IS NOT NULL`) != 1 || h.count(`audit_log WHERE action = 'account.passkey_cloned' AND detail = 'Key'`) != 1 {
+			t.Error("it was not marked, or not recorded once")
+		}
+		if err := owner.do(func(ctx context.Context) error { _, err := h.ProofOptions(ctx); return err }); !fault.Is(err, fault.Conflict) {
+			t.Errorf("as a proof: %v, want Conflict", err)
+		}
+		if second, err := b.signIn(ann, password); !second || err != nil {
+			t.Errorf("a sign-in by password: second step %v, %v", second, err)
+		}
+		b.must(func(ctx context.Context) error {
+			pending, found, err := h.Pending(ctx)
+			if !found || pending.Passkeys {
+				t.Errorf("the second step offers the passkey: %+v", pending)
+			}
+			return err
+		})
+		if err := b.code(codes[0]); err != nil {
+			t.Errorf("a recovery code: %v", err)
 		}
 		plain := newAuthenticator(t)
 		plain.step = 0

@@ -23,7 +23,7 @@ const (
 	SignInAgain    fault.Reason = "sign_in_again"
 	NeedsProof     fault.Reason = "needs_proof"
 	NeedsFactor    fault.Reason = "needs_factor" // staff without a second factor
-	Unverified     fault.Reason = "unverified"
+	NotYours       fault.Reason = "not_yours"    // a link that another account asked for
 )
 
 // because reports whether err was refused for that reason.
@@ -33,7 +33,8 @@ func because(err error, reason fault.Reason) bool {
 }
 
 func badCredentials() error {
-	return fault.New(fault.Unauthorized, "The e-mail address or the password is not right").Because(BadCredentials)
+	return fault.New(fault.Unauthorized,
+		"The e-mail address or the password is not right, or the address is not confirmed yet: look into your inbox").Because(BadCredentials)
 }
 
 func suspended() error {
@@ -64,8 +65,8 @@ func needsProof() error {
 	return fault.New(fault.Unauthorized, "Confirm your password first").Because(NeedsProof)
 }
 
-func unverified() error {
-	return fault.New(fault.Forbidden, "Verify your e-mail address first").Because(Unverified)
+func notYours() error {
+	return fault.New(fault.Forbidden, "Sign in first as the account that asked for this link, then open it again").Because(NotYours)
 }
 
 // throttled names the wait in whole minutes, rounded up.

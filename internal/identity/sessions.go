@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -15,6 +15,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/plain"
 )
 
 // The cookies. Browsers take a __Host- cookie over https alone, or from loopback,
@@ -50,7 +51,15 @@ func newManager(p *People) *scs.SessionManager {
 	return m
 }
 
+// failed answers in the place of the handler. What that writes afterwards is dropped:
+// it may hold what is shown once, to somebody whose session was not kept.
 func (p *People) failed(w http.ResponseWriter, r *http.Request, err error) {
+	defer visitOf(r.Context()).w.end()
+	for _, name := range []string{
+		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified", "Location", "Hx-Redirect",
+	} {
+		w.Header().Del(name)
+	}
 	if p.options.Failed != nil {
 		p.options.Failed(w, r, err)
 		return
@@ -97,9 +106,36 @@ func (codec) Decode(b []byte) (time.Time, map[string]any, error) {
 	return time.Unix(c.Deadline, 0).UTC(), values, nil
 }
 
+// answer is the answer to a request. Once it has ended, what is written is dropped.
+type answer struct {
+	http.ResponseWriter
+
+	ended bool
+}
+
+func (a *answer) end() { a.ended = true }
+
+// Unwrap implements what http.ResponseController asks for.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if !a.ended {
+		a.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.ended {
+		return len(b), nil
+	}
+	return a.ResponseWriter.Write(b) //nolint:wrapcheck // the writer's own word
+}
+
 // visit is what one request has of sessions.
 type visit struct {
-	w       http.ResponseWriter
+	w       *answer
 	visitor Visitor
 
 	key      string // of the row in the store, "" without one
@@ -134,25 +170,21 @@ func visitOf(ctx context.Context) *visit {
 func (p *People) LoadAndSave(next http.Handler) http.Handler {
 	inner := p.scs.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{w: w, visitor: Visitor{Address: p.options.Address(r), Agent: agent(r.UserAgent())}}
+		a := &answer{ResponseWriter: w}
+		v := &visit{w: a, visitor: Visitor{Address: p.options.Address(r), Agent: agent(r.UserAgent())}}
 		if c, err := r.Cookie(DeviceCookie); err == nil && len(c.Value) <= maxCookie {
 			v.visitor.device = p.deviceHash(c.Value)
 		}
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+		inner.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 	})
 }
 
-// agent cuts what a browser calls itself to readable text of 200 bytes.
+// agent cuts what a browser calls itself to readable text of at most 200 bytes.
 func agent(sent string) string {
 	if len(sent) > maxAgent {
 		sent = sent[:maxAgent]
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(sent, ""))
+	return plain.Readable(sent)
 }
 
 // VisitorOf returns who sends the request.
@@ -166,6 +198,9 @@ func (p *People) Current(ctx context.Context) (who Person, signedIn bool) {
 	}
 	return v.person, v.signedIn
 }
+
+// is reports whether somebody is signed in as an account.
+func (v *visit) is(accountID string) bool { return v.signedIn && v.person.AccountID == accountID }
 
 // current is Current for what only somebody signed in may do.
 func (p *People) current(ctx context.Context) (*visit, error) {
@@ -181,16 +216,6 @@ func (p *People) fresh(ctx context.Context) (*visit, error) {
 	v, err := p.current(ctx)
 	if err == nil && !v.person.Fresh() {
 		return nil, needsProof()
-	}
-	return v, err
-}
-
-// enrolling is fresh for who sets up a second factor. Whose address is not verified
-// may have signed up with another's, and would keep its owner out with it.
-func (p *People) enrolling(ctx context.Context) (*visit, error) {
-	v, err := p.fresh(ctx)
-	if err == nil && !v.person.Verified {
-		return nil, unverified()
 	}
 	return v, err
 }
@@ -315,7 +340,7 @@ func (p *People) RevokeSession(ctx context.Context, sessionID string) error {
 	if !id.Valid(id.Session, sessionID) {
 		return nil
 	}
-	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, v.person.AccountID, sessionID)
+	return p.deleteSessions(ctx, v, `DELETE FROM sessions WHERE account_id = $1 AND id = $2`, sessionID)
 }
 
 // RevokeOtherSessions ends all of the person's sessions but this one, and a change of
@@ -325,18 +350,23 @@ func (p *People) RevokeOtherSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.deleteSessions(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, v.person.AccountID, v.person.SessionID)
+	return p.deleteSessions(ctx, v, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, v.person.SessionID)
 }
 
-func (p *People) deleteSessions(ctx context.Context, statement, accountID, sessionID string) error {
-	return p.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(statement, accountID, sessionID)
+// deleteSessions ends sessions and records it, where there were any.
+func (p *People) deleteSessions(ctx context.Context, v *visit, statement, sessionID string) error {
+	accountID := v.person.AccountID
+	return p.write(ctx, v, func(tx *db.Tx) error {
+		n, err := tx.Exec(statement, accountID, sessionID)
 		if err == nil {
 			_, err = tx.Exec(`DELETE FROM tokens WHERE account_id = $1 AND purpose = $2`, accountID, string(ChangeEmail))
 		}
 		if err != nil {
 			return fmt.Errorf("revoke sessions: %w", err)
 		}
-		return nil
+		if n == 0 {
+			return nil
+		}
+		return p.record(tx, accountID, "account.sessions_revoked", strconv.FormatInt(n, 10))
 	})
 }

@@ -29,29 +29,29 @@ func (*sessionStore) Delete(string) error { return errNoContext }
 // personColumns are what readPerson and the session's read have in common; the
 // account may be missing.
 const personColumns = `COALESCE(a.id, ''), COALESCE(a.email, ''), COALESCE(a.role, ''), COALESCE(a.tier, ''), COALESCE(a.state, ''),
-	a.email_verified_at, COALESCE(a.language, ''), COALESCE(a.time_zone, ''), COALESCE(a.theme, ''), COALESCE(a.sign_in_version, 0),
+	COALESCE(a.language, ''), COALESCE(a.time_zone, ''), COALESCE(a.theme, ''), COALESCE(a.sign_in_version, 0),
 	(SELECT COUNT(*) FROM totp f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL),
 	(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id),
+	(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id AND f.cloned_at IS NOT NULL),
 	(SELECT COUNT(*) FROM recovery_codes f WHERE f.account_id = a.id)`
 
 // personRow is what personColumns are scanned into.
 type personRow struct {
 	Person
 
-	verifiedAt time.Time
-	version    int64
-	totp       int64
+	version int64
+	totp    int64
 }
 
 func (r *personRow) into() []any {
 	return []any{
-		&r.AccountID, &r.Email, &r.Role, &r.Tier, &r.State, db.Time(&r.verifiedAt), &r.Language, &r.TimeZone, &r.Theme, &r.version,
-		&r.totp, &r.Passkeys, &r.Recovery,
+		&r.AccountID, &r.Email, &r.Role, &r.Tier, &r.State, &r.Language, &r.TimeZone, &r.Theme, &r.version,
+		&r.totp, &r.Passkeys, &r.Cloned, &r.Recovery,
 	}
 }
 
 func (r *personRow) at(now time.Time) Person {
-	r.Verified, r.TOTP, r.now = !r.verifiedAt.IsZero(), r.totp > 0, now
+	r.TOTP, r.now = r.totp > 0, now
 	return r.Person
 }
 

@@ -23,26 +23,30 @@ type candidate struct {
 	hash    string // of the password
 	state   account.State
 	version int64
-	second  bool // has a second factor
-	known   bool // was signed in from this device before
+
+	language string // in which they are mailed
+	verified bool   // the address is theirs
+	second   bool   // has a second factor
+	known    bool   // was signed in from this device before
 }
 
 func (p *People) candidate(ctx context.Context, v Visitor, where string, arg any) (c candidate, err error) {
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
 		c = candidate{}
 		var factors int64
+		var verifiedAt time.Time
 		err := tx.QueryRow(`
-			SELECT a.id, a.email, a.password_hash, a.state, a.sign_in_version,
+			SELECT a.id, a.email, a.password_hash, a.state, a.sign_in_version, a.language, a.email_verified_at,
 				(SELECT COUNT(*) FROM totp f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL)
 				+ (SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id)
-			FROM accounts a WHERE `+where, arg).Scan(&c.id, &c.email, &c.hash, &c.state, &c.version, &factors)
-		if errors.Is(err, db.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+			FROM accounts a WHERE `+where, arg).
+			Scan(&c.id, &c.email, &c.hash, &c.state, &c.version, &c.language, db.Time(&verifiedAt), &factors)
+		if err != nil && !errors.Is(err, db.ErrNoRows) {
 			return fmt.Errorf("look for an account: %w", err)
 		}
-		c.second = factors > 0
+		// Who is unknown is asked for as much as who is known, so that both take the same
+		// time.
+		c.verified, c.second = !verifiedAt.IsZero(), factors > 0
 		c.known, err = isKnown(tx, c.id, v.device)
 		return err
 	})
@@ -51,7 +55,9 @@ func (p *People) candidate(ctx context.Context, v Visitor, where string, arg any
 
 // SignIn takes the first step: the e-mail address and the password. It reports
 // whether a second factor is still needed; Pending then has it. All that is wrong
-// with address or password has one answer and takes one time.
+// with address or password has one answer and takes one time, and so has an address
+// that is not verified: who has just signed up with one would learn from another
+// answer whether it was free. With the right password its link is mailed again.
 func (p *People) SignIn(ctx context.Context, email, password string) (secondFactor bool, err error) {
 	v := visitOf(ctx)
 	email = strings.ToLower(strings.TrimSpace(email))
@@ -65,10 +71,13 @@ func (p *People) SignIn(ctx context.Context, email, password string) (secondFact
 	}
 	buckets := p.passwordBuckets(v.visitor, c.email, c.known)
 	if err := p.tryPassword(ctx, c, password, buckets, nil); err != nil {
-		if errors.Is(err, errWrong) {
-			return false, badCredentials()
+		if !errors.Is(err, errWrong) {
+			return false, err
 		}
-		return false, err
+		if err := p.verifyAgain(ctx, c, buckets, errors.Is(err, errUnverified)); err != nil {
+			return false, err
+		}
+		return false, badCredentials()
 	}
 	if c.state != account.Active {
 		return false, p.stopped(ctx, c, ByPassword)
@@ -79,8 +88,12 @@ func (p *People) SignIn(ctx context.Context, email, password string) (secondFact
 	return false, p.complete(ctx, c, func(tx *db.Tx) (Method, error) { return ByPassword, giveBack(tx, buckets) })
 }
 
-// errWrong says that a password is not the account's.
-var errWrong = errors.New("wrong password")
+// errWrong says that a password is not the account's, errUnverified that it is, and
+// of no use before the address is verified.
+var (
+	errWrong      = errors.New("wrong password")
+	errUnverified = fmt.Errorf("%w: the address is not verified", errWrong)
+)
 
 // tryPassword counts an attempt and compares. A wrong one is noted; of a right one
 // the caller gives the attempt back. The attempt is counted in codes too, for a code
@@ -94,7 +107,8 @@ func (p *People) tryPassword(ctx context.Context, c candidate, password string, 
 	if err != nil {
 		return p.untried(ctx, all, err)
 	}
-	if same && c.id != "" {
+	same = same && c.id != ""
+	if same && c.verified {
 		return nil
 	}
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
@@ -108,6 +122,9 @@ func (p *People) tryPassword(ctx context.Context, c candidate, password string, 
 	if err != nil {
 		return fmt.Errorf("note a wrong password: %w", err)
 	}
+	if same {
+		return errUnverified
+	}
 	return errWrong
 }
 
@@ -115,9 +132,13 @@ func (p *People) tryPassword(ctx context.Context, c candidate, password string, 
 // proof in the transaction that notes the sign-in, and says by what it was.
 func (p *People) complete(ctx context.Context, c candidate, last func(*db.Tx) (Method, error)) error {
 	v := visitOf(ctx)
-	visitor, cookie := p.withDevice(v.visitor)
+	visitor, cookie, fresh := v.visitor, "", newToken()
 	err := p.db.Write(ctx, func(tx *db.Tx) error {
 		if err := stillOpen(tx, c); err != nil {
+			return err
+		}
+		var err error
+		if visitor, cookie, err = p.withDevice(tx, v.visitor, fresh); err != nil {
 			return err
 		}
 		method, err := last(tx)
@@ -185,7 +206,7 @@ func (p *People) stopped(ctx context.Context, c candidate, method Method) error 
 type PendingSignIn struct {
 	Email    string
 	TOTP     bool
-	Passkeys bool
+	Passkeys bool // has one that can answer
 }
 
 // pending is what a session keeps of it.
@@ -257,7 +278,7 @@ func (p *People) Pending(ctx context.Context) (one PendingSignIn, found bool, er
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
 		found = tx.Now.Before(w.Until)
 		who, err := readPerson(tx, c.id)
-		one = PendingSignIn{Email: c.email, TOTP: who.TOTP, Passkeys: who.Passkeys > 0}
+		one = PendingSignIn{Email: c.email, TOTP: who.TOTP, Passkeys: who.UsablePasskeys() > 0}
 		return err
 	})
 	return one, found, err

@@ -44,7 +44,7 @@ func TestSignIn(t *testing.T) {
 			t.Error("a refusal left a session")
 		}
 		who, signedIn := b.in("ANN@example.com ", password).who()
-		if !signedIn || who.AccountID != a.ID || who.Email != ann || !who.Verified || !who.Fresh() || who.HasSecondFactor() {
+		if !signedIn || who.AccountID != a.ID || who.Email != ann || !who.Fresh() || who.HasSecondFactor() {
 			t.Errorf("signed in as %+v", who)
 		}
 	})
@@ -162,6 +162,7 @@ func TestGuessesAtOnceAreCounted(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
 		h.account(ann, account.Customer)
+		h.gate = newGate(2, time.Minute) // on a slow machine they wait long for their turn
 		atOnce(30, func(int) error { _, err := h.browser().signIn(ann, another); return err })
 		if n := h.count(`sign_ins WHERE outcome = 'wrong_password'`); n != 10 {
 			t.Errorf("%d passwords were tried, want 10", n)
@@ -191,6 +192,55 @@ func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
 		}
 		_, err = own.signIn(ann, password)
 		refused(t, "after ten of the owner's", err, Throttled)
+	})
+}
+
+// A device cookie that was planted in a browser is not taken over: the browser gets
+// one of its own, at a sign-in and at a reset, and keeps that for other accounts too.
+func TestAPlantedDeviceIsNotAdopted(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const planted, bob = "a-value-that-somebody-else-knows", "bob@example.com"
+		h.account(ann, account.Customer)
+		h.account(bob, account.Customer)
+		b := h.browser()
+		b.cookies[DeviceCookie] = planted
+		b.in(ann, password)
+		own := b.cookies[DeviceCookie]
+		b.in(bob, password)
+		if own == planted || b.cookies[DeviceCookie] != own || h.count(`devices WHERE hash = $1`, h.deviceHash(own)) != 2 {
+			t.Errorf("the browser keeps %q, then %q", own, b.cookies[DeviceCookie])
+		}
+		other := h.browser()
+		other.cookies[DeviceCookie] = planted
+		if err := other.reset(ann); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.setByToken(h.token(MailReset), another); err != nil {
+			t.Fatal(err)
+		}
+		if other.cookies[DeviceCookie] == planted || h.count(`devices WHERE hash = $1`, h.deviceHash(planted)) != 0 {
+			t.Error("the reset adopts the planted cookie")
+		}
+	})
+}
+
+// Whether a browser is known is asked for an address that nobody has, too: without
+// the table both fail alike, and without the cookie neither asks.
+func TestUnknownAddressesAreAskedForTheirDevice(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		h.exec(`ALTER TABLE devices RENAME TO devices_elsewhere`)
+		for _, email := range []string{ann, "nobody@example.com"} {
+			b := h.browser()
+			_, err := b.signIn(email, another)
+			refused(t, email+" without the cookie", err, BadCredentials)
+			b.cookies[DeviceCookie] = "some-device"
+			if _, err := b.signIn(email, another); err == nil || because(err, BadCredentials) {
+				t.Errorf("%s: the device was not asked for: %v", email, err)
+			}
+		}
 	})
 }
 
@@ -312,7 +362,7 @@ func TestRevokeSessions(t *testing.T) {
 		h.account(ann, account.Customer)
 		h.account("bob@example.com", account.Customer)
 		one, two, three, bob := h.browser(), h.browser(), h.browser(), h.browser().in("bob@example.com", password)
-		two.agent = strings.Repeat("é", 150) + "\n"
+		two.agent = "\u202e\u009b" + strings.Repeat("é", 150) + "\n"
 		for _, b := range []*browser{one, two, three} {
 			b.in(ann, password)
 		}
@@ -321,7 +371,7 @@ func TestRevokeSessions(t *testing.T) {
 			return all
 		}
 		all := list()
-		if len(all) != 3 || !all[2].Current || all[0].Current || all[0].Address != "192.0.2.1" || all[1].Agent != strings.Repeat("é", 100) {
+		if len(all) != 3 || !all[2].Current || all[0].Current || all[0].Address != "192.0.2.1" || all[1].Agent != strings.Repeat("é", 97) {
 			t.Errorf("listed %+v", all)
 		}
 		who, _ := bob.who()
@@ -336,6 +386,12 @@ func TestRevokeSessions(t *testing.T) {
 		one.must(h.RevokeOtherSessions)
 		if three.signedIn() || !one.signedIn() || !bob.signedIn() || len(list()) != 1 {
 			t.Error("all others: not those were ended")
+		}
+		one.must(h.RevokeOtherSessions) // ends none
+		owner, _ := one.who()
+		if h.count(`audit_log WHERE action = 'account.sessions_revoked'`) != 2 ||
+			h.count(`audit_log WHERE action = 'account.sessions_revoked' AND actor = $1 AND target = $1 AND detail = '1'`, owner.AccountID) != 2 {
+			t.Error("the two that were ended are not in the audit log")
 		}
 		one.must(func(ctx context.Context) error { return h.RevokeSession(ctx, list()[0].ID) })
 		if one.signedIn() {

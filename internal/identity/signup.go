@@ -85,24 +85,33 @@ func (p *People) mailVerification(tx *db.Tx, m mailed, language, token string) e
 	})
 }
 
-// ResendVerification mails the person another link. The older one ends.
-func (p *People) ResendVerification(ctx context.Context) error {
-	v, err := p.current(ctx)
-	if err != nil {
-		return err
-	}
-	if v.person.Verified {
-		return fault.New(fault.Conflict, "The address is verified already")
+// verifyAgain mails an unverified account another link, as often as anybody can ask
+// for one; the older one ends. Where there is nothing to mail it writes as much all
+// the same, to the attempts that were counted in buckets, so that both take one time.
+func (p *People) verifyAgain(ctx context.Context, c candidate, buckets []bucket, right bool) error {
+	mails := p.mailBuckets(p.VisitorOf(ctx), MailVerify, c.email)
+	if !right || c.state != account.Active {
+		const tokenAndMail = 2
+		return p.db.Write(ctx, func(tx *db.Tx) error {
+			for range len(mails) + tokenAndMail {
+				if _, err := tx.Exec(`UPDATE attempts SET used = used WHERE bucket = $1`, buckets[0].name); err != nil {
+					return fmt.Errorf("mail nothing: %w", err)
+				}
+			}
+			return nil
+		})
 	}
 	token := newToken()
-	return p.write(ctx, v, func(tx *db.Tx) error {
-		m := mailed{v.person.AccountID, v.person.Email}
-		if err := p.mailVerification(tx, m, v.person.Language, token); err != nil {
+	err := p.db.Write(ctx, func(tx *db.Tx) error {
+		if _, err := take(tx, mails); err != nil {
 			return err
 		}
-		_, err := take(tx, p.mailBuckets(v.visitor, MailVerify, m.email))
-		return err
+		return p.mailVerification(tx, mailed{c.id, c.email}, c.language, token)
 	})
+	if because(err, Throttled) {
+		return nil
+	}
+	return err
 }
 
 // Verify spends the token of a verification mail. It signs nobody in.

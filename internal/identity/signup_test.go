@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +19,8 @@ func (b *browser) signUp(email, password string) error {
 	})
 }
 
-// Somebody new gets an account with wallets, signs in, and makes keys once the
-// mailed link was followed.
+// Somebody new gets an account with wallets, and signs in once the mailed link was
+// followed.
 func TestSignUpThenVerify(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
@@ -30,15 +32,6 @@ func TestSignUpThenVerify(t *testing.T) {
 			t.Error("want an account with two wallets, and nobody signed in")
 		}
 		token := h.token(MailVerify)
-		who, _ := b.in(ann, password).who()
-		if who.Verified || who.Language != "tr" || who.TimeZone != "Europe/Istanbul" || who.Role != account.Customer {
-			t.Errorf("signed in as %+v", who)
-		}
-		err := b.do(func(ctx context.Context) error {
-			_, err := h.ProveForKey(ctx, Proof{Password: password})
-			return err
-		})
-		refused(t, "a key before the address is verified", err, Unverified)
 		if email, err := h.Peek(t.Context(), VerifyEmail, token); err != nil || email != ann {
 			t.Errorf("peek: %s, %v", email, err)
 		}
@@ -46,13 +39,10 @@ func TestSignUpThenVerify(t *testing.T) {
 			t.Errorf("a look spent the token: %v", err)
 		}
 		refused(t, "the token again", h.Verify(t.Context(), token), BadToken)
-		b.must(func(ctx context.Context) error {
-			who, err := h.ProveForKey(ctx, Proof{Password: password})
-			if !who.Verified {
-				t.Errorf("still unverified: %+v", who)
-			}
-			return err
-		})
+		who, _ := b.in(ann, password).who()
+		if who.Email != ann || who.Language != "tr" || who.TimeZone != "Europe/Istanbul" || who.Role != account.Customer {
+			t.Errorf("signed in as %+v", who)
+		}
 		if rows, err := account.VerifyLog(t.Context(), h.db, func(text string) { t.Error(text) }); err != nil || rows != 2 {
 			t.Errorf("%d rows in the audit log, %v", rows, err)
 		}
@@ -134,14 +124,18 @@ func TestVerificationTokensEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		first := h.token(MailVerify)
-		b.in(ann, password).must(h.ResendVerification)
+		again := func() {
+			_, err := b.signIn(ann, password)
+			refused(t, "before the address is verified", err, BadCredentials)
+		}
+		again()
 		second := h.token(MailVerify)
 		refused(t, "the older token", h.Verify(t.Context(), first), BadToken)
 		h.db.AdvanceClock(24 * time.Hour)
 		refused(t, "a day later", h.Verify(t.Context(), second), BadToken)
 		_, err := h.Peek(t.Context(), VerifyEmail, second)
 		refused(t, "a look a day later", err, BadToken)
-		b.must(h.ResendVerification)
+		again()
 		third := h.token(MailVerify)
 		_, err = h.Peek(t.Context(), ResetPassword, third)
 		refused(t, "for another purpose", err, BadToken)
@@ -149,9 +143,72 @@ func TestVerificationTokensEnd(t *testing.T) {
 		if err := h.Verify(t.Context(), third); err != nil {
 			t.Errorf("within the day: %v", err)
 		}
-		if err := b.do(h.ResendVerification); !fault.Is(err, fault.Conflict) {
-			t.Errorf("verified already: %v, want Conflict", err)
+		b.in(ann, password)
+		if mails := h.mailed(MailVerify); len(mails) != 0 {
+			t.Errorf("verified already, mailed %+v", mails)
 		}
+	})
+}
+
+// Who signs up with an address and then in with the same password learns nothing of
+// whether it was free: the answers, the attempts that are left and the wait are the
+// same, nobody is signed in, and only the mail knows.
+func TestSigningInAfterSignUpTellsNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		told := map[string][]string{}
+		for n, email := range []string{ann, "free@example.com"} {
+			b := h.browser()
+			b.address = fmt.Sprintf("192.0.2.%d:1", n+1)
+			if err := b.signUp(email, another); err != nil {
+				t.Fatal(err)
+			}
+			for range passwordLimit + 1 {
+				before := h.gate.uses.Load()
+				second, err := b.signIn(email, another)
+				f := fault.From(err)
+				told[email] = append(told[email], fmt.Sprint(second, f.Code, f.Reason, f.Text, h.gate.uses.Load()-before))
+			}
+			if b.signedIn() || b.cookies[DeviceCookie] != "" {
+				t.Errorf("%s: signed in", email)
+			}
+		}
+		if !slices.Equal(told[ann], told["free@example.com"]) {
+			t.Errorf("the known address is answered\n%q\nthe free one\n%q", told[ann], told["free@example.com"])
+		}
+		if n := h.count(`sessions`) + h.count(`devices`); n != 0 {
+			t.Errorf("%d sessions and devices", n)
+		}
+		// The sign-up was one of the mails of this hour.
+		if n := len(h.mailed(MailVerify)); n != mailLimit {
+			t.Errorf("%d mails with the link, want %d", n, mailLimit)
+		}
+	})
+}
+
+// Only the right password sends the link again, and it uses up no more than others
+// can of what an address is mailed.
+func TestTheLinkIsSentAgainForTheRightPasswordAlone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		if err := h.browser().signUp(ann, password); err != nil {
+			t.Fatal(err)
+		}
+		first := h.token(MailVerify)
+		_, err := h.browser().signIn(ann, another)
+		refused(t, "a wrong password", err, BadCredentials)
+		if mails := h.outbox(); len(mails) != 0 {
+			t.Errorf("mailed %+v", mails)
+		}
+		for range 8 {
+			_, _ = h.browser().signIn(ann, password)
+		}
+		mails := h.mailed(MailVerify)
+		if len(mails) != mailLimit-1 || mails[0].To != ann || mails[0].Language != "tr" {
+			t.Errorf("mailed %+v", mails)
+		}
+		refused(t, "the older link", h.Verify(t.Context(), first), BadToken)
 	})
 }
 

@@ -60,10 +60,10 @@ func (e Enrolment) QR() ([]byte, error) {
 }
 
 // BeginTOTP makes the secret of an authenticator app. It counts once ConfirmTOTP was
-// given a code of it; until then each call makes a new one. It needs a fresh proof and
-// a verified address.
+// given a code of it; until then each call makes a new one. It needs a fresh
+// proof.
 func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -95,11 +95,11 @@ func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err 
 	if err != nil {
 		return e, false, err
 	}
-	secret, _, found, err := p.totpSecret(ctx, v.person.AccountID, false)
+	secret, found, err := p.totpSecret(ctx, v.person.AccountID, false)
 	if err != nil || !found {
 		return e, false, err
 	}
-	raw, err := base32Secret(secret)
+	raw, err := base32Secret(secret.plain)
 	if err != nil {
 		return e, false, err
 	}
@@ -113,7 +113,7 @@ func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err 
 // ConfirmTOTP makes the authenticator app count. Where it is the account's first
 // second factor it returns recovery codes, which can't be shown again.
 func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []string, err error) {
-	v, err := p.enrolling(ctx)
+	v, err := p.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,22 +121,29 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 	if err := p.takeNow(ctx, codes); err != nil {
 		return nil, err
 	}
-	secret, now, found, err := p.totpSecret(ctx, v.person.AccountID, false)
+	secret, found, err := p.totpSecret(ctx, v.person.AccountID, false)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
 		return nil, fault.New(fault.Conflict, "There is no authenticator app to confirm")
 	}
-	step := matchStep(secret, cleanCode(code), now)
+	step := secret.matchStep(cleanCode(code))
 	if step == 0 {
 		return nil, badCode()
 	}
+	return p.confirmTOTP(ctx, v, secret, step, codes)
+}
+
+// confirmTOTP confirms the secret whose code was checked, and no other that was made
+// meanwhile. What was right is given back to the buckets.
+func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, step int64, codes []bucket) (recovery []string, err error) {
 	fresh := newRecoveryCodes()
 	err = p.write(ctx, v, func(tx *db.Tx) error {
 		recovery = nil
-		confirmed, err := tx.ExecOne(`UPDATE totp SET confirmed_at = $2, last_step = $3 WHERE account_id = $1 AND confirmed_at IS NULL`,
-			v.person.AccountID, db.At(tx.Now), step)
+		confirmed, err := tx.ExecOne(`
+			UPDATE totp SET confirmed_at = $2, last_step = $3 WHERE account_id = $1 AND confirmed_at IS NULL AND secret_sealed = $4`,
+			v.person.AccountID, db.At(tx.Now), step, secret.sealed)
 		if err != nil {
 			return fmt.Errorf("confirm an authenticator app: %w", err)
 		}
@@ -187,30 +194,37 @@ func (p *People) RemoveTOTP(ctx context.Context) error {
 	return err
 }
 
+// totpSecret is the secret of an account's authenticator app.
+type totpSecret struct {
+	plain  string // base32
+	sealed string // as it is stored
+	now    time.Time
+}
+
 // totpSecret reads an account's secret, with the database's time.
-func (p *People) totpSecret(ctx context.Context, accountID string, confirmed bool) (secret string, now time.Time, found bool, err error) {
-	var sealed string
+func (p *People) totpSecret(ctx context.Context, accountID string, confirmed bool) (secret totpSecret, found bool, err error) {
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
-		now = tx.Now
+		secret.now = tx.Now
 		return tx.QueryRow(`SELECT secret_sealed FROM totp WHERE account_id = $1 AND (confirmed_at IS NOT NULL) = $2`,
-			accountID, confirmed).Scan(&sealed)
+			accountID, confirmed).Scan(&secret.sealed)
 	})
 	if errors.Is(err, db.ErrNoRows) {
-		return "", now, false, nil
+		return secret, false, nil
 	}
 	if err != nil {
-		return "", now, false, fmt.Errorf("read a TOTP secret: %w", err)
+		return secret, false, fmt.Errorf("read a TOTP secret: %w", err)
 	}
-	plain, err := p.ring.Open(sealed, totpTable, totpColumn, accountID)
-	return string(plain), now, err == nil, err
+	plain, err := p.ring.Open(secret.sealed, totpTable, totpColumn, accountID)
+	secret.plain = string(plain)
+	return secret, err == nil, err
 }
 
 // matchStep returns the step whose code it is, or 0.
-func matchStep(secret, code string, now time.Time) int64 {
-	present := now.Unix() / totpPeriod
+func (s totpSecret) matchStep(code string) int64 {
+	present := s.now.Unix() / totpPeriod
 	found := int64(0)
 	for step := present - totpSkew; step <= present+totpSkew; step++ {
-		want, err := hotp.GenerateCode(secret, uint64(max(0, step)))
+		want, err := hotp.GenerateCode(s.plain, uint64(max(0, step)))
 		if err == nil && subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
 			found = step
 		}
@@ -234,9 +248,9 @@ func (p *People) readCode(ctx context.Context, accountID, code string) (g guess,
 		g.recovery = p.ring.TokenHashes(recoveryName(accountID, code))
 		return g, nil
 	}
-	secret, now, found, err := p.totpSecret(ctx, accountID, true)
+	secret, found, err := p.totpSecret(ctx, accountID, true)
 	if found {
-		g.step = matchStep(secret, code, now)
+		g.step = secret.matchStep(code)
 	}
 	return g, err
 }

@@ -33,6 +33,7 @@ const (
 	TOTPOff         = "totp_off"
 	PasskeyAdded    = "passkey_added"
 	PasskeyRemoved  = "passkey_removed"
+	PasskeyCloned   = "passkey_cloned"
 	CodesRenewed    = "codes_renewed"
 	ResetByOperator = "reset_by_operator"
 )
@@ -110,5 +111,5 @@ func (t kind) facts(data map[string]string) (g given, err error) {
 }
 
 func changes() []string {
-	return []string{TOTPOn, TOTPOff, PasskeyAdded, PasskeyRemoved, CodesRenewed, ResetByOperator}
+	return []string{TOTPOn, TOTPOff, PasskeyAdded, PasskeyRemoved, PasskeyCloned, CodesRenewed, ResetByOperator}
 }

@@ -1,5 +1,6 @@
 // Package plain says which texts may be kept as a name or a reason: one line
-// that every screen shows as it was written.
+// that every screen shows as it was written. Of what nobody can be asked to mend it
+// leaves out the rest.
 //
 // It knows nothing of whose names they are.
 package plain
@@ -21,6 +22,16 @@ func Line(field, text string) error {
 			"%s must be one line of readable text, without control characters or marks that turn the direction of writing", field)
 	}
 	return nil
+}
+
+// Readable is a text without what Line refuses.
+func Readable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if steers(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
 }
 
 // steers reports control characters, C1 and DEL among them, the marks of

@@ -26,3 +26,19 @@ func TestLineRefusesWhatSteersATerminal(t *testing.T) {
 		}
 	}
 }
+
+// What can't be refused is kept without what steers a terminal.
+func TestReadableLeavesOutWhatSteersATerminal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Łódź 店 a\u00a0b":                   "Łódź 店 a\u00a0b",
+		"\x1b[2Ja\u009bb\u0085c\x7f\x00\nd": "[2Jabcd",
+		"\u202eoilof\u2066 \u200fx\u2029":   "oilof x",
+		"a\xffb\x9b":                        "ab",
+	} {
+		got := plain.Readable(text)
+		if got != want || plain.Line("text", got) != nil {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}

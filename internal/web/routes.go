@@ -46,7 +46,6 @@ func (s *Server) Routes() []Route {
 		{"POST /signup", Visitor, s.SignIn.Register},
 		{"GET /verify-email", Anyone, s.SignIn.Verify},
 		{"POST /verify-email", Anyone, s.SignIn.SpendVerify},
-		{"POST /verify-email/again", Member, s.SignIn.VerifyAgain},
 		{"GET /forgot-password", Anyone, s.SignIn.Forgot},
 		{"POST /forgot-password", Anyone, s.SignIn.AskReset},
 		{"GET /reset-password", Anyone, s.SignIn.Reset},

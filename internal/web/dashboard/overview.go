@@ -19,7 +19,6 @@ type overview struct {
 	Live, Test money.Amount
 	Orders     []shownOrder
 	HasKey     bool
-	Verified   bool
 }
 
 // step is what a newcomer does next.
@@ -32,7 +31,6 @@ type step struct {
 // steps lead to a first order by API.
 func (o overview) steps() []step {
 	return []step{
-		{"start.verify", "start.verify_text", "/dashboard/account", "start.verify_label", o.Verified},
 		{"start.key", "start.key_text", keysPath + "/keys/new", "start.key_label", o.HasKey},
 		{"start.funds", "start.funds_text", "/contact", "start.funds_label", o.Live > 0},
 		{"start.order", "start.order_text", "/developers/getting-started", "start.order_label", len(o.Orders) > 0},
@@ -67,7 +65,7 @@ func (o shownOrder) percent() int64 {
 func (d *Dashboard) Overview(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	who := d.person(r)
-	o := overview{Verified: who.Verified}
+	var o overview
 	var err error
 	if o.Live, o.Test, err = d.deps.Balances(ctx, who.AccountID); err != nil {
 		return err

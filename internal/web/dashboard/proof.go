@@ -11,7 +11,7 @@ import (
 func (d *Dashboard) proofFields(r *http.Request) (p ui.ProofFields, err error) {
 	who := d.person(r)
 	p.Code = who.HasSecondFactor()
-	if who.Passkeys == 0 {
+	if who.UsablePasskeys() == 0 {
 		return p, nil
 	}
 	options, err := d.deps.People.ProofOptions(r.Context())

@@ -31,8 +31,8 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 	case identity.Throttled:
 		return ui.T(ctx, "refusal.throttled", "Wait", wait(ctx, f.Args)), true
 	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.WrongPassword,
-		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor,
-		identity.Unverified, apikey.TooManyKeys:
+		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor, identity.NotYours,
+		apikey.TooManyKeys:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
 	default:
 		return f.Text, true

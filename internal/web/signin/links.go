@@ -1,8 +1,8 @@
 package signin
 
 import (
-	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/a-h/templ"
 
@@ -58,40 +58,57 @@ func (p *Pages) dead(w http.ResponseWriter, r *http.Request, purpose identity.Pu
 	return ui.Render(w, r, http.StatusGone, deadPage(purpose, who))
 }
 
-// spent spends the token of a mailed link and leads on: who is signed in to a page
-// of theirs, everybody else to the sign-in, which says what was done.
-func (p *Pages) spent(w http.ResponseWriter, r *http.Request, purpose identity.Purpose, spend func(ctx context.Context, token string) error, home, done string) error {
-	err := spend(r.Context(), r.PostFormValue("token"))
-	if because(err, identity.BadToken) {
-		return p.dead(w, r, purpose)
-	}
-	if err != nil {
-		return err
-	}
-	if _, signedIn := p.people.Current(r.Context()); signedIn {
-		return see(w, r, home)
-	}
-	return see(w, r, loginPath+"?done="+done)
-}
-
 // Verify shows the page of the link that verifies an address.
 func (p *Pages) Verify(w http.ResponseWriter, r *http.Request) error {
 	return p.opened(w, r, identity.VerifyEmail, verifyPage)
 }
 
-// SpendVerify verifies an address.
+// SpendVerify verifies an address and leads on: who is signed in to the dashboard,
+// everybody else to the sign-in, which says what was done.
 func (p *Pages) SpendVerify(w http.ResponseWriter, r *http.Request) error {
-	return p.spent(w, r, identity.VerifyEmail, p.people.Verify, homePath, doneVerified)
+	err := p.people.Verify(r.Context(), r.PostFormValue("token"))
+	if because(err, identity.BadToken) {
+		return p.dead(w, r, identity.VerifyEmail)
+	}
+	if err != nil {
+		return err
+	}
+	if _, signedIn := p.people.Current(r.Context()); signedIn {
+		return see(w, r, homePath)
+	}
+	return see(w, r, loginPath+"?done="+doneVerified)
 }
 
-// Change shows the page of the link that changes an address.
+// Change shows the page of the link that changes an address, to who asked for it.
 func (p *Pages) Change(w http.ResponseWriter, r *http.Request) error {
+	token := r.URL.Query().Get("token")
+	if _, err := p.people.PeekChange(r.Context(), token); because(err, identity.NotYours) {
+		return p.notYours(w, r, token)
+	}
 	return p.opened(w, r, identity.ChangeEmail, changePage)
 }
 
 // SpendChange changes an address.
 func (p *Pages) SpendChange(w http.ResponseWriter, r *http.Request) error {
-	return p.spent(w, r, identity.ChangeEmail, p.people.ConfirmEmailChange, accountPath, doneEmail)
+	token := r.PostFormValue("token")
+	switch err := p.people.ConfirmEmailChange(r.Context(), token); {
+	case because(err, identity.BadToken):
+		return p.dead(w, r, identity.ChangeEmail)
+	case because(err, identity.NotYours), because(err, identity.SignInAgain):
+		return p.notYours(w, r, token)
+	case err != nil:
+		return err
+	}
+	return see(w, r, accountPath)
+}
+
+// notYours asks who opens a link to sign in as the account that asked for it. The
+// sign-in leads back to the link, where nobody else is signed in.
+func (p *Pages) notYours(w http.ResponseWriter, r *http.Request, token string) error {
+	keepToken(w)
+	_, signedIn := p.people.Current(r.Context())
+	next := identity.ChangePath + "?" + url.Values{"token": {token}}.Encode()
+	return ui.Render(w, r, http.StatusForbidden, notYoursPage(withNext(loginPath, next), signedIn))
 }
 
 // Forgot shows the form that asks for a link to set a new password.

@@ -13,7 +13,6 @@ import (
 const (
 	doneVerified = "verified"
 	doneReset    = "reset"
-	doneEmail    = "email"
 	doneAgain    = "again" // the sign-in under way ended
 )
 
@@ -27,7 +26,7 @@ type loginView struct {
 // doneOf reads why the page was led to.
 func doneOf(r *http.Request) string {
 	switch done := r.URL.Query().Get("done"); done {
-	case doneVerified, doneReset, doneEmail, doneAgain:
+	case doneVerified, doneReset, doneAgain:
 		return done
 	default:
 		return ""

@@ -27,7 +27,6 @@ const (
 	optionsSuffix = "/options"
 	signupPath    = "/signup"
 	forgotPath    = "/forgot-password"
-	againPath     = "/verify-email/again"
 	outboxPath    = "/_outbox"
 	homePath      = "/dashboard"
 	accountPath   = "/dashboard/account"

@@ -4,9 +4,7 @@ import (
 	"net/http"
 
 	"github.com/notpanel/notpanel/internal/account"
-	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
-	"github.com/notpanel/notpanel/internal/web/refusal"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -55,26 +53,4 @@ func (p *Pages) Register(w http.ResponseWriter, r *http.Request) error {
 // inbox asks to look for a mail.
 func (*Pages) inbox(w http.ResponseWriter, r *http.Request, text, email string) error {
 	return ui.Render(w, r, http.StatusOK, inboxPage(text, email))
-}
-
-// VerifyAgain mails who is signed in another link.
-func (p *Pages) VerifyAgain(w http.ResponseWriter, r *http.Request) error {
-	who, _ := p.people.Current(r.Context())
-	if who.Verified {
-		return see(w, r, homePath)
-	}
-	if !p.mails.CanSend() {
-		return ui.Render(w, r, http.StatusConflict, noMailPage("inbox.title", "inbox.no_mail"))
-	}
-	err := p.people.ResendVerification(r.Context())
-	if fault.Is(err, fault.Conflict) { // verified meanwhile
-		return see(w, r, homePath)
-	}
-	if text, ok := refusal.Text(r.Context(), err); err != nil && ok {
-		return ui.Render(w, r, refusal.Status(err), refusedPage("inbox.title", text))
-	}
-	if err != nil {
-		return err
-	}
-	return p.inbox(w, r, "inbox.again", who.Email)
 }

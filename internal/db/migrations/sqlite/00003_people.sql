@@ -100,3 +100,4 @@ CREATE TABLE devices (
   PRIMARY KEY (account_id, hash)
 );
 CREATE INDEX devices_seen ON devices (seen_at);
+CREATE INDEX devices_hash ON devices (hash);
