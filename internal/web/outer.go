@@ -118,7 +118,11 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "a page failed", slog.String("request", requestID),
 			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
 	}
-	if err := ui.Render(w, r, status, ui.Failure(status, requestID)); err != nil {
+	page := ui.Failure(status, requestID)
+	if ui.Partial(r) {
+		page = ui.FailurePart(status, requestID)
+	}
+	if err := ui.Render(w, r, status, page); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "the page of an error failed", slog.String("request", requestID), slog.String("error", err.Error()))
 	}
 }

@@ -19,17 +19,20 @@ type CellKind int
 
 // The kinds.
 const (
-	CellPlain CellKind = iota
-	CellMain           // on the first line of a phone's row
-	CellWhole          // the first line alone
-	CellRight          // a figure; at the end of its line
-	CellHide           // not on a phone
-	CellEnd            // at the end of its line, of the second rank
+	CellPlain  CellKind = iota
+	CellMain            // on the first line of a phone's row
+	CellWhole           // the first line alone
+	CellRight           // a figure; at the end of its line
+	CellFigure          // a figure of the second rank
+	CellHide            // not on a phone
+	CellEnd             // at the end of its line, of the second rank
 )
 
 func cellClass(k CellKind) string {
-	if k == CellRight || k == CellEnd {
+	switch k {
+	case CellRight, CellEnd, CellFigure:
 		return "right"
+	case CellPlain, CellMain, CellWhole, CellHide:
 	}
 	return ""
 }
@@ -51,7 +54,7 @@ func cellAttributes(k CellKind, name string) templ.Attributes {
 		a["data-end"] = true
 	case CellHide:
 		a["data-hide"] = true
-	case CellPlain:
+	case CellPlain, CellFigure:
 	}
 	if name != "" {
 		a["data-name"] = name
