@@ -25,6 +25,9 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
     const axis = { font, stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     const colours = [colour("accent"), colour("danger")];
     const bars = window.uPlot.paths.bars({ size: [0.6, 24] });
+    // Each row is drawn from the ground up to its sum with those behind it, the
+    // highest first: what is seen of it is its own part.
+    const sums = data.values.map((_, i) => data.at.map((_, at) => data.values.slice(i).reduce((sum, row) => sum + row[at], 0)));
     const plot = new window.uPlot(
       {
         width: box.clientWidth,
@@ -37,7 +40,7 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
           { ...axis, size: 44, values: (_, all) => all.map((n) => (Number.isInteger(n) ? number.format(n) : "")) },
         ],
         series: [
-          { label: "", value: (_, t) => (t === null ? "" : day.format(t * 1000)) },
+          { label: data.when, value: (_, t) => (t === null ? "" : day.format(t * 1000)) },
           ...data.names.map((name, i) => ({
             label: name,
             stroke: colours[i],
@@ -45,11 +48,11 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
             width: 0,
             paths: bars,
             points: { show: false },
-            value: (_, n) => (n === null ? "" : number.format(n)),
+            value: (_, n, __, at) => (n === null || at === null ? "" : number.format(data.values[i][at])),
           })),
         ],
       },
-      [data.at, ...data.values],
+      [data.at, ...sums],
       box,
     );
     new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 192 })).observe(box);
