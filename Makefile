@@ -7,10 +7,10 @@ LINTER  := bin/tools/golangci-lint
 TEMPL   := bin/tools/templ
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-race lint fmt generate bench pictures build
+.PHONY: help setup run test test-race lint fmt generate bench pictures readme-pictures build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what the tests need (PostgreSQL's server, HTTP clients; on Debian as root)
 	@scripts/setup.sh
@@ -42,6 +42,10 @@ bench: setup ## measure, and print the table beside the reference floors
 
 pictures: setup ## take a picture of every page, and name what is wrong there
 	go run ./e2e/browser/pictures
+
+readme-pictures: pictures ## take the pictures in README anew
+	cp pictures/home.en.1280.light.png docs/pictures/home.png
+	cp pictures/dashboard.member.en.1280.light.png docs/pictures/dashboard.png
 
 # Without -buildvcs=false a tree that git refuses to read could not be built;
 # the version travels in main.version.

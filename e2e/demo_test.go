@@ -39,6 +39,13 @@ type readyFile struct {
 	URL    string            `json:"url"`
 	OpsURL string            `json:"ops_url"`
 	Keys   map[string]string `json:"keys"`
+	// Who can sign in at URL/login.
+	Customer, Owner signIn
+}
+
+type signIn struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
 }
 
 // startDemo starts the demo in a folder, as somebody does who types one command.
@@ -69,7 +76,26 @@ func startDemo(t *testing.T, folder string) *demo {
 	decoder.DisallowUnknownFields() // what does not work yet is left out
 	must(t, decoder.Decode(&ready))
 	eventually(t, "the demo says how to try it", func() bool { return strings.Contains(p.stdout.String(), "Ctrl-C") })
+	for _, who := range []signIn{ready.Customer, ready.Owner} {
+		who.tried(t, ready.URL)
+	}
 	return &demo{&panel{process: p, url: ready.URL, ops: ready.OpsURL, client: newClient(t)}, ready.Keys}
+}
+
+// tried signs in by the page.
+func (s signIn) tried(t *testing.T, panel string) {
+	t.Helper()
+	form := strings.NewReader(url.Values{"email": {s.Email}, "password": {s.Password}}.Encode())
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, panel+"/login", form)
+	must(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(r)
+	must(t, err)
+	_ = response.Body.Close()
+	if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || to != "/dashboard" {
+		t.Errorf("sign in as %s: %d to %q", s.Email, response.StatusCode, to)
+	}
 }
 
 // curls are the lines to paste that the demo prints.

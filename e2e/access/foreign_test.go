@@ -10,6 +10,7 @@ import (
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/static"
 )
 
 // Another site's page can't act for who is signed in here: every form that comes
@@ -149,5 +150,33 @@ func TestEveryAnswerIsBound(t *testing.T) {
 		if strings.HasPrefix(to, "/dashboard") && h.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s may be kept: %q", to, h.Get("Cache-Control"))
 		}
+	}
+}
+
+// An address that asks for more pages than a person reads is told to wait; files
+// and other addresses are not its business.
+func TestPagesOfAnAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, func(s *config.Serve) { s.LimitPages = 20; s.TrustedProxies = "127.0.0.1" })
+	from := func(address, path string) answer {
+		return p.nobody().ask(http.MethodGet, path, nil, "X-Forwarded-For", address)
+	}
+	refused := 0
+	for range 40 { // two minutes' worth: at most one of them begins on the way
+		if got := from("203.0.113.7", "/pricing"); got.status == http.StatusTooManyRequests {
+			refused++
+			if got.header.Get("Retry-After") == "" || !strings.Contains(got.body, "Too many attempts") {
+				t.Errorf("refused without a word: %v", got.header)
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("no page was refused")
+	}
+	if got := from("203.0.113.7", static.URL("app.css")); got.status != http.StatusOK {
+		t.Errorf("a style sheet: %d", got.status)
+	}
+	if got := from("203.0.113.8", "/pricing"); got.status != http.StatusOK {
+		t.Errorf("another address: %d", got.status)
 	}
 }

@@ -75,6 +75,9 @@ func TestKeyNeedsThePasswordInTheForm(t *testing.T) {
 	if got := p.call(value); got.status != http.StatusOK || !strings.Contains(got.body, `"balance":"0.00"`) {
 		t.Errorf("the key does not work: %d %s", got.status, got.body)
 	}
+	if got := v.ask(http.MethodGet, "/dashboard/api", nil); strings.Contains(got.body, "never") || !strings.Contains(got.body, "just now") {
+		t.Error("the page does not know of a use at once")
+	}
 }
 
 // A value is shown by the answer that made it and never again: no page holds it,

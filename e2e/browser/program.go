@@ -65,7 +65,7 @@ func StartDemo(ctx context.Context, program string, env ...string) (*Demo, error
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &d.said, &d.said
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + os.TempDir(),
-		"NOTPANEL_LIMIT_IP=0", "NOTPANEL_LIMIT_KEY=0", "NOTPANEL_LIMIT_TIERS=standard=0,reseller=0,agency=0",
+		"NOTPANEL_LIMIT_IP=0", "NOTPANEL_LIMIT_KEY=0", "NOTPANEL_LIMIT_PAGES=0", "NOTPANEL_LIMIT_TIERS=standard=0,reseller=0,agency=0",
 	}, env...)
 	endWithUs(cmd)
 	begun := make(chan error)

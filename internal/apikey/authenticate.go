@@ -170,6 +170,15 @@ func (a *Authenticator) noteUse(keyID string, now time.Time) {
 	a.used[keyID] = now
 }
 
+// LastUse returns when a key was last used through this Authenticator; not ok
+// where that is stored already, or never was.
+func (a *Authenticator) LastUse(keyID string) (at time.Time, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, ok = a.used[keyID]
+	return at, ok
+}
+
 // WriteUses stores when keys were last used. It moves no epoch: nobody's rights
 // depend on it. What could not be written is kept for the next time.
 func (a *Authenticator) WriteUses(ctx context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -46,13 +47,18 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	visits, err := s.settings.PageLimits()
+	if err != nil {
+		return nil, err
+	}
 	pages, err = web.New(web.Deps{
+		Visits: ratelimit.New(visits, clock.System), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
 		SignIn: signin.New(s.people, s.mails),
 		Site:   public,
 		Dashboard: dashboard.New(dashboard.Deps{
-			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Limits: s.limiter, Orders: s.Core.Orders,
+			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),

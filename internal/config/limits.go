@@ -18,6 +18,7 @@ type Limits struct {
 	LimitIP       int64  `env:"NOTPANEL_LIMIT_IP" default:"300" help:"Requests a minute from an address; one that sent a usable key has its tier's limit where that is higher. 0 is no limit."`
 	LimitKey      int64  `env:"NOTPANEL_LIMIT_KEY" default:"100" help:"Requests a minute with a key that has no limit of its own; classic keys have three times it. 0 is no limit."`
 	LimitTiers    string `env:"NOTPANEL_LIMIT_TIERS" default:"standard=300,reseller=1200,agency=6000" help:"Requests a minute with all live keys of an account together, by tier. 0 is no limit, and so is an empty list."`
+	LimitPages    int64  `env:"NOTPANEL_LIMIT_PAGES" default:"600" help:"Pages and forms a minute from an address; style sheets and fonts don't count. 0 is no limit."`
 	LimitNetworks string `env:"NOTPANEL_LIMIT_NETWORKS" help:"Networks whose addresses have another limit, such as 203.0.113.0/24=5000,2001:db8::/32=0. 0 is no limit."`
 }
 
@@ -26,7 +27,9 @@ const maxLimit = 1_000_000_000
 
 // RateLimits returns the limits that the settings say.
 func (l Limits) RateLimits() (limits ratelimit.Limits, err error) {
-	for name, n := range map[string]int64{"NOTPANEL_LIMIT_IP": l.LimitIP, "NOTPANEL_LIMIT_KEY": l.LimitKey} {
+	for name, n := range map[string]int64{
+		"NOTPANEL_LIMIT_IP": l.LimitIP, "NOTPANEL_LIMIT_KEY": l.LimitKey, "NOTPANEL_LIMIT_PAGES": l.LimitPages,
+	} {
 		if n < 0 || n > maxLimit {
 			return limits, fmt.Errorf("%s must be a whole number between 0 (no limit) and %d", name, maxLimit)
 		}
@@ -39,6 +42,12 @@ func (l Limits) RateLimits() (limits ratelimit.Limits, err error) {
 		return limits, fmt.Errorf("NOTPANEL_LIMIT_NETWORKS: %w", err)
 	}
 	return limits, nil
+}
+
+// PageLimits are the limits of the pages: those of addresses alone.
+func (l Limits) PageLimits() (ratelimit.Limits, error) {
+	limits, err := l.RateLimits()
+	return ratelimit.Limits{Address: l.LimitPages, Networks: limits.Networks}, err
 }
 
 // Validate checks the settings.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -44,6 +45,18 @@ func (s *Server) outer(next http.Handler) http.Handler {
 				s.showError(w, r, fault.New(fault.Internal, "Internal error"))
 			}
 		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// limited refuses an address that asks for more than a person can read.
+func (s *Server) limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if v := s.Visits.Address(r.Context(), s.Address(r)); v.Denied() {
+			w.Header().Set("Retry-After", strconv.Itoa(v.RetryAfter))
+			s.showError(w, r, fault.New(fault.RateLimited, "Too many requests"))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -17,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/signin"
@@ -41,6 +43,10 @@ type Deps struct {
 	Dashboard *dashboard.Dashboard
 	// Developers is the API's documentation.
 	Developers *developers.Pages
+	// Visits counts the requests of each address, but those for files.
+	Visits *ratelimit.Limiter
+	// Address tells where a request comes from.
+	Address func(*http.Request) netip.Addr
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 }
@@ -68,7 +74,7 @@ func New(d Deps) (*Server, error) {
 	s.routes.HandleFunc("/", s.unknown)
 	files := http.NewServeMux()
 	files.Handle("GET "+static.Prefix, static.Handler())
-	files.Handle("/", protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(s.routes), maxForm)))
+	files.Handle("/", s.limited(protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(s.routes), maxForm))))
 	s.pages = s.outer(files)
 	return s, nil
 }

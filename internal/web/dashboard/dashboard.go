@@ -8,6 +8,7 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
@@ -24,8 +25,10 @@ type Deps struct {
 	People   *identity.People
 	Keys     *apikey.Store
 	Requests *requestlog.Store
-	Limits   *ratelimit.Limiter
-	Orders   *order.Store
+	// LastUse returns a use of a key that is not stored yet.
+	LastUse func(keyID string) (at time.Time, ok bool)
+	Limits  *ratelimit.Limiter
+	Orders  *order.Store
 	// Snapshot returns what is sold now.
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.

@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -50,7 +49,7 @@ func (d *Dashboard) ownKeys(r *http.Request, who identity.Person) (all []listedK
 	}
 	now := ui.Of(r.Context()).Now
 	for _, k := range keys {
-		l := listedKey{Key: k, Active: k.Active(now)}
+		l := listedKey{Key: d.withUse(k), Active: k.Active(now)}
 		if l.Active {
 			if l.Used, err = d.usedNow(r, who, k); err != nil {
 				return nil, err
@@ -58,16 +57,15 @@ func (d *Dashboard) ownKeys(r *http.Request, who identity.Person) (all []listedK
 		}
 		all = append(all, l)
 	}
-	slices.SortStableFunc(all, func(a, b listedKey) int {
-		switch {
-		case a.Active == b.Active:
-			return 0
-		case a.Active:
-			return -1
-		}
-		return 1
-	})
 	return all, nil
+}
+
+// withUse is the key with its last use, stored or not yet.
+func (d *Dashboard) withUse(k apikey.Key) apikey.Key {
+	if at, ok := d.deps.LastUse(k.ID); ok {
+		k.LastUsedAt = at
+	}
+	return k
 }
 
 func (d *Dashboard) usedNow(r *http.Request, who identity.Person, k apikey.Key) (ratelimit.Usage, error) {
@@ -139,7 +137,7 @@ func (d *Dashboard) Key(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	who := d.person(r)
-	v := keyView{Key: k, Active: k.Active(ui.Of(ctx).Now), OnlyRefused: r.URL.Query().Get("show") == "refused"}
+	v := keyView{Key: d.withUse(k), Active: k.Active(ui.Of(ctx).Now), OnlyRefused: r.URL.Query().Get("show") == "refused"}
 	if v.Used, err = d.usedNow(r, who, k); err != nil {
 		return err
 	}

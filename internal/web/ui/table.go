@@ -21,20 +21,22 @@ type CellKind int
 const (
 	CellPlain  CellKind = iota
 	CellMain            // on the first line of a phone's row
-	CellWhole           // the first line alone
-	CellRight           // a figure; at the end of its line
+	CellGrow            // the same, and takes the room that the others leave
+	CellLast            // at the end of the first line
+	CellRight           // a figure; there at the end of the first line
 	CellFigure          // a figure of the second rank
+	CellEnd             // the same, at the end of its line
+	CellWhole           // a line of its own below the others
 	CellHide            // not on a phone
-	CellEnd             // at the end of its line, of the second rank
 )
 
 func cellClass(k CellKind) string {
 	switch k {
-	case CellRight, CellEnd, CellFigure:
+	case CellRight, CellFigure, CellEnd:
 		return "right"
-	case CellPlain, CellMain, CellWhole, CellHide:
+	default:
+		return ""
 	}
-	return ""
 }
 
 func galleryStates() []string {
@@ -46,12 +48,14 @@ func cellAttributes(k CellKind, name string) templ.Attributes {
 	switch k {
 	case CellMain:
 		a["data-main"] = "part"
-	case CellWhole:
-		a["data-main"] = "whole"
-	case CellRight:
+	case CellGrow:
+		a["data-main"] = "grow"
+	case CellLast, CellRight:
 		a["data-main"], a["data-end"] = "part", true
 	case CellEnd:
 		a["data-end"] = true
+	case CellWhole:
+		a["data-whole"] = true
 	case CellHide:
 		a["data-hide"] = true
 	case CellPlain, CellFigure:

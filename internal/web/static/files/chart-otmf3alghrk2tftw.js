@@ -25,9 +25,18 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
     const axis = { font, stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     const colours = [colour("accent"), colour("danger")];
     const bars = window.uPlot.paths.bars({ size: [0.6, 24] });
-    // Each row is drawn from the ground up to its sum with those behind it, the
-    // highest first: what is seen of it is its own part.
-    const sums = data.values.map((_, i) => data.at.map((_, at) => data.values.slice(i).reduce((sum, row) => sum + row[at], 0)));
+    // One upon the other: what is drawn is the sum of a series and those before it,
+    // the last first, so that each bar shows its own part.
+    const sums = data.values.map((_, s) => data.at.map((_, i) => data.values.slice(0, s + 1).reduce((n, all) => n + all[i], 0)));
+    const stacked = data.names.map((name, s) => ({
+      label: name,
+      stroke: colours[s],
+      fill: colours[s],
+      width: 0,
+      paths: bars,
+      points: { show: false },
+      value: (_, __, ___, i) => (i === null ? "" : number.format(data.values[s][i])),
+    }));
     const plot = new window.uPlot(
       {
         width: box.clientWidth,
@@ -39,20 +48,9 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
           { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => day.format(t * 1000)) },
           { ...axis, size: 44, values: (_, all) => all.map((n) => (Number.isInteger(n) ? number.format(n) : "")) },
         ],
-        series: [
-          { label: data.when, value: (_, t) => (t === null ? "" : day.format(t * 1000)) },
-          ...data.names.map((name, i) => ({
-            label: name,
-            stroke: colours[i],
-            fill: colours[i],
-            width: 0,
-            paths: bars,
-            points: { show: false },
-            value: (_, n, __, at) => (n === null || at === null ? "" : number.format(data.values[i][at])),
-          })),
-        ],
+        series: [{ label: data.when, value: (_, t) => (t === null ? "" : day.format(t * 1000)) }, ...stacked.slice().reverse()],
       },
-      [data.at, ...sums],
+      [data.at, ...sums.slice().reverse()],
       box,
     );
     new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 192 })).observe(box);
