@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/static"
 )
 
@@ -40,6 +41,72 @@ func TestCrossSitePostIsRefused(t *testing.T) {
 	untouched(t, p, member.ID, ids)
 	if got := v.ask(http.MethodGet, "/dashboard", nil); got.status != http.StatusOK {
 		t.Errorf("after all of them the session is gone: %d", got.status)
+	}
+}
+
+// A form that is too large, or not in the form that our pages send, is refused by
+// that name, and not taken for an empty one.
+func TestUnreadableFormsAreRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	member := p.account("member@example.com", account.Customer)
+	ids := ownedBy(t, p, member.ID)
+	signedIn := p.signedIn("member@example.com")
+	for _, r := range routes(p) {
+		if r.method != http.MethodPost || r.access == web.Staff.String() {
+			continue
+		}
+		v := signedIn
+		if r.access == web.Visitor.String() {
+			v = p.nobody()
+		}
+		to, _ := path(r, ids)
+		got := v.ask(r.method, to, url.Values{"email": {strings.Repeat("a", 70_000)}})
+		if got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, "That is too much") {
+			t.Errorf("too large for %s: %d", to, got.status)
+		}
+		got = v.ask(r.method, to, url.Values{"password": {password}}, "Content-Type", "multipart/form-data; boundary=b")
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, "can&#39;t be read") {
+			t.Errorf("in parts to %s: %d", to, got.status)
+		}
+	}
+	untouched(t, p, member.ID, ids)
+}
+
+// A path that only a form sends to leads whoever opens it to the page above; asked
+// in another way, a path that is there says so.
+func TestPathsOfFormsAreNoDeadEnds(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	member := p.account("member@example.com", account.Customer)
+	ids := ownedBy(t, p, member.ID)
+	v := p.signedIn("member@example.com")
+	pages := map[string]bool{}
+	for _, r := range routes(p) {
+		pages[r.method+" "+r.pattern] = true
+	}
+	for _, r := range routes(p) {
+		to, _ := path(r, ids)
+		if got := v.ask(http.MethodPut, to, nil); got.status != http.StatusMethodNotAllowed || !strings.Contains(got.header.Get("Allow"), r.method) {
+			t.Errorf("PUT %s: %d, allowed %q", to, got.status, got.header.Get("Allow"))
+		}
+		if r.method != http.MethodPost || pages["GET "+r.pattern] {
+			continue
+		}
+		got := v.ask(http.MethodGet, to, nil)
+		if got.status != http.StatusSeeOther || !strings.HasPrefix(to, got.location) {
+			t.Errorf("GET %s: %d to %q", to, got.status, got.location)
+		}
+	}
+	for from, to := range map[string]string{
+		"/login/passkey": "/login", "/verify-email/again": "/verify-email", "/logout": "/", "/dashboard/api/keys": "/dashboard/api",
+	} {
+		if got := p.nobody().ask(http.MethodGet, from, nil); got.location != to {
+			t.Errorf("GET %s leads to %q", from, got.location)
+		}
+	}
+	if got := v.ask(http.MethodPut, "/nothing", nil); got.status != http.StatusNotFound {
+		t.Errorf("PUT /nothing: %d", got.status)
 	}
 }
 

@@ -246,6 +246,21 @@ func TestKeyFormNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A log that is asked for from no entry of it begins at the front.
+func TestRequestLogBeginsAtTheFrontWithoutAnEntry(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	a := p.account("member@example.com", account.Customer)
+	v := p.signedIn("member@example.com")
+	v.ask(http.MethodPost, "/dashboard/api/keys", newKey())
+	at := "/dashboard/api/keys/" + p.keys(a.ID)[0].ID
+	for _, before := range []string{"junk", "req_01", "req_01J9Z4W6Y1Q2R3S4T5V6W7X8Y9", strings.Repeat("9", 70), "%00", "%ff"} {
+		if got := v.ask(http.MethodGet, at+"?before="+before, nil); got.status != http.StatusOK {
+			t.Errorf("%s: %d", before, got.status)
+		}
+	}
+}
+
 // Script in what somebody types is text wherever it is shown.
 func TestKeyNameIsText(t *testing.T) {
 	t.Parallel()

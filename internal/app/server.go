@@ -205,7 +205,7 @@ func (s *Server) startWorkers() {
 	})
 	s.workers.Go(worker.Loop{Name: "numbers", Every: time.Hour, Pass: s.watchNumbers})
 	s.workers.Go(worker.Loop{
-		Name: "key-uses", Every: time.Minute,
+		Name: "key-uses", Every: 5 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
 	})
 	s.workers.Go(s.requests.Loop())

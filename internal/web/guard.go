@@ -1,8 +1,10 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -32,11 +34,34 @@ func (s *Server) guarded(route Route) http.Handler {
 			}
 		}
 		if s.admitted(w, r, route.Access, who, signedIn) {
-			if err := route.Handle(w, r); err != nil {
+			err := readable(r)
+			if err == nil {
+				err = route.Handle(w, r)
+			}
+			if err != nil {
 				s.showError(w, r, err)
 			}
 		}
 	})
+}
+
+// readable reports why a form can't be read. Without it a handler would take one
+// that is too large, or in a form that our pages do not send, for an empty one.
+func readable(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	if err := r.ParseForm(); err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return err //nolint:wrapcheck // showError knows it
+		}
+		return fault.Wrap(fault.Invalid, "The form can't be read", err)
+	}
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if r.ContentLength != 0 && !strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") {
+		return fault.New(fault.Invalid, "The form is in another form than the page sends")
+	}
+	return nil
 }
 
 // admitted reports whether a visitor may use a route. To who may not it has

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"path"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -59,15 +61,51 @@ func (s *Server) limited(next http.Handler) http.Handler {
 	})
 }
 
-// unknown answers what no route is for, in the frame of who asks.
+// unknown answers what no route is for, in the frame of who asks. A path that only
+// forms send to is no dead end: who opens it, or chooses a language on the page
+// that a form left there, is led to the page above.
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+	methods := s.methods(r)
+	if len(methods) > 0 && r.Method == http.MethodGet {
+		http.Redirect(w, r, s.above(r), http.StatusSeeOther) //nolint:gosec // a page of ours
+		return
+	}
 	if who, signedIn := s.People.Current(r.Context()); signedIn {
 		if err := s.meet(r, who, Anyone); err != nil {
 			s.showError(w, r, err)
 			return
 		}
 	}
+	if len(methods) > 0 {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		s.showError(w, r, fault.New(fault.MethodNotAllowed, "Not this way"))
+		return
+	}
 	s.notFound(w, r)
+}
+
+// methods are those by which a request's path is served.
+func (s *Server) methods(r *http.Request) (all []string) {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if s.served(method, r.URL.Path) {
+			all = append(all, method)
+		}
+	}
+	return all
+}
+
+func (s *Server) served(method, at string) bool {
+	_, pattern := s.routes.Handler(&http.Request{Method: method, URL: &url.URL{Path: at}})
+	return pattern != "" && pattern != "/"
+}
+
+// above is the nearest page over a request's path.
+func (s *Server) above(r *http.Request) string {
+	at := r.URL.Path
+	for at != "/" && !s.served(http.MethodGet, at) {
+		at = path.Dir(at)
+	}
+	return at
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +131,11 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "a page failed", slog.String("request", requestID),
 			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
 	}
-	if err := ui.Render(w, r, status, ui.Failure(status, requestID)); err != nil {
+	page := ui.Failure(status, requestID)
+	if ui.Partial(r) {
+		page = ui.FailurePart(status, requestID)
+	}
+	if err := ui.Render(w, r, status, page); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "the page of an error failed", slog.String("request", requestID), slog.String("error", err.Error()))
 	}
 }

@@ -55,7 +55,8 @@ type Deps struct {
 type Server struct {
 	Deps
 
-	pages http.Handler
+	routes *http.ServeMux // without the files
+	pages  http.Handler
 }
 
 // New returns the pages.
@@ -66,14 +67,14 @@ func New(d Deps) (*Server, error) {
 		return nil, fmt.Errorf("the public URL is no origin: %w", err)
 	}
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))
-	routes := http.NewServeMux()
+	s.routes = http.NewServeMux()
 	for _, r := range s.Routes() {
-		routes.Handle(r.Pattern, public(r, s.guarded(r)))
+		s.routes.Handle(r.Pattern, public(r, s.guarded(r)))
 	}
-	routes.HandleFunc("/", s.unknown)
+	s.routes.HandleFunc("/", s.unknown)
 	files := http.NewServeMux()
 	files.Handle("GET "+static.Prefix, static.Handler())
-	files.Handle("/", s.limited(protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(routes), maxForm))))
+	files.Handle("/", s.limited(protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(s.routes), maxForm))))
 	s.pages = s.outer(files)
 	return s, nil
 }

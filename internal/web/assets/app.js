@@ -10,12 +10,23 @@
   function toast(text) {
     const all = document.querySelector("[data-toasts]");
     if (!all || !text) return;
+    // Under an open dialog nothing is seen or read out.
+    const front = document.querySelector("dialog[open]") || document.body;
+    if (all.parentElement !== front) front.append(all);
     const box = document.createElement("div");
     box.className = "toast-box";
     box.textContent = text;
     all.append(box);
     setTimeout(() => box.remove(), 4000);
   }
+
+  /* What htmx asked for and did not get leaves the page as it is: it is told. */
+
+  document.addEventListener("htmx:response:error", (event) => {
+    const status = event.detail.ctx.response.status;
+    if (status >= 500) toast(words(status === 503 ? "busy" : "broken"));
+  });
+  document.addEventListener("htmx:error", (event) => event.detail.ctx && toast(words("busy")));
 
   document.addEventListener("notice", (event) => toast(event.detail && event.detail.value));
 
@@ -59,14 +70,43 @@
     if (first) first.focus();
   });
 
+  const outside = (box, event) => {
+    const edge = box.getBoundingClientRect();
+    return (
+      event.target === box &&
+      (event.clientX < edge.left || event.clientX > edge.right || event.clientY < edge.top || event.clientY > edge.bottom)
+    );
+  };
+
+  /* What would be lost with the dialog: a value that is shown once, or what was typed. */
+  const shownOnce = (box) => box.querySelector("[data-once]") !== null;
+  const typed = (box) =>
+    [...box.querySelectorAll("input:not([type=hidden]), textarea")].some((field) => field.value !== field.defaultValue);
+
+  let pressedOutside = false;
+
+  document.addEventListener("pointerdown", (event) => {
+    const box = dialog();
+    pressedOutside = box !== null && box.open && outside(box, event);
+  });
+
   document.addEventListener("click", (event) => {
     const box = dialog();
     if (!box || !box.open) return;
-    if (event.target === box || event.target.closest("[data-close]")) {
+    const beside = pressedOutside && outside(box, event) && !shownOnce(box) && !typed(box);
+    if (beside || event.target.closest("[data-close]")) {
       event.preventDefault();
       box.close();
     }
   });
+
+  document.addEventListener(
+    "cancel",
+    (event) => {
+      if (event.target === dialog() && shownOnce(event.target)) event.preventDefault();
+    },
+    true,
+  );
 
   document.addEventListener(
     "close",

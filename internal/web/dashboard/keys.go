@@ -2,10 +2,10 @@ package dashboard
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
@@ -154,9 +154,8 @@ const logPage = 50
 // cursorOf reads where a page of a list begins; what is no cursor begins at the
 // front.
 func cursorOf(r *http.Request) string {
-	const longest = 64
 	cursor := r.URL.Query().Get("before")
-	if len(cursor) > longest || strings.ContainsFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) {
+	if !id.Valid(id.Request, cursor) {
 		return ""
 	}
 	return cursor

@@ -38,7 +38,7 @@ func (d *Dashboard) usage(r *http.Request, accountID, keyID string) (u usageView
 	if err != nil {
 		return u, err
 	}
-	u.Chart = ui.Series{Names: []string{ui.T(ctx, "usage.answered"), ui.T(ctx, "usage.refused")}, Values: make([][]int64, 2)}
+	u.Chart = ui.Series{When: ui.T(ctx, "usage.day"), Names: []string{ui.T(ctx, "usage.answered"), ui.T(ctx, "usage.refused")}, Values: make([][]int64, 2)}
 	for _, p := range u.Points {
 		u.Chart.At = append(u.Chart.At, p.At.Unix())
 		u.Chart.Values[0] = append(u.Chart.Values[0], p.OK)

@@ -113,6 +113,22 @@ func TestServicesPageByPage(t *testing.T) {
 	})
 }
 
+// What is asked for stands in each link of the page: however long it is, the page
+// stays small.
+func TestLongSearchesAreCut(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *shop) {
+		s.Helper()
+		usual := len(s.page(reader, "/services?q=nothing"))
+		long := strings.Repeat("%C4%9F", 2000)
+		page := s.page(reader, "/services?q="+long+"&category="+long+"&type="+long)
+		s.has(page, `value="`+strings.Repeat("ğ", 100)+`"`)
+		if most := usual + 80<<10; len(page) > most {
+			s.Errorf("a page of %d bytes, want at most %d", len(page), most)
+		}
+	})
+}
+
 // Who is typing gets only what was found; everybody else the page around it.
 func TestTypingGetsThePart(t *testing.T) {
 	t.Parallel()
@@ -143,7 +159,7 @@ func TestServiceThatIsNotSoldIsNotThere(t *testing.T) {
 			_, err := s.catalog.Set(s.Context(), number, catalog.Change{State: &state}, staff)
 			must(s, err)
 		}
-		for _, path := range []string{"/services/1", "/services/2", "/services/999", "/services/0", "/services/-1", "/services/one", "/services/99999999999999999999"} {
+		for _, path := range []string{"/services/1", "/services/2", "/services/999", "/services/0", "/services/-1", "/services/one", "/services/99999999999999999999", "/services/+3", "/services/03"} {
 			if w := s.ask(reader, path); w.Code != http.StatusNotFound {
 				s.Errorf("%s: %d", path, w.Code)
 			}

@@ -31,7 +31,7 @@ type detail struct {
 func (s *Site) Service(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
+	if err != nil || servicePath(id) != r.URL.Path { // +1 and 01 would be the same page once more
 		return fault.New(fault.NotFound, "Service not found")
 	}
 	now, err := s.Catalogue(ctx)

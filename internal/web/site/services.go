@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -30,7 +31,7 @@ type filter struct {
 // readFilter reads the filter of an address.
 func readFilter(q url.Values) (f filter, err error) {
 	f = filter{
-		text: q.Get("q"), category: q.Get("category"), kind: catalog.Type(q.Get("type")), lang: q.Get("lang"),
+		text: cut(q.Get("q")), category: cut(q.Get("category")), kind: catalog.Type(cut(q.Get("type"))), lang: cut(q.Get("lang")),
 		refill: q.Get("refill") == "1", cancel: q.Get("cancel") == "1", dripfeed: q.Get("dripfeed") == "1",
 	}
 	if after := q.Get("after"); after != "" {
@@ -39,6 +40,16 @@ func readFilter(q url.Values) (f filter, err error) {
 		}
 	}
 	return f, nil
+}
+
+// cut bounds what of an address is read: each link of the page repeats it.
+func cut(text string) string {
+	for i := range text {
+		if utf8.RuneCountInString(text[:i]) == maxTyped {
+			return text[:i]
+		}
+	}
+	return text
 }
 
 // values are the filter's parts that stand in an address; the page is not one of

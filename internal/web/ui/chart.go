@@ -9,8 +9,10 @@ import (
 )
 
 // Series is what a chart draws: values at moments, a row of them for each name.
+// They stand on each other, so what is high is their sum.
 type Series struct {
-	At     []int64   `json:"at"` // Unix seconds
+	When   string    `json:"when"` // what the moments are called, in the reader's language
+	At     []int64   `json:"at"`   // Unix seconds
 	Names  []string  `json:"names"`
 	Values [][]int64 `json:"values"`
 }

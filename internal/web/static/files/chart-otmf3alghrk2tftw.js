@@ -48,7 +48,7 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
           { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => day.format(t * 1000)) },
           { ...axis, size: 44, values: (_, all) => all.map((n) => (Number.isInteger(n) ? number.format(n) : "")) },
         ],
-        series: [{ label: "", value: (_, t) => (t === null ? "" : day.format(t * 1000)) }, ...stacked.slice().reverse()],
+        series: [{ label: data.when, value: (_, t) => (t === null ? "" : day.format(t * 1000)) }, ...stacked.slice().reverse()],
       },
       [data.at, ...sums.slice().reverse()],
       box,
