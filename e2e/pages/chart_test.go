@@ -33,7 +33,7 @@ func TestKeyPageShowsItsUse(t *testing.T) {
 		t.Errorf("the page does not show its use:\n%s", shown)
 	}
 	w.Wait("#usage-chart canvas")
-	if legend := w.Eval(`Array.from(document.querySelectorAll("#usage-chart .u-label"), (e) => e.textContent).join(" ")`); legend != "Day Answered Refused" {
+	if legend := w.Eval(`Array.from(document.querySelectorAll("#usage-chart .u-label"), (e) => e.textContent).join(" ")`); legend != "Day Refused Answered" {
 		t.Errorf("the legend has %q", legend)
 	}
 }
