@@ -189,7 +189,7 @@ func TestGuessedPasswordsAreStopped(t *testing.T) {
 	for _, email := range []string{ann, "nobody@example.com"} {
 		v := p.visitor()
 		for range 10 {
-			says(t, email, v.post("/login", "email", email, "password", "a wrong guess"), http.StatusUnprocessableEntity, "The e-mail address or the password is not right.")
+			says(t, email, v.post("/login", "email", email, "password", "a wrong guess"), http.StatusUnprocessableEntity, "The e-mail address or the password is not right, or")
 		}
 		says(t, email, v.post("/login", "email", email, "password", password), http.StatusTooManyRequests, "Too many attempts: try again in 1")
 	}
