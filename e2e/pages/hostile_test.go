@@ -229,7 +229,7 @@ func TestMailedLinksAreSpentByTheirButton(t *testing.T) {
 		for range 3 {
 			a := v.get(path + "?token=" + token)
 			says(t, path, a, http.StatusOK, ann[3:])
-			if got := a.header.Get("Referrer-Policy"); got != "no-referrer" {
+			if got := a.header.Get("Referrer-Policy"); got != "same-origin" {
 				t.Errorf("%s: Referrer-Policy is %q", path, got)
 			}
 		}

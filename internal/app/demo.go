@@ -34,6 +34,7 @@ const (
 	demoProvider = "Simulator"
 	demoCustomer = "customer@example.com"
 	demoOwner    = "owner@example.com"
+	demoSupport  = "support@example.com"
 	demoBalance  = 100 * money.Unit
 	demoMarkup   = "20%"
 	// demoTimeout is the demo's time-out of add: nobody waits a minute to see one.
@@ -134,7 +135,7 @@ func (o DemoOptions) settings() config.Serve {
 		Outbound: config.Outbound{OutboundAllow: "127.0.0.0/8,::1/128", ProviderTimeout: demoTimeout},
 		Limits:   o.Limits,
 		Listen:   o.Listen, OpsListen: o.OpsListen, PublicURL: o.PublicURL, AutoMigrate: true, Dev: !o.Public,
-		StaffWithoutSecondFactor: true,
+		StaffWithoutSecondFactor: true, Brand: config.Brand{SupportEmail: demoSupport},
 	}
 }
 

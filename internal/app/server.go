@@ -117,6 +117,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.brand, err = s.settings.Branding(); err != nil {
 		return err
 	}
+	if s.brand.Support == "" && len(s.brand.Contact) == 0 {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "the contact page names nobody: set NOTPANEL_SUPPORT_EMAIL or NOTPANEL_CONTACT")
+	}
 	if s.languages, err = locale.Load(); err != nil {
 		return err
 	}

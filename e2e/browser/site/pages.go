@@ -29,16 +29,20 @@ const (
 // SignIn signs a visitor in, through the pages.
 type SignIn func(tab *browser.Tab) error
 
-// Pages lists every page of the panel. One whose path depends on what the demo
-// has made is found by those who sign in.
+// aKey stands in a path for the id of a key that the demo has made.
+const aKey = "{key}"
+
+// Pages lists every page of the panel but the steps that only a sign-in under way
+// or a proof shows.
 func Pages() []Page {
-	return slices.Concat(public(""), public("tr"), signedIn(""), signedIn("tr"), []Page{{Path: "/_outbox"}})
+	return slices.Concat(public(""), public("tr"), signedIn(""), signedIn("tr"), []Page{{Path: "/_outbox"}, {Path: "/_ui"}})
 }
 
 // signedIn are the pages behind the sign-in, in a language.
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
 		"/dashboard", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
 		"/dashboard/account/app", "/dashboard/account/passkeys/new",
 	} {
@@ -63,6 +67,9 @@ func public(language string) []Page {
 		Page{Path: docs.Root + "?q=status", Language: language}, Page{Path: docs.Root + "?q=no+such+word", Language: language},
 		Page{Path: docs.Root + "/none", Language: language, Status: http.StatusNotFound},
 		Page{Path: "/services/999999", Language: language, Status: http.StatusNotFound},
+		Page{Path: "/verify-email?token=used", Language: language, Status: http.StatusGone},
+		Page{Path: "/reset-password?token=used", Language: language, Status: http.StatusGone},
+		Page{Path: "/change-email?token=used", Language: language, Status: http.StatusGone},
 	)
 }
 

@@ -43,7 +43,7 @@ func beforeMail(purpose identity.Purpose) string {
 // keepToken keeps the address of a page from what the page leads to, and its answer
 // from being kept.
 func keepToken(w http.ResponseWriter) {
-	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Referrer-Policy", "same-origin") // not "no-referrer": then old browsers send the form without an origin
 	neverKept(w)
 }
 

@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -41,7 +42,7 @@ func structuredService(ctx context.Context, l catalog.Listing, v *catalog.Servic
 	p := ui.Of(ctx).Panel
 	address := absolute(ctx, servicePath(l.ID))
 	product := thing{
-		"@type": "Product", "name": l.Name, "sku": v.ID, "category": l.Category, "url": address,
+		"@type": "Product", "name": l.Name, "sku": strconv.FormatInt(v.ID, 10), "category": l.Category, "url": address,
 		"offers": thing{
 			"@type": "Offer", "url": address, "availability": vocabulary + "/InStock", "price": v.Rate.String(), "priceCurrency": p.Currency,
 			"priceSpecification": thing{
