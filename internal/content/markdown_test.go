@@ -229,7 +229,8 @@ func fine(a html.Attribute) bool {
 	return slices.Contains([]string{"", "http", "https", "mailto"}, u.Scheme)
 }
 
-// Nobody keeps the panel busy with a text.
+// Nobody keeps the panel busy with a text: none takes a time that grows with the
+// square of its length. The bound is far above what a slow machine needs.
 func TestRenderTakesLittleTimeForStrangeText(t *testing.T) {
 	t.Parallel()
 	for name, part := range map[string]string{
@@ -240,7 +241,7 @@ func TestRenderTakesLittleTimeForStrangeText(t *testing.T) {
 		source := strings.Repeat(part, content.MaxUntrusted/len(part))
 		began := time.Now()
 		_, err := content.Render([]byte(source), content.Options{Untrusted: true})
-		if took := time.Since(began); err != nil || took > 5*time.Second {
+		if took := time.Since(began); err != nil || took > time.Minute {
 			t.Errorf("%s take %v (%v)", name, took, err)
 		}
 	}
