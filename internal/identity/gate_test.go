@@ -40,6 +40,7 @@ func TestOneAddressLeavesRoomForOthers(t *testing.T) {
 		}
 		leave()
 		time.Sleep(time.Minute)
+		synctest.Wait() // all have left
 		if len(g.lines) != 0 || len(g.slots) != 0 {
 			t.Errorf("%d addresses and %d slots are kept", len(g.lines), len(g.slots))
 		}
