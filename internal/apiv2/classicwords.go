@@ -57,9 +57,6 @@ func classicState(o *order.Order) (word string, remains int64) {
 	return wordProcessing, remaining(o)
 }
 
-// remaining is what is left to deliver, within what was ordered. Before anybody
-// has said it that is everything. Of an order that has ended it is what was
-// refunded, whatever the provider said.
 // refundedPost is a post that was delivered for less than its share: its word must
 // tell the refund, for who orders here gives it on.
 func refundedPost(o *order.Order) (word string, remains int64) {
@@ -69,6 +66,9 @@ func refundedPost(o *order.Order) (word string, remains int64) {
 	return wordPartial, refundedQuantity(o)
 }
 
+// remaining is what is left to deliver, within what was ordered. Before anybody
+// has said it that is everything. Of an order that has ended it is what was
+// refunded, whatever the provider said.
 func remaining(o *order.Order) int64 {
 	left := o.Quantity
 	if o.State == order.Completed {
