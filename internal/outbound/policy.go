@@ -96,8 +96,8 @@ func reserved() []netip.Prefix {
 }
 
 // isISATAP reports whether the lower half of an IPv6 address holds an IPv4
-// address to which a tunnel may lead (RFC 5214, section 6.1). The registries know
-// it not: the upper half may be anybody's.
+// address to which a tunnel may lead (RFC 5214, section 6.1). No registry lists
+// such addresses, as the upper half may be anybody's.
 func isISATAP(addr netip.Addr) bool {
 	b := addr.As16()
 	return addr.Is6() && b[8]&^0x02 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe

@@ -239,8 +239,11 @@ func lower(s string) string {
 	}, s)
 }
 
+// isName reports whether resolvers take host for a name, or for an address in
+// digits and dots.
 func isName(host string) bool {
-	return !strings.ContainsFunc(host, func(r rune) bool {
+	labels := "." + host + "."
+	return !strings.Contains(labels, ".-") && !strings.Contains(labels, "-.") && !strings.ContainsFunc(host, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 	})
 }
