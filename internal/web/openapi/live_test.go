@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,9 +55,7 @@ func (v *conversation) do(method, path string, header http.Header, body string) 
 	v.Helper()
 	r, err := http.NewRequestWithContext(v.Context(), method, v.panel.URL()+path, strings.NewReader(body))
 	must(v, err)
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	if host := header.Get("Host"); host != "" {
 		r.Host = host
 	}
@@ -274,7 +274,7 @@ func servedFile(v *conversation) {
 		}
 	}
 	head := v.do(http.MethodHead, "/openapi.json", http.Header{"Accept-Encoding": {"identity"}}, "")
-	if head.status != http.StatusOK || head.header.Get("Content-Length") != fmt.Sprint(len(plain.body)) || head.body != "" {
+	if head.status != http.StatusOK || head.header.Get("Content-Length") != strconv.Itoa(len(plain.body)) || head.body != "" {
 		t.Errorf("HEAD: %d %v", head.status, head.header)
 	}
 	if got := v.do(http.MethodPost, "/openapi.json", nil, ""); got.status != http.StatusMethodNotAllowed || got.header.Get("Access-Control-Allow-Origin") != "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,7 +80,8 @@ func closedSchema(v any, part bool) any {
 				}
 			case "properties":
 				all := object{}
-				for property, schema := range inner.(object) {
+				properties, _ := inner.(object)
+				for property, schema := range properties {
 					all[property] = closedSchema(schema, false)
 				}
 				out[name] = all
@@ -150,7 +152,7 @@ func (c *checker) answerOf(t testing.TB, fields map[string]string) string {
 
 // response is what the document says of a status; found is false where it has none.
 func (c *checker) response(status int) (described object, found bool) {
-	ref, _ := at(c.doc, "paths", "/api/v2", "post", "responses", fmt.Sprint(status), "$ref").(string)
+	ref, _ := at(c.doc, "paths", "/api/v2", "post", "responses", strconv.Itoa(status), "$ref").(string)
 	described, found = at(c.doc, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...).(object)
 	return described, found
 }
