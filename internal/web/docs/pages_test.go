@@ -114,7 +114,7 @@ func pagesAreComplete(t *testing.T, language string) {
 }
 
 // Links within the documentation lead to a page and to a heading that it has; others
-// lead to the keys page.
+// lead to the keys page or to the description for programs.
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	inEvery(t, linksLeadSomewhere)
@@ -134,7 +134,7 @@ func linksLeadSomewhere(t *testing.T, language string) {
 			}
 			target, err := d.Page(language, to)
 			switch {
-			case u.Path == "/dashboard/api":
+			case u.Path == "/dashboard/api", u.Path == OpenAPI:
 			case err != nil || u.Path != "" && !strings.HasPrefix(u.Path, Root):
 				t.Errorf("%q links %s", slug, found[1])
 			case u.Fragment != "" && !strings.Contains(target.html(), ` id="`+u.Fragment+`"`):
@@ -275,7 +275,8 @@ func TestMarkdownForm(t *testing.T) {
 	llms, err := d.LLMs()
 	must(t, err)
 	if !strings.HasPrefix(llms, "# Example Panel API\n\n> ") || strings.Count(llms, "](https://panel.example/developers") != len(Slugs()) ||
-		!strings.Contains(llms, "\n- [Errors](https://panel.example/developers/errors.md): ") {
+		!strings.Contains(llms, "\n- [Errors](https://panel.example/developers/errors.md): ") ||
+		!strings.Contains(llms, "\n- [OpenAPI 3.1](https://panel.example/openapi.json): ") {
 		t.Error(llms)
 	}
 	if _, err := d.Markdown(English, "none"); !fault.Is(err, fault.NotFound) {
