@@ -73,7 +73,7 @@ func watched() (g *Guard, letOut func() []netip.AddrPort) {
 	g.resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return &memoryDNS{server: &fakeDNS{zone: zone}}, nil
 	}}
-	g.connect = func(d *net.Dialer, ctx context.Context, network, addr string) (net.Conn, error) {
+	g.connect = func(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
 		verdict, probe := d.Control, *d
 		probe.Control = func(network, address string, c syscall.RawConn) error {
 			if err := verdict(network, address, c); err != nil {
@@ -95,10 +95,11 @@ func watched() (g *Guard, letOut func() []netip.AddrPort) {
 	}
 }
 
-// isPublic says it in other words than the guard does.
+// isPublic says it in other words than the guard does. Where a zone is of no
+// meaning, the kernel passes it over.
 func isPublic(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" {
+	a = a.Unmap().WithZone("")
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
 		return false
 	}
 	special := []string{
@@ -120,6 +121,7 @@ func FuzzCheckURL(f *testing.F) {
 	for _, seed := range []string{
 		"https://a.example:8443/hook?x=%2f", "https://bücher.example/", "https://[2606:4700::1111]/", "https://93.184.215.14/é",
 		"https://1.1.1.1:443?q", "https://xn--bcher-kva.example/{}", "https://a_b.example//..", "https://ａ.example", "https://a.example:08443",
+		"https://[2000::1%25lo]/",
 	} {
 		f.Add(seed)
 	}
