@@ -268,6 +268,18 @@ func (s *Store) SetTier(ctx context.Context, idOrEmail string, to Tier, actor st
 	})
 }
 
+// SetLowBalance sets the balance below which an account is told. Nil is the
+// panel's default, 0 is never.
+func (s *Store) SetLowBalance(ctx context.Context, idOrEmail string, low *money.Amount, actor string) (Account, error) {
+	if low != nil && *low < 0 {
+		return Account{}, fault.New(fault.Invalid, "the threshold must not be negative")
+	}
+	return s.change(ctx, idOrEmail, "account.threshold", actor, func(tx *db.Tx, a *Account) error {
+		_, err := tx.Exec(`UPDATE accounts SET low_balance = $2 WHERE id = $1`, a.ID, low)
+		return err
+	})
+}
+
 // change runs one update of an account, records it and moves the epoch.
 func (s *Store) change(ctx context.Context, idOrEmail, action, actor string, update func(*db.Tx, *Account) error) (a Account, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {

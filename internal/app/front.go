@@ -38,6 +38,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "Use https: this panel is not served over plain http")
 		return
 	}
+	// A webhook that leads to the API could order, and be told of what it ordered.
+	if isAPI && r.Header.Get("X-NotPanel-Delivery") != "" {
+		refuse(w, http.StatusForbidden, "A webhook's delivery is no request")
+		return
+	}
 	if isAPI {
 		f.api.ServeHTTP(w, r)
 		return

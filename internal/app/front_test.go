@@ -227,3 +227,17 @@ func TestFrontPage(t *testing.T) {
 		}
 	}
 }
+
+// A webhook can't be pointed at the API, where each event would place an order that
+// causes the next.
+func TestFrontTakesNoDeliveryForARequest(t *testing.T) {
+	t.Parallel()
+	f := faced(t, "")
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/api/v2?key=k&action=add", strings.NewReader(`{"id":"evt_1"}`))
+	r.Header.Set("X-NotPanel-Delivery", "dlv_1.1")
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "api") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

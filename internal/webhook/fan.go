@@ -13,8 +13,11 @@ import (
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
-// deliveriesBell is rung by transactions that make deliveries due.
-const deliveriesBell = "deliveries"
+// Bells beside event.Bell.
+const (
+	deliveriesBell = "deliveries" // some became due
+	endpointsBell  = "endpoints"  // one has changed
+)
 
 const (
 	// fanMost is how many events one transaction turns into deliveries.

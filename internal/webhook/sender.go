@@ -35,7 +35,8 @@ const (
 	// lease is how long deliveries that were taken are nobody else's. One whose
 	// turn comes too late for an attempt within it goes back.
 	lease = 30 * time.Second
-	// fresh is how old what is known of an endpoint may be when something is sent.
+	// fresh is how old what is known of an endpoint may be when something is sent, as
+	// far as other nodes change it. What this node changes is known at once.
 	fresh = time.Second
 )
 
@@ -66,6 +67,7 @@ type Sender struct {
 	slow    int // and to the others
 	blocked bool
 	stopped bool
+	changes int // of endpoints, by this node
 	sending sync.WaitGroup
 	wake    func() // the claim loop
 }
@@ -81,6 +83,7 @@ type lane struct {
 	endpoint *Endpoint
 	keys     [][]byte
 	readAt   time.Time
+	changes  int // of endpoints when it was read
 }
 
 // most is how many deliveries may be under way at once.
@@ -123,6 +126,11 @@ func (s *Sender) Run(g *worker.Group) {
 	s.o.DB.OnCommit(event.Bell, fan)
 	s.o.DB.OnCommit(event.Bell, s.wake)
 	s.o.DB.OnCommit(deliveriesBell, s.wake)
+	s.o.DB.OnCommit(endpointsBell, func() {
+		s.mu.Lock()
+		s.changes++
+		s.mu.Unlock()
+	})
 	g.Go(s.changesLoop())
 	g.Go(s.purgeLoop())
 }
@@ -182,8 +190,9 @@ func (s *Sender) Claim(ctx context.Context) (found int, err error) {
 	return found + taken, err
 }
 
-// withDue returns the endpoints for which something is due. It steps from one to
-// the next in the index, however much waits for each.
+// withDue returns the endpoints for which something is due, and those that are told
+// nothing any more but have something waiting. It steps from one to the next in the
+// index, however much waits for each.
 func withDue(tx *db.Tx) ([]*Endpoint, error) {
 	all, err := db.All(tx, scan, `
 		WITH RECURSIVE due (endpoint_id) AS (
@@ -193,7 +202,7 @@ func withDue(tx *db.Tx) ([]*Endpoint, error) {
 			FROM due WHERE due.endpoint_id IS NOT NULL)
 		SELECT `+columns+` FROM webhook_endpoints w
 		WHERE w.id IN (SELECT endpoint_id FROM due WHERE endpoint_id IS NOT NULL)
-			AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.due_at <= $1)`, db.At(tx.Now))
+			AND (w.state <> 'active' OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.due_at <= $1))`, db.At(tx.Now))
 	if err != nil {
 		return nil, fmt.Errorf("find webhooks with deliveries: %w", err)
 	}
@@ -388,13 +397,14 @@ func (s *Sender) next(endpointID string, l *lane, pool *int) (j job, ok bool) {
 	return job{}, false
 }
 
-// current is what is known of an endpoint, at most a second old: one that was
-// removed or got a new secret is not sent to as before.
+// current is what is known of an endpoint: one that was removed or got a new secret
+// is not sent to as before.
 func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte, err error) {
 	now := clock.System()
 	s.mu.Lock()
 	e, keys = l.endpoint, l.keys
-	known := e != nil && now.Sub(l.readAt) < fresh
+	changes := s.changes
+	known := e != nil && now.Sub(l.readAt) < fresh && l.changes == changes
 	s.mu.Unlock()
 	if known {
 		return e, keys, nil
@@ -410,7 +420,7 @@ func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte
 		return nil, nil, err
 	}
 	s.mu.Lock()
-	l.endpoint, l.keys, l.readAt = e, keys, now
+	l.endpoint, l.keys, l.readAt, l.changes = e, keys, now, changes
 	s.mu.Unlock()
 	return e, keys, nil
 }

@@ -301,6 +301,7 @@ func (s *Store) change(ctx context.Context, by Owner, endpointID, action, actor 
 		if err := move(tx, e); err != nil {
 			return err
 		}
+		tx.Ring(endpointsBell)
 		return account.Record(tx, actor, action, e.ID, e.KeyID)
 	})
 	return e, err
