@@ -12,27 +12,48 @@ import (
 	"github.com/notpanel/notpanel/client"
 )
 
-// Each action sends its fields and reads its answer, one that holds more than is known
-// today too.
-func TestActions(t *testing.T) {
-	t.Parallel()
-	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	row := client.OrderRow{
-		Order: "ord_01", Number: 7, RequestID: "shop-1", Service: 1, Link: "https://example.com/#top", Quantity: 100, Status: "in_progress",
-		Charge: "0.20", Refunded: "0.00", StartCount: new(int64(1234)), Remains: new(int64(-7)), Currency: "USD", CreatedAt: noon, UpdatedAt: noon,
+// action is a call, what it has to send and what it makes of an answer.
+type action struct {
+	name   string
+	call   func(ctx context.Context, c *client.Client) (any, error)
+	sent   url.Values
+	answer string
+	want   any
+}
+
+// testActions checks that each action sends its fields and reads its answer, one that
+// holds more than is known today too.
+func testActions(t *testing.T, actions []action) {
+	t.Helper()
+	for _, c := range actions {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{answers: []http.HandlerFunc{says(200, c.answer)}}
+			inBubble(t, f, nil, func(t *testing.T, cl *client.Client) {
+				got, err := c.call(t.Context(), cl)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Errorf("the answer (- wanted, + got):\n%s", diff)
+				}
+				c.sent.Set("key", liveKey)
+				if diff := cmp.Diff(c.sent, f.one(t).form); diff != "" {
+					t.Errorf("the request (- wanted, + got):\n%s", diff)
+				}
+			})
+		})
 	}
-	const rowJSON = `"order":"ord_01","number":7,"request_id":"shop-1","service":1,"link":"https://example.com/#top","quantity":"100","status":"in_progress",
-		"charge":"0.20","refunded":"0.00","start_count":"1234","remains":"-7","currency":"USD","created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00Z","new":{"a":[1]}`
+}
+
+// noon is the time in answers.
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func TestActionsOfTheCatalogue(t *testing.T) {
+	t.Parallel()
 	change := client.Change{Change: 1, Service: 1, Field: "state", After: "active", At: noon, EffectiveAt: noon}
 	const changeJSON = `{"change":1,"service":1,"field":"state","before":null,"after":"active","at":"2026-03-01T12:00:00Z","effective_at":"2026-03-01T12:00:00Z","new":1}`
-
-	for _, c := range []struct {
-		name   string
-		call   func(ctx context.Context, c *client.Client) (any, error)
-		sent   url.Values
-		answer string
-		want   any
-	}{
+	testActions(t, []action{
 		{
 			"services", func(ctx context.Context, c *client.Client) (any, error) { return c.Services(ctx, "pt-BR") },
 			url.Values{"action": {"services"}, "lang": {"pt-BR"}},
@@ -57,6 +78,18 @@ func TestActions(t *testing.T) {
 			`{"changes":[` + changeJSON + `],"cursor":"1","currency":"USD"}`,
 			client.ChangePage{Changes: []client.Change{change}, Cursor: "1", Currency: "USD"},
 		},
+	})
+}
+
+func TestActionsOfOrders(t *testing.T) {
+	t.Parallel()
+	row := client.OrderRow{
+		Order: "ord_01", Number: 7, RequestID: "shop-1", Service: 1, Link: "https://example.com/#top", Quantity: 100, Status: "in_progress",
+		Charge: "0.20", Refunded: "0.00", StartCount: new(int64(1234)), Remains: new(int64(-7)), Currency: "USD", CreatedAt: noon, UpdatedAt: noon,
+	}
+	const rowJSON = `"order":"ord_01","number":7,"request_id":"shop-1","service":1,"link":"https://example.com/#top","quantity":"100","status":"in_progress",
+		"charge":"0.20","refunded":"0.00","start_count":"1234","remains":"-7","currency":"USD","created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00Z","new":{"a":[1]}`
+	testActions(t, []action{
 		{
 			"status", func(ctx context.Context, c *client.Client) (any, error) { return c.Status(ctx, "7") },
 			url.Values{"action": {"status"}, "order": {"7"}},
@@ -126,6 +159,12 @@ func TestActions(t *testing.T) {
 				{Transaction: 12, Type: "credit", Amount: "5.00", Balance: "103.266", At: noon},
 			}, Cursor: "12", Currency: "USD"},
 		},
+	})
+}
+
+func TestActionsOfWebhooks(t *testing.T) {
+	t.Parallel()
+	testActions(t, []action{
 		{
 			"webhook.add", func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Webhooks.Add(ctx, "https://shop.example/hook", client.EventOrderCompleted, "a.new.one")
@@ -195,25 +234,7 @@ func TestActions(t *testing.T) {
 			url.Values{"action": {"webhook.replay"}, "id": {"whk_01"}, "since": {"2026-03-01T12:00:00Z"}},
 			`{"replayed":0}`, int64(0),
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			f := &fake{answers: []http.HandlerFunc{says(200, c.answer)}}
-			inBubble(t, f, nil, func(t *testing.T, cl *client.Client) {
-				got, err := c.call(t.Context(), cl)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(c.want, got); diff != "" {
-					t.Errorf("the answer (- wanted, + got):\n%s", diff)
-				}
-				c.sent.Set("key", liveKey)
-				if diff := cmp.Diff(c.sent, f.one(t).form); diff != "" {
-					t.Errorf("the request (- wanted, + got):\n%s", diff)
-				}
-			})
-		})
-	}
+	})
 }
 
 // Every request is a POST of a form to /api/v2, with the key in the body alone.

@@ -20,7 +20,7 @@ func batches(w http.ResponseWriter, r *http.Request, form func(string) string) {
 	}
 	var rows []map[string]any
 	byID := map[string]map[string]any{}
-	for _, id := range strings.Split(list, ",") {
+	for id := range strings.SplitSeq(list, ",") {
 		row := map[string]map[string]any{
 			"status": {"status": "completed", "charge": id + ".00", "start_count": nil, "remains": "0", "currency": "USD"},
 			"refill": {"order": id, "refill": "ref_" + id}, "refill_status": {"refill": id, "status": "pending"}, "cancel": {"order": id, "cancel": true},

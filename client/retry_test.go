@@ -17,16 +17,19 @@ var anOrder = client.OrderRequest{Service: 1, Link: "https://example.com/landing
 func TestAddIsRepeatedWithOneRequestID(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]http.HandlerFunc{
-		"429":                     says(429, `{"error":"Rate limit exceeded"}`),
-		"500":                     says(500, `{"error":"Internal error"}`),
-		"502 of a proxy":          says(502, `<html>Bad Gateway</html>`, "Content-Type", "text/html"),
-		"503":                     says(503, `{"error":"Temporarily unavailable"}`),
-		"503 in plain text":       says(503, `Temporarily unavailable`, "Content-Type", "text/plain; charset=utf-8"),
-		"504":                     says(504, ``),
-		"a lost answer":           loses,
-		"an answer that is cut":   breaks,
-		"no answer within 30 s":   hangs,
-		"an error that is cut":    func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); breaks(w, r) },
+		"429":                   says(429, `{"error":"Rate limit exceeded"}`),
+		"500":                   says(500, `{"error":"Internal error"}`),
+		"502 of a proxy":        says(502, `<html>Bad Gateway</html>`, "Content-Type", "text/html"),
+		"503":                   says(503, `{"error":"Temporarily unavailable"}`),
+		"503 in plain text":     says(503, `Temporarily unavailable`, "Content-Type", "text/plain; charset=utf-8"),
+		"504":                   says(504, ``),
+		"a lost answer":         loses,
+		"an answer that is cut": breaks,
+		"no answer within 30 s": hangs,
+		"an error that is cut": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			breaks(w, r)
+		},
 		"429 of a proxy, in HTML": says(429, `<html>`, "Content-Type", "text/html"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,8 +165,9 @@ func TestPausesGrow(t *testing.T) {
 		if !errors.Is(err, client.ErrServer) || len(pauses) != 7 {
 			t.Fatalf("%d pauses, %v", len(pauses), err)
 		}
-		for i, most := range []time.Duration{500, 1000, 2000, 4000, 8000, 16000, 16000} {
-			if most *= time.Millisecond; pauses[i] > most || pauses[i] < most/2 {
+		for i, text := range []string{"500ms", "1s", "2s", "4s", "8s", "16s", "16s"} {
+			most, _ := time.ParseDuration(text)
+			if pauses[i] > most || pauses[i] < most/2 {
 				t.Errorf("pause %d is %v, not %v to %v", i, pauses[i], most/2, most)
 			}
 		}
