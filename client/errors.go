@@ -29,6 +29,8 @@ var (
 	ErrTimeout = errors.New("time-out")
 	// ErrBadAnswer: an answer came that is none of the API. See [*AnswerError].
 	ErrBadAnswer = errors.New("bad answer")
+	// ErrUncertain: an order may have been placed. See [*UncertainError].
+	ErrUncertain = errors.New("uncertain outcome")
 )
 
 // APIError is a refusal: by the panel or, where it is no JSON, by a proxy before it.
@@ -159,6 +161,9 @@ type UncertainError struct {
 func (e *UncertainError) Error() string {
 	return fmt.Sprintf("notpanel: the order with the request id %s may have been placed: %v", e.RequestID, e.Err)
 }
+
+// Is makes it an [ErrUncertain], beside what Err is.
+func (e *UncertainError) Is(target error) bool { return target == ErrUncertain }
 
 // Unwrap returns why the last attempt failed.
 func (e *UncertainError) Unwrap() error { return e.Err }

@@ -293,7 +293,7 @@ func TestAddTellsDoubt(t *testing.T) {
 				own.RequestID = "shop-4711"
 				_, err := cl.Add(t.Context(), own)
 				doubt, ok := errors.AsType[*client.UncertainError](err)
-				if !errors.Is(err, c.is) || ok != c.doubt {
+				if !errors.Is(err, c.is) || ok != c.doubt || errors.Is(err, client.ErrUncertain) != c.doubt {
 					t.Fatalf("got %v, doubt %v", err, ok)
 				}
 				if ok && (doubt.RequestID != "shop-4711" || !strings.Contains(err.Error(), "shop-4711")) {
