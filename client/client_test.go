@@ -89,6 +89,7 @@ func TestTheKeyIsNotShown(t *testing.T) {
 	}
 	f := &fake{answers: []http.HandlerFunc{
 		echo(400, "application/json"), echo(400, "text/plain"), echo(400, "text/html"), echo(302, "text/html"), echo(200, "text/html"), echo(200, "application/json"), loses,
+		says(200, `{"order":"ord_01","quantity":"1","created_at":"`+liveKey+`"}`),
 	}}
 	inBubble(t, f, []client.Option{client.WithRetries(0)}, func(t *testing.T, c *client.Client) {
 		var log bytes.Buffer
@@ -96,14 +97,18 @@ func TestTheKeyIsNotShown(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("it", slog.Any("client", c))
 		encoded, err := json.Marshal(c)
 		shown := []string{fmt.Sprintf("%v %+v %#v %s %q", c, c, c, c, c), fmt.Sprintf("%+v %#v", struct{ c *client.Client }{c}, struct{ C client.Webhooks }{*c.Webhooks}), log.String(), string(encoded), fmt.Sprint(err)}
-		for range f.answers {
+		for range len(f.answers) - 1 {
 			_, err := c.Add(t.Context(), anOrder)
 			if err == nil {
 				t.Fatal("no error")
 			}
 			shown = append(shown, err.Error(), fmt.Sprintf("%+v %#v", err, err))
 		}
-		for _, text := range shown {
+		_, err = c.Order(t.Context(), "1")
+		if !errors.Is(err, client.ErrBadAnswer) || !strings.Contains(err.Error(), "[the key]") {
+			t.Errorf("this error should have had the key to hide: %v", err)
+		}
+		for _, text := range append(shown, err.Error(), fmt.Sprintf("%+v %#v", err, err)) {
 			if strings.Contains(text, liveKey[8:]) {
 				t.Errorf("the key shows in %s", text)
 			}

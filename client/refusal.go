@@ -42,11 +42,16 @@ func (c *Client) messageOf(a answer) (text string, ofPanel bool) {
 	} else if contentType(a.header) == "text/plain" {
 		text = strings.TrimSpace(string(a.body))
 	}
-	text = strings.ReplaceAll(text, c.key(), "[the key]")
+	text = c.withoutKey(text)
 	if len(text) > maxMessage {
 		text = text[:maxMessage]
 	}
 	return strings.Map(printable, strings.ToValidUTF8(text, "?")), ofPanel
+}
+
+// withoutKey is a text of others in which the key may not stand.
+func (c *Client) withoutKey(text string) string {
+	return strings.ReplaceAll(text, c.key(), "[the key]")
 }
 
 func printable(r rune) rune {

@@ -69,7 +69,6 @@ func ask[T any](ctx context.Context, c *Client, q *request, complete func(*T) bo
 
 func decode[T any](a answer, complete func(*T) bool) (value T, err error) {
 	if err := json.Unmarshal(a.body, &value); err != nil {
-		// The text of the error names a field or a place, not what stands there.
 		var none T
 		return none, a.bad("the answer is not what the API says: " + err.Error())
 	}
@@ -93,6 +92,9 @@ func (c *Client) send(ctx context.Context, q *request, read func(answer) error) 
 		}
 		if err == nil {
 			return got, nil
+		}
+		if strange, ok := errors.AsType[*AnswerError](err); ok {
+			strange.Reason = c.withoutKey(strange.Reason) // it may repeat a part of the answer
 		}
 		switch {
 		case leavesDoubt(err):

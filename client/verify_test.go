@@ -323,3 +323,20 @@ func TestEvents(t *testing.T) {
 		t.Errorf("a known type with other data: %v", err)
 	}
 }
+
+// Whatever stands in the headers, what was not signed is refused.
+func FuzzVerify(f *testing.F) {
+	good := signers["own"](signedAt, completed, secretOf(2)).Get("X-NotPanel-Signature")
+	f.Add("evt_01", "1767225600", "v1,AAAA v1,", good)
+	f.Add("", "", "", "t=,v1=,t=1767225600,v1")
+	f.Fuzz(func(t *testing.T, id, at, standard, own string) {
+		v, err := client.NewVerifier([]string{secretOf(1)}, client.WithClock(func() time.Time { return signedAt }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {at}, "Webhook-Signature": {standard}, "X-Notpanel-Signature": {own}}
+		if e, err := v.Verify([]byte(completed), header); err == nil {
+			t.Errorf("accepted: %+v", e)
+		}
+	})
+}
