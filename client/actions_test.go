@@ -171,7 +171,7 @@ func TestActionsOfWebhooks(t *testing.T) {
 			},
 			url.Values{"action": {"webhook.add"}, "url": {"https://shop.example/hook"}, "events": {"order.completed,a.new.one"}},
 			`{"id":"whk_01","url":"https://shop.example/hook","events":["order.completed","a.new.one"],"secret":"whsec_x"}`,
-			client.NewWebhook{ID: "whk_01", URL: "https://shop.example/hook", Events: []client.EventType{"order.completed", "a.new.one"}, Secret: "whsec_x"},
+			client.AddedWebhook{ID: "whk_01", URL: "https://shop.example/hook", Events: []client.EventType{"order.completed", "a.new.one"}, Secret: "whsec_x"},
 		},
 		{
 			"webhook.list", func(ctx context.Context, c *client.Client) (any, error) { return c.Webhooks.List(ctx) },
@@ -180,7 +180,7 @@ func TestActionsOfWebhooks(t *testing.T) {
 			  {"id":"whk_02","url":"v","events":[],"state":"disabled","reason":"failing","created_at":"2026-03-01T12:00:00Z","last_delivery":{"delivery":"dlv_01","event":"evt_01","type":"order.completed","state":"failed","at":"2026-03-01T12:00:00Z"}}]`,
 			[]client.Webhook{
 				{ID: "whk_01", URL: "u", Events: []client.EventType{"ping"}, State: "active", CreatedAt: noon},
-				{ID: "whk_02", URL: "v", Events: []client.EventType{}, State: "disabled", Reason: "failing", CreatedAt: noon, Last: &client.LastAttempt{Delivery: "dlv_01", Event: "evt_01", Type: "order.completed", State: client.DeliveryFailed, At: noon}},
+				{ID: "whk_02", URL: "v", Events: []client.EventType{}, State: "disabled", Reason: "failing", CreatedAt: noon, LastDelivery: &client.LastDelivery{Delivery: "dlv_01", Event: "evt_01", Type: "order.completed", State: client.DeliveryFailed, At: noon}},
 			},
 		},
 		{

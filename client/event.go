@@ -24,7 +24,7 @@ const (
 	EventBalanceLow      EventType = "balance.low"
 	EventBalanceCredited EventType = "balance.credited"
 	EventServiceChanged  EventType = "service.changed" // sent only to those who ask for it
-	EventPing            EventType = "ping"
+	EventPing            EventType = "ping"            // sent by [Webhooks.Test]; nobody asks for it
 )
 
 // Event is what a delivery tells. It is delivered at least once: remember the ids of
@@ -33,8 +33,8 @@ type Event struct {
 	ID        string    `json:"id"` // "evt_" and 26 letters and digits, the same in every attempt and replay
 	Type      EventType `json:"type"`
 	CreatedAt time.Time `json:"created_at"`
-	// Sequence counts the events of one order from 1, for they may arrive in another
-	// order; 0 where the event is not an order's.
+	// Sequence counts the events of one order from 1. They are sent in that order, but a
+	// replay brings an old one again. 0 where the event is not an order's.
 	Sequence int64 `json:"sequence"`
 	// Data is what the event says, as it came.
 	Data json.RawMessage `json:"data"`
@@ -42,7 +42,7 @@ type Event struct {
 	// One of these is set, by the type; of a type that the SDK does not know, none.
 	Order   *OrderEvent   `json:"-"` // order.…, refill.… and cancel.…
 	Balance *BalanceEvent `json:"-"` // balance.…
-	Change  *Change       `json:"-"` // service.changed
+	Change  *ChangeEvent  `json:"-"` // service.changed
 	Ping    *PingEvent    `json:"-"` // ping
 }
 
@@ -68,6 +68,13 @@ type BalanceEvent struct {
 	Threshold Amount `json:"threshold"` // of balance.low: below what it fell; else ""
 	Amount    Amount `json:"amount"`    // of balance.credited: what came in; else ""
 	Currency  string `json:"currency"`
+}
+
+// ChangeEvent is a change of the catalogue.
+type ChangeEvent struct {
+	Change
+
+	Currency string `json:"currency"`
 }
 
 // PingEvent is a test of an endpoint.
@@ -102,7 +109,7 @@ func (e *Event) place() any {
 		e.Balance = &BalanceEvent{}
 		return e.Balance
 	case EventServiceChanged:
-		e.Change = &Change{}
+		e.Change = &ChangeEvent{}
 		return e.Change
 	case EventPing:
 		e.Ping = &PingEvent{}

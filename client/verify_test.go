@@ -289,8 +289,8 @@ func TestEvents(t *testing.T) {
 		"balance.low":      {`{"balance":"1.20","currency":"USD","threshold":"5.00"}`, client.Event{Balance: &client.BalanceEvent{Balance: "1.20", Currency: "USD", Threshold: "5.00"}}},
 		"balance.credited": {`{"balance":"1.20","currency":"USD","amount":"1.00"}`, client.Event{Balance: &client.BalanceEvent{Balance: "1.20", Currency: "USD", Amount: "1.00"}}},
 		"service.changed": {
-			`{"change":9,"service":1,"field":"rate","before":"1.00","after":"2.00","at":"2026-03-01T12:00:00Z","effective_at":"2026-03-01T12:00:00Z"}`,
-			client.Event{Change: &client.Change{Change: 9, Service: 1, Field: "rate", Before: "1.00", After: "2.00", At: noon, EffectiveAt: noon}},
+			`{"change":9,"service":1,"field":"rate","before":"1.00","after":"2.00","at":"2026-03-01T12:00:00Z","effective_at":"2026-03-01T12:00:00Z","currency":"USD"}`,
+			client.Event{Change: &client.ChangeEvent{Change: client.Change{Change: 9, Service: 1, Field: "rate", Before: "1.00", After: "2.00", At: noon, EffectiveAt: noon}, Currency: "USD"}},
 		},
 		"ping":           {`{"webhook":"whk_01"}`, client.Event{Ping: &client.PingEvent{Webhook: "whk_01"}}},
 		"a.new.one":      {`["anything"]`, client.Event{}},

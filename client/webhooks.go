@@ -15,8 +15,8 @@ import (
 // repeated only where that can't be; what reads, and Remove, is repeated as all is.
 type Webhooks struct{ c *Client }
 
-// NewWebhook is an endpoint that was just made.
-type NewWebhook struct {
+// AddedWebhook is an endpoint that was just made.
+type AddedWebhook struct {
 	ID     string      `json:"id"` // "whk_" and 26 letters and digits
 	URL    string      `json:"url"`
 	Events []EventType `json:"events"`
@@ -26,17 +26,17 @@ type NewWebhook struct {
 
 // Webhook is an endpoint.
 type Webhook struct {
-	ID        string       `json:"id"`
-	URL       string       `json:"url"`
-	Events    []EventType  `json:"events"`
-	State     string       `json:"state"`  // "active" or "disabled"
-	Reason    string       `json:"reason"` // why it is disabled: "failing" or "by its owner"; else ""
-	CreatedAt time.Time    `json:"created_at"`
-	Last      *LastAttempt `json:"last_delivery"` // nil: none yet
+	ID           string        `json:"id"`
+	URL          string        `json:"url"`
+	Events       []EventType   `json:"events"`
+	State        string        `json:"state"`  // "active" or "disabled"
+	Reason       string        `json:"reason"` // why it is disabled: "failing" or "by its owner"; else ""
+	CreatedAt    time.Time     `json:"created_at"`
+	LastDelivery *LastDelivery `json:"last_delivery"` // nil: none yet
 }
 
-// LastAttempt is the newest delivery of an endpoint.
-type LastAttempt struct {
+// LastDelivery is the newest delivery of an endpoint.
+type LastDelivery struct {
 	Delivery string        `json:"delivery"` // its id
 	Event    string        `json:"event"`    // the event's id
 	Type     EventType     `json:"type"`
@@ -51,7 +51,7 @@ type DeliveryState string
 const (
 	DeliveryPending   DeliveryState = "pending"
 	DeliveryDelivered DeliveryState = "delivered"
-	DeliveryFailed    DeliveryState = "failed"
+	DeliveryFailed    DeliveryState = "failed" // given up; [Webhooks.Replay] sends it again
 )
 
 // Delivery is an event on its way to an endpoint.
@@ -88,14 +88,14 @@ type Rotated struct {
 }
 
 // Add makes an endpoint for events; without any it gets all but [EventServiceChanged].
-// A key can have five.
-func (w *Webhooks) Add(ctx context.Context, url string, events ...EventType) (NewWebhook, error) {
+// The address must be public: https on port 443 or 8443. A key can have five.
+func (w *Webhooks) Add(ctx context.Context, url string, events ...EventType) (AddedWebhook, error) {
 	words := make([]string, len(events))
 	for i, e := range events {
 		words[i] = string(e)
 	}
 	q := newRequest("webhook.add", "url", url, "events", strings.Join(words, ",")).only()
-	return ask(ctx, w.c, q, func(n *NewWebhook) bool { return n.ID != "" && n.Secret != "" })
+	return ask(ctx, w.c, q, func(n *AddedWebhook) bool { return n.ID != "" && n.Secret != "" })
 }
 
 // List returns the endpoints, the oldest first.
@@ -116,8 +116,8 @@ func (w *Webhooks) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// Test sends a ping to an endpoint now and returns the delivery's id. An account may
-// do so ten times a minute.
+// Test sends a ping to an endpoint now, once, and returns the delivery's id. An account
+// may do so ten times a minute. A ping that arrives enables a disabled endpoint again.
 func (w *Webhooks) Test(ctx context.Context, id string) (delivery string, err error) {
 	if err := checkIDs(id); err != nil {
 		return "", err
@@ -177,7 +177,8 @@ func (w *Webhooks) AllDeliveries(ctx context.Context, id string) iter.Seq2[Deliv
 	})
 }
 
-// Replay sends a delivery again, with the same event id, and returns how many are sent.
+// Replay sends a delivery again, whatever became of it, with the same event id, and
+// returns how many are sent. Events are kept for 30 days.
 func (w *Webhooks) Replay(ctx context.Context, delivery string) (replayed int64, err error) {
 	if err := checkIDs(delivery); err != nil {
 		return 0, err
