@@ -125,6 +125,34 @@ func TestActionsThatAreNotRepeated(t *testing.T) {
 	}
 }
 
+// A webhook that was removed, though the answer was lost, is removed; one that was never
+// there is not.
+func TestRemoveIsRepeated(t *testing.T) {
+	t.Parallel()
+	gone := says(400, `{"error":"Webhook not found"}`)
+	for name, c := range map[string]struct {
+		answers []http.HandlerFunc
+		want    error
+	}{
+		"lost, then gone":    {[]http.HandlerFunc{loses, gone}, nil},
+		"failed, then gone":  {[]http.HandlerFunc{says(500, ``), gone}, nil},
+		"lost, then removed": {[]http.HandlerFunc{loses, says(200, `{"removed":"whk_01"}`)}, nil},
+		"never there":        {[]http.HandlerFunc{gone}, client.ErrNotFound},
+		"limited, then gone": {[]http.HandlerFunc{says(429, ``), gone}, client.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{answers: c.answers}
+			inBubble(t, f, nil, func(t *testing.T, cl *client.Client) {
+				err := cl.Webhooks.Remove(t.Context(), "whk_01")
+				if !errors.Is(err, c.want) || (c.want == nil && err != nil) || len(f.requests()) != len(c.answers) {
+					t.Errorf("%d requests, %v", len(f.requests()), err)
+				}
+			})
+		})
+	}
+}
+
 // No other refusal is repeated, nor is what is no answer of the API.
 func TestRefusalsAreNotRepeated(t *testing.T) {
 	t.Parallel()

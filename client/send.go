@@ -28,8 +28,9 @@ type request struct {
 	once bool
 	etag string // of the answer that is there already
 
-	// doubt is set by send: it was perhaps carried out, though it failed.
-	doubt bool
+	// Set by send: doubt where it was perhaps carried out, though it failed; lost where
+	// there was such an attempt, whatever came after.
+	doubt, lost bool
 }
 
 func newRequest(action string, fields ...string) *request {
@@ -98,7 +99,7 @@ func (c *Client) send(ctx context.Context, q *request, read func(answer) error) 
 		}
 		switch {
 		case leavesDoubt(err):
-			q.doubt = true
+			q.doubt, q.lost = true, true
 		case settles(err):
 			q.doubt = false
 		}

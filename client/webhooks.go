@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strconv"
 	"strings"
@@ -103,8 +104,8 @@ func (w *Webhooks) List(ctx context.Context) ([]Webhook, error) {
 	return ask[[]Webhook](ctx, w.c, newRequest("webhook.list"), nil)
 }
 
-// Remove takes an endpoint away. After a lost answer it is repeated, and the repeat may
-// find it gone: [ErrNotFound].
+// Remove takes an endpoint away. A repeat that finds it gone, after an answer was lost,
+// is no error.
 func (w *Webhooks) Remove(ctx context.Context, id string) error {
 	if err := checkIDs(id); err != nil {
 		return err
@@ -112,7 +113,11 @@ func (w *Webhooks) Remove(ctx context.Context, id string) error {
 	type one struct {
 		Removed string `json:"removed"`
 	}
-	_, err := ask(ctx, w.c, newRequest("webhook.remove", "id", id), func(o *one) bool { return o.Removed != "" })
+	q := newRequest("webhook.remove", "id", id)
+	_, err := ask(ctx, w.c, q, func(o *one) bool { return o.Removed != "" })
+	if q.lost && errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	return err
 }
 
