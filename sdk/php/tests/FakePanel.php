@@ -19,8 +19,9 @@ final class FakePanel
     /** @param list<array<string, mixed>> $steps one for each request that will come */
     public function __construct(array $steps, int $port = 0, string $certificate = '')
     {
-        $command = [PHP_BINARY, __DIR__ . '/server.php', (string) $port, json_encode($steps, JSON_THROW_ON_ERROR), $certificate];
+        $command = [PHP_BINARY, __DIR__ . '/server.php', (string) $port, $certificate];
         $this->process = proc_open($command, [['pipe', 'r'], ['pipe', 'w'], STDERR], $this->pipes);
+        fwrite($this->pipes[0], json_encode($steps, JSON_THROW_ON_ERROR) . "\n");
         $line = fgets($this->pipes[1]);
         if ($line === false) {
             throw new \RuntimeException('The fake panel does not start');

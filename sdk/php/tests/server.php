@@ -1,17 +1,18 @@
 <?php
 
-// A panel that answers from a script. Its arguments are a port, 0 for any, the steps
-// as JSON, and perhaps a file with a certificate and its key. It prints its port, then
-// each request as a line of JSON, and ends when its standard input is closed.
+// A panel that answers from a script. Its arguments are a port, 0 for any, and perhaps
+// a file with a certificate and its key. It reads the steps, a line of JSON, prints its
+// port and then each request as a line of JSON, and ends when its standard input does.
 //
-// A step has `status`, `headers` and `body`, or `fill`, a number of bytes; or `do`:
+// A step has `status`, `headers` and `body`, or `base64` of it, or `fill`, a number of
+// bytes; or `do`:
 // `hang` never answers, `drop` closes the connection, `cut` closes it in the middle of
 // the answer.
 
 declare(strict_types=1);
 
-[, $port, $script, $certificate] = $argv + [3 => ''];
-$steps = json_decode($script, true, 32, JSON_THROW_ON_ERROR);
+[, $port, $certificate] = $argv;
+$steps = json_decode(fgets(STDIN), true, 32, JSON_THROW_ON_ERROR);
 $context = stream_context_create($certificate === '' ? [] : ['ssl' => ['local_cert' => $certificate]]);
 $scheme = $certificate === '' ? 'tcp' : 'tls';
 $server = stream_socket_server("$scheme://127.0.0.1:$port", $errno, $error, STREAM_SERVER_BIND | STREAM_SERVER_LISTEN, $context);
@@ -41,7 +42,11 @@ function read($connection, int $number): ?array
 /** Answers, and says whether the connection stays. */
 function answer($connection, array $step): bool
 {
-    $body = isset($step['fill']) ? str_repeat('x', $step['fill']) : $step['body'] ?? '';
+    $body = match (true) {
+        isset($step['fill']) => str_repeat('x', $step['fill']),
+        isset($step['base64']) => base64_decode($step['base64'], true),
+        default => $step['body'] ?? '',
+    };
     $head = "HTTP/1.1 {$step['status']} Something\r\nContent-Length: " . strlen($body) . "\r\n";
     foreach ($step['headers'] ?? [] as $name => $value) {
         $head .= "$name: $value\r\n";

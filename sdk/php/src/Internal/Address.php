@@ -45,6 +45,6 @@ final class Address
     private static function isLoopback(string $host): bool
     {
         return in_array($host, ['localhost', '[::1]'], true)
-            || (str_starts_with($host, '127.') && filter_var($host, FILTER_VALIDATE_IP, FILTER_FLAG_IPV4) !== false);
+            || (str_starts_with($host, '127.') && ip2long($host) !== false);
     }
 }

@@ -44,7 +44,7 @@ final class Answer
     {
         $json = self::decode($response->body);
         if ($json === null) {
-            throw new UnexpectedAnswerException(self::strange($response), $response->status);
+            throw new UnexpectedAnswerException($key->cutFrom(self::strange($response)), $response->status);
         }
         // The classic dialect refuses like this; a key of it can't be used here.
         if (count($json) === 1 && is_string($json['error'] ?? null)) {
@@ -63,17 +63,17 @@ final class Answer
     private static function refusal(Response $response, Key $key): NotPanelException
     {
         $text = self::text($response);
-        $text = $text === null ? null : $key->cutFrom($text);
+        $shown = $key->cutFrom($text ?? self::strange($response));
         [$status, $id] = [$response->status, $response->headers['x-request-id'] ?? null];
         return match (true) {
-            $status === 429 => self::limited($text ?? 'Rate limit exceeded', $response),
-            $status >= 500 => new ServerException($text ?? self::strange($response), $status, $id, self::retryAfter($response)),
-            $text === null => new UnexpectedAnswerException(self::strange($response), $status),
-            $status === 401, $text === 'Invalid API key' => new InvalidKeyException($text, $status, $id),
-            $text === 'Insufficient balance' => new InsufficientBalanceException($text, $status, $id),
-            $text === 'Account suspended' => new AccountSuspendedException($text, $status, $id),
-            str_ends_with($text, ' not found') => new NotFoundException($text, $status, $id),
-            default => new InvalidRequestException($text, $status, $id),
+            $status === 429 => self::limited($text === null ? 'Rate limit exceeded' : $shown, $response),
+            $status >= 500 => new ServerException($shown, $status, $id, self::retryAfter($response)),
+            $text === null => new UnexpectedAnswerException($shown, $status),
+            $status === 401, $text === 'Invalid API key' => new InvalidKeyException($shown, $status, $id),
+            $text === 'Insufficient balance' => new InsufficientBalanceException($shown, $status, $id),
+            $text === 'Account suspended' => new AccountSuspendedException($shown, $status, $id),
+            str_ends_with($text, ' not found') => new NotFoundException($shown, $status, $id),
+            default => new InvalidRequestException($shown, $status, $id),
         };
     }
 
@@ -105,7 +105,7 @@ final class Answer
     private static function limited(string $text, Response $response): RateLimitedException
     {
         $headers = $response->headers;
-        $number = static fn (string $name): ?int => ctype_digit($headers[$name] ?? '') ? (int) $headers[$name] : null;
+        $number = static fn (string $name): ?int => preg_match('/^\d{1,15}$/D', $headers[$name] ?? '') === 1 ? (int) $headers[$name] : null;
         return new RateLimitedException(
             $text,
             $response->status,
@@ -123,7 +123,7 @@ final class Answer
     private static function retryAfter(Response $response): ?float
     {
         $header = $response->headers['retry-after'] ?? '';
-        if (ctype_digit($header)) {
+        if (preg_match('/^\d{1,15}$/D', $header) === 1) {
             return (float) $header;
         }
         $at = \DateTimeImmutable::createFromFormat(\DateTimeInterface::RFC7231, $header);

@@ -19,8 +19,6 @@ use NotPanel\Internal\Hidden;
  */
 final class Verifier
 {
-    private const SECRET_BYTES = 32;
-
     /** @var list<Hidden> */
     private readonly array $keys;
 
@@ -91,10 +89,9 @@ final class Verifier
 
     private static function key(#[\SensitiveParameter] mixed $secret): Hidden
     {
-        $key = is_string($secret) && str_starts_with($secret, 'whsec_') ? base64_decode(substr($secret, 6), true) : false;
-        if ($key === false || strlen($key) !== self::SECRET_BYTES) {
+        if (!is_string($secret) || preg_match('~^whsec_([A-Za-z0-9+/]{43}=)$~D', $secret, $found) !== 1) {
             throw new BadSecretException('A secret must be whsec_ and 32 bytes in base64, as webhooks->add() gave it');
         }
-        return new Hidden($key);
+        return new Hidden(base64_decode($found[1], true));
     }
 }
