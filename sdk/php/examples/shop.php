@@ -4,8 +4,9 @@
 //
 //     NOTPANEL_URL=… NOTPANEL_KEY=… php -S 127.0.0.1:8000 shop.php
 //
-// Each request is a process's own affair, so what the shop knows is in a file. Where
-// the panel is not on this machine, SHOP_URL says how it reaches this one (https).
+// PHP forgets all after each request, so what the shop knows is in a file; keep it where
+// no web server shows it. The first visitor registers the shop's webhook. Where the panel
+// is not on this machine, SHOP_URL says how it reaches this one (https).
 
 declare(strict_types=1);
 
@@ -21,7 +22,8 @@ const MARKUP = 130; // percent of what we pay
 /** Opens the shop's book alone, and keeps what $change leaves in it. */
 function book(callable $change): mixed
 {
-    $file = fopen(getenv('SHOP_FILE') ?: sys_get_temp_dir() . '/notpanel-shop.json', 'c+');
+    umask(0077);
+    $file = fopen(getenv('SHOP_FILE') ?: __DIR__ . '/shop.json', 'c+');
     flock($file, LOCK_EX);
     $book = json_decode(stream_get_contents($file), true) ?? ['secret' => null, 'orders' => [], 'seen' => []];
     $result = $change($book);
@@ -80,7 +82,6 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     exit;
 }
 
-// The first visitor opens the shop.
 $secretOf = fn (array &$book) => $book['secret'] ??= $panel->webhooks->add((getenv('SHOP_URL') ?: "http://127.0.0.1:$_SERVER[SERVER_PORT]") . '/webhook')->secret;
 book($secretOf);
 echo '<!doctype html><title>Shop</title><h1>Services</h1><form method="post"><select name="service">';

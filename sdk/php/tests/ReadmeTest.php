@@ -69,13 +69,12 @@ final class ReadmeTest extends TestCase
     public function testTheReceiverBelievesSignedDeliveriesAlone(): void
     {
         $folder = self::folder('webhook.php', self::sample('<?php // webhook.php'));
-        $port = FakePanel::freePort();
-        $log = ['pipe', 'w'];
-        $process = proc_open([PHP_BINARY, '-S', "127.0.0.1:$port", 'webhook.php'], [2 => $log], $pipes, $folder, [
+        $process = proc_open([PHP_BINARY, '-S', '127.0.0.1:0', 'webhook.php'], [2 => ['pipe', 'w']], $pipes, $folder, [
             'NOTPANEL_WEBHOOK_SECRET' => 'whsec_' . base64_encode(str_repeat('a', 32)), 'PATH' => getenv('PATH'),
         ]);
         try {
-            self::assertStringContainsString('started', fgets($pipes[2]), 'it says when it is ready');
+            self::assertSame(1, preg_match('/:(\d+)\) started/', fgets($pipes[2]), $found), 'it says when it is ready');
+            $port = (int) $found[1];
             $body = '{"id":"evt_1","type":"balance.low","created_at":"2026-03-01T12:00:00Z","sequence":0,"data":{"balance":"1.20","currency":"USD"}}';
             self::assertSame(204, self::deliver($port, $body, 'a'));
             self::assertSame(400, self::deliver($port, $body, 'b'));
