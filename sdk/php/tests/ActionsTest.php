@@ -299,10 +299,13 @@ final class ActionsTest extends TestCase
 
     public function testAListThatDoesNotGoOnIsLeft(): void
     {
-        $page = self::ok(['orders' => [self::orderRow(9)], 'cursor' => '9']);
-        $panel = new FakePanel([$page, $page, $page]);
-        $this->thrown(UnexpectedAnswerException::class, fn () => iterator_to_array($this->client($panel)->eachOrder()));
-        self::assertCount(2, $panel->requests());
+        $page = self::ok(['orders' => [], 'cursor' => '9']);
+        $full = self::ok(['changes' => array_map(self::change(...), range(1, 100)), 'cursor' => '9', 'currency' => 'USD']);
+        foreach ([[$page, 'eachOrder'], [$full, 'eachChange']] as [$step, $method]) {
+            $panel = new FakePanel([$step, $step, $step]);
+            $this->thrown(UnexpectedAnswerException::class, fn () => iterator_to_array($this->client($panel)->$method()));
+            self::assertCount(2, $panel->requests());
+        }
     }
 
     public function testTransactions(): void

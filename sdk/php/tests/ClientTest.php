@@ -181,6 +181,15 @@ final class ClientTest extends TestCase
         self::assertCount(3, $panel->requests());
     }
 
+    public function testAnInterimAnswerIsNone(): void
+    {
+        $early = "HTTP/1.1 103 Early Hints\r\nETag: \"early\"\r\n\r\n";
+        $panel = new FakePanel([['before' => $early] + self::ok([]), self::ok([])]);
+        $client = $this->client($panel);
+        self::assertSame([[], []], [$client->services(), $client->services()]);
+        self::assertArrayNotHasKey('if-none-match', $panel->requests()[1]['headers']);
+    }
+
     /** What is small on the wire may be large when it is unpacked. */
     public function testTheBoundIsOfWhatIsUnpacked(): void
     {
@@ -230,6 +239,7 @@ final class ClientTest extends TestCase
         self::assertSame([], $this->waits, 'waiting makes it no better');
 
         $named = str_replace('127.0.0.1', 'localhost', $panel->url);
+        $this->thrown(ConnectionException::class, fn () => $this->client($named)->balance()); // the name fits, nobody vouches for it
         self::assertSame('47.32', $this->client($named, transport: new CurlTransport(caFile: $file))->balance()->balance);
         // Trusted, but another's.
         $this->thrown(ConnectionException::class, fn () => $this->client($panel, transport: new CurlTransport(caFile: $file))->balance());

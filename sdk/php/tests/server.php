@@ -5,7 +5,7 @@
 // port and then each request as a line of JSON, and ends when its standard input does.
 //
 // A step has `status`, `headers` and `body`, or `base64` of it, or `fill`, a number of
-// bytes; or `do`:
+// bytes, and perhaps `before`, what is sent before it; or `do`:
 // `hang` never answers, `drop` closes the connection, `cut` closes it in the middle of
 // the answer.
 
@@ -52,7 +52,7 @@ function answer($connection, array $step): bool
         $head .= "$name: $value\r\n";
     }
     $cut = ($step['do'] ?? '') === 'cut';
-    @fwrite($connection, "$head\r\n" . ($cut ? substr($body, 0, -1) : $body));
+    @fwrite($connection, ($step['before'] ?? '') . "$head\r\n" . ($cut ? substr($body, 0, -1) : $body));
     return !$cut;
 }
 

@@ -28,13 +28,14 @@ final class Pages
      */
     public static function untilNull(callable $get): \Generator
     {
-        $next = null;
+        $cursor = null;
         do {
-            [$items, $next] = self::page($get, $next);
+            $before = $cursor;
+            [$items, $cursor] = $get($before);
             foreach ($items as $item) {
                 yield $item;
             }
-        } while ($next !== null);
+        } while ($cursor !== null && self::goesOn($before, $cursor));
     }
 
     /**
@@ -49,27 +50,18 @@ final class Pages
     public static function untilShort(?string $cursor, callable $get): \Generator
     {
         do {
-            [$items, $cursor] = self::page($get, $cursor);
+            $before = $cursor;
+            [$items, $cursor] = $get($before);
             foreach ($items as $item) {
                 yield $item;
             }
-        } while (count($items) >= self::SIZE);
+        } while (count($items) >= self::SIZE && self::goesOn($before, $cursor));
         return $cursor;
     }
 
-    /**
-     * @template T
-     *
-     * @param callable(?string): array{list<T>, ?string} $get
-     *
-     * @return array{list<T>, ?string}
-     */
-    private static function page(callable $get, ?string $cursor): array
+    /** Whose page has its own cursor would be asked for it for ever. */
+    private static function goesOn(?string $before, ?string $after): bool
     {
-        [$items, $next] = $get($cursor);
-        if ($next !== null && $next === $cursor && $items !== []) {
-            throw new UnexpectedAnswerException("The list doesn't go on: a page has its own cursor");
-        }
-        return [$items, $next];
+        return $before !== $after ?: throw new UnexpectedAnswerException("The list doesn't go on: a page has its own cursor");
     }
 }
