@@ -28,7 +28,7 @@ final class Webhooks
     }
 
     /**
-     * Registers an address. A key can have 5.
+     * Registers an address: https, port 443 or 8443, with a public name. A key can have 5.
      *
      * @param list<string>|null $events types of events, see Webhook\EventType; null: all but
      *                                  `service.changed`
@@ -64,7 +64,7 @@ final class Webhooks
     }
 
     /**
-     * Sends a `ping` now. An account can do so 10 times a minute.
+     * Sends a `ping` now, once. An account can do so 10 times a minute.
      *
      * @return string the delivery's id
      *

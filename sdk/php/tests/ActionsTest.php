@@ -333,10 +333,10 @@ final class ActionsTest extends TestCase
 
     public function testWebhooks(): void
     {
-        $new = ['id' => 'whk_1', 'url' => 'https://shop.example/hook', 'events' => ['order.completed', 'ping'], 'secret' => 'whsec_secret'];
-        [$webhook, $sent] = $this->ask($new, fn (Client $c) => $c->webhooks->add('https://shop.example/hook', ['order.completed', 'ping']));
-        self::assertSame(['action' => 'webhook.add', 'url' => 'https://shop.example/hook', 'events' => 'order.completed,ping'], $sent);
-        self::assertSame(['whk_1', 'whsec_secret', ['order.completed', 'ping']], [$webhook->id, $webhook->secret, $webhook->events]);
+        $new = ['id' => 'whk_1', 'url' => 'https://shop.example/hook', 'events' => ['order.completed', 'order.partial'], 'secret' => 'whsec_secret'];
+        [$webhook, $sent] = $this->ask($new, fn (Client $c) => $c->webhooks->add('https://shop.example/hook', ['order.completed', 'order.partial']));
+        self::assertSame(['action' => 'webhook.add', 'url' => 'https://shop.example/hook', 'events' => 'order.completed,order.partial'], $sent);
+        self::assertSame(['whk_1', 'whsec_secret', ['order.completed', 'order.partial']], [$webhook->id, $webhook->secret, $webhook->events]);
         self::assertStringNotContainsString('whsec_', print_r($webhook, true));
 
         [, $sent] = $this->ask($new, fn (Client $c) => $c->webhooks->add('https://shop.example/hook'));
@@ -344,7 +344,7 @@ final class ActionsTest extends TestCase
 
         $last = ['delivery' => 'dlv_1', 'event' => 'evt_1', 'type' => 'order.completed', 'state' => 'delivered', 'at' => '2026-03-01T12:00:00Z'];
         $rows = [
-            ['id' => 'whk_1', 'url' => 'https://a.example', 'events' => ['ping'], 'state' => 'active', 'reason' => null, 'created_at' => '2026-03-01T12:00:00Z', 'last_delivery' => $last],
+            ['id' => 'whk_1', 'url' => 'https://a.example', 'events' => ['order.failed'], 'state' => 'active', 'reason' => null, 'created_at' => '2026-03-01T12:00:00Z', 'last_delivery' => $last],
             ['id' => 'whk_2', 'url' => 'https://b.example', 'events' => [], 'state' => 'disabled', 'reason' => 'failing', 'created_at' => '2026-03-01T12:00:00.5+02:00', 'last_delivery' => null],
         ];
         [$webhooks, $sent] = $this->ask($rows, fn (Client $c) => $c->webhooks->list());

@@ -10,6 +10,7 @@ use NotPanel\Exception\InvalidKeyException;
 use NotPanel\Exception\InvalidRequestException;
 use NotPanel\Exception\NotFoundException;
 use NotPanel\Model\State;
+use NotPanel\Webhook\Verifier;
 
 /** Every action against a running demo, with its live and its test key. */
 final class PanelTest extends TestCase
@@ -157,12 +158,12 @@ final class PanelTest extends TestCase
     {
         $panel = $this->sandbox();
         $inbox = stream_socket_server('tcp://127.0.0.1:0');
-        $webhook = $panel->webhooks->add('http://' . stream_socket_get_name($inbox, false) . '/hook', ['ping', 'order.completed']);
-        self::assertSame(['ping', 'order.completed'], array_values(array_intersect(['ping', 'order.completed'], $webhook->events)));
+        $webhook = $panel->webhooks->add('http://' . stream_socket_get_name($inbox, false) . '/hook', ['order.completed', 'order.partial']);
+        self::assertSame(['order.completed', 'order.partial'], $webhook->events);
 
         $panel->webhooks->test($webhook->id);
         $first = $this->delivered($inbox, 500);
-        $verifier = new \NotPanel\Webhook\Verifier($webhook->secret);
+        $verifier = new Verifier($webhook->secret);
         $event = $verifier->verify(...$first);
         self::assertSame(['ping', $webhook->id], [$event->type, $event->webhook]);
         // Each form of the signature alone.
@@ -170,13 +171,18 @@ final class PanelTest extends TestCase
             self::assertSame($event->id, $verifier->verify($first[0], array_diff_key($first[1], [$without => 0]))->id);
         }
 
-        // While a rotation lasts both secrets fit.
+        // While a rotation lasts both secrets fit; the panel may take a second to sign with the new one.
         $rotated = $panel->webhooks->rotate($webhook->id, overlap: 1);
         self::assertNotNull($rotated->previousExpiresAt);
-        $delivery = $panel->webhooks->test($webhook->id);
-        $second = $this->delivered($inbox, 204);
+        $both = new Verifier([$rotated->secret, $webhook->secret]);
+        $this->waitFor(function () use ($panel, $webhook, $inbox, $both, &$delivery, &$second): bool {
+            $delivery = $panel->webhooks->test($webhook->id);
+            $second = $this->delivered($inbox, 204);
+            self::assertSame('ping', $both->verify(...$second)->type);
+            return substr_count($second[1]['webhook-signature'], 'v1,') === 2;
+        }, every: 0.4);
         foreach ([$webhook->secret, $rotated->secret] as $secret) {
-            self::assertSame('ping', (new \NotPanel\Webhook\Verifier($secret))->verify(...$second)->type);
+            self::assertSame('ping', (new Verifier($secret))->verify(...$second)->type);
         }
 
         $this->waitFor(static fn () => $panel->webhooks->deliveries($webhook->id, limit: 1)->deliveries[0]->state === 'delivered');
@@ -184,10 +190,11 @@ final class PanelTest extends TestCase
         self::assertSame($delivery, $log[0]->id);
         self::assertSame($second[0], $log[0]->request);
         self::assertSame(204, $log[0]->attempts[0]->status);
-        self::assertSame(500, $log[1]->attempts[0]->status);
+        self::assertSame(500, end($log)->attempts[0]->status);
         self::assertSame(1, $panel->webhooks->replay($delivery));
-        self::assertSame((new \NotPanel\Webhook\Verifier($rotated->secret))->verify(...$second)->id, (new \NotPanel\Webhook\Verifier($rotated->secret))->verify(...$this->delivered($inbox, 204))->id);
-        self::assertGreaterThanOrEqual(0, $panel->webhooks->replayFailed($webhook->id, new \DateTimeImmutable('-1 hour')));
+        self::assertSame($both->verify(...$second)->id, $both->verify(...$this->delivered($inbox, 204))->id, 'the event keeps its id');
+        self::assertSame(1, $panel->webhooks->replayFailed($webhook->id, new \DateTimeImmutable('-1 hour')));
+        self::assertSame($event->id, $both->verify(...$this->delivered($inbox, 204))->id, 'the one that was answered with 500');
 
         self::assertContains($webhook->id, array_column($panel->webhooks->list(), 'id'));
         $panel->webhooks->remove($webhook->id);
@@ -218,11 +225,11 @@ final class PanelTest extends TestCase
     }
 
     /** Asks again and again; the API has no other way but webhooks. */
-    private function waitFor(callable $is): void
+    private function waitFor(callable $is, float $every = 0.2): void
     {
         for ($until = microtime(true) + 60; !$is();) {
             self::assertLessThan($until, microtime(true), 'it does not come');
-            usleep(200_000);
+            usleep((int) ($every * 1e6));
         }
     }
 }

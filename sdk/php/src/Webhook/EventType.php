@@ -23,6 +23,6 @@ final class EventType
     /** A change of the catalogue; delivered only when asked for. */
     public const SERVICE_CHANGED = 'service.changed';
 
-    /** Somebody tests the webhook. */
+    /** Somebody tests the webhook. Every webhook gets it, whatever it asks for. */
     public const PING = 'ping';
 }
