@@ -82,12 +82,13 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     exit;
 }
 
-$secretOf = fn (array &$book) => $book['secret'] ??= $panel->webhooks->add((getenv('SHOP_URL') ?: "http://127.0.0.1:$_SERVER[SERVER_PORT]") . '/webhook')->secret;
-book($secretOf);
+$url = (getenv('SHOP_URL') ?: "http://127.0.0.1:$_SERVER[SERVER_PORT]") . '/webhook';
+book(fn (array &$book) => $book['secret'] ??= $panel->webhooks->add($url)->secret);
 echo '<!doctype html><title>Shop</title><h1>Services</h1><form method="post"><select name="service">';
 foreach ($panel->services() as $service) {
     if ($service->type === 'Default') {
-        echo "<option value=\"$service->id\">", html("$service->name: " . price($service->rate) . " $service->currency for 1,000, from $service->min"), '</option>';
+        $offer = "$service->name: " . price($service->rate) . " $service->currency for 1,000, from $service->min";
+        echo "<option value=\"$service->id\">", html($offer), '</option>';
     }
 }
 echo '</select> <input name="quantity" value="1000"> <input name="link" placeholder="https://…" required>',

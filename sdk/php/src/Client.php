@@ -56,21 +56,22 @@ final class Client
     private array $catalogues = [];
 
     /**
-     * @param string          $key            `np_live_…`, or `np_test_…` for play money and
-     *                                        simulated delivery
-     * @param string          $url            the panel's address, as in https://panel.example
-     * @param float           $timeout        seconds that a try may take
-     * @param float           $connectTimeout seconds of them for connecting
-     * @param int             $retries        most repeats of a call
-     * @param float           $maxWait        most seconds between two tries; who is told to
-     *                                        wait longer gets the error at once
-     * @param string|null     $userAgent      what to put before this library's own
-     * @param Transport|null  $transport      how requests are sent, where not by curl
-     * @param \Closure|null   $sleep          waits the seconds that it is given, where not
-     *                                        by blocking: function (float $seconds): void
+     * @param string         $key            `np_live_…`, or `np_test_…` for play money and simulated
+     *                                       delivery
+     * @param string         $url            the panel's address, as in https://panel.example; http is
+     *                                       for this machine alone
+     * @param float          $timeout        seconds that a try may take
+     * @param float          $connectTimeout seconds of them for connecting
+     * @param int            $retries        most repeats of a call
+     * @param float          $maxWait        most seconds between two tries; who is told to wait longer
+     *                                       gets the error at once
+     * @param string|null    $userAgent      what to put before this library's own
+     * @param Transport|null $transport      how requests are sent, where not by curl
+     * @param \Closure|null  $sleep          function (float $seconds): void, where waiting must not
+     *                                       block
      *
-     * @throws UsageException where the key is mistyped, the address can't be used, or a
-     *                        number is out of its range
+     * @throws UsageException where the key is mistyped, the address can't be used, or a number is
+     *                        out of its range
      */
     public function __construct(
         #[\SensitiveParameter]
@@ -174,29 +175,31 @@ final class Client
 
     /**
      * Places an order and charges it. Which fields it takes depends on the service's
-     * type; docs/api-v2.md of the panel has the table. Lists may be arrays, or texts
+     * type: docs/api-v2.md of the panel has the table. Lists may be arrays, or texts
      * with an entry a line.
      *
-     * @param string|null  $requestId your name for this order, 1 to 128 printable characters: who
-     *                                repeats a call with it pays once. Null makes one, which is the
-     *                                same for all tries of this call.
-     * @param string|null  $maxCharge refuse rather than charge more than this decimal
-     * @param int|null     $runs      drip-feed in so many runs, `interval` minutes apart; `quantity`
-     *                                is for each
-     * @param list<string>|string|null $comments
-     * @param list<string>|string|null $usernames
-     * @param list<string>|string|null $hashtags
-     * @param list<string>|string|null $keywords
-     * @param list<string>|string|null $groups
-     * @param string|null  $media     a URL
-     * @param int|null     $device    1 to 5: desktop, Android, iOS, mixed mobile, mixed
-     * @param int|null     $typeOfTraffic 1 to 3: `googleKeyword`, `referringUrl`, blank
-     * @param int|null     $min       of a subscription: least for each post
-     * @param int|null     $max       most for each post
-     * @param int|null     $delay     minutes before a new post is served
-     * @param int|null     $posts     new posts, 1 to 1,000
-     * @param int|null     $oldPosts  posts that are there already
-     * @param \DateTimeInterface|string|null $expiry its last day, as in 2026-12-31
+     * @param string|null                    $link          an http or https URL; of all but subscriptions
+     * @param int|null                       $quantity      within the service's min, max and increment
+     * @param string|null                    $requestId     your name for this order, 1 to 128 printable
+     *                                                      characters: who repeats a call with it pays once.
+     *                                                      Null makes one, the same for all tries of this call.
+     * @param string|null                    $maxCharge     refuse rather than charge more than this decimal
+     * @param int|null                       $runs          drip-feed in 2 to 1,000 runs; quantity is for each
+     * @param int|null                       $interval      minutes between them, 1 to 10,080
+     * @param list<string>|string|null       $comments
+     * @param list<string>|string|null       $usernames
+     * @param list<string>|string|null       $hashtags
+     * @param list<string>|string|null       $keywords
+     * @param list<string>|string|null       $groups
+     * @param string|null                    $media         a URL
+     * @param int|null                       $device        1 to 5: desktop, Android, iOS, mixed mobile, mixed
+     * @param int|null                       $typeOfTraffic 1 to 3: by $googleKeyword, by $referringUrl, blank
+     * @param int|null                       $min           of a subscription: least for each post
+     * @param int|null                       $max           most for each post, which is charged at first
+     * @param int|null                       $delay         minutes before a new post is served
+     * @param int|null                       $posts         new posts, 1 to 1,000
+     * @param int|null                       $oldPosts      posts that are there already
+     * @param \DateTimeInterface|string|null $expiry        its last day, as in 2026-12-31
      *
      * @throws NotPanelException with its requestId where the order may have been placed all the same
      */

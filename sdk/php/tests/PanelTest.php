@@ -91,11 +91,17 @@ final class PanelTest extends TestCase
     {
         $panel = $this->sandbox();
         $service = $panel->services()[0];
-        $error = $this->thrown(InvalidRequestException::class, static fn () => $panel->add(service: $service->id, link: 'https://example.com/', quantity: $service->min - 1));
+        $error = $this->thrown(
+            InvalidRequestException::class,
+            static fn () => $panel->add(service: $service->id, link: 'https://example.com/', quantity: $service->min - 1),
+        );
         self::assertStringStartsWith('quantity must be between', $error->getMessage());
         self::assertNotNull($error->xRequestId);
         self::assertNull($error->requestId);
-        $this->thrown(InvalidRequestException::class, static fn () => $panel->add(service: $service->id, link: 'https://example.com/', quantity: $service->min, maxCharge: '0'));
+        $this->thrown(
+            InvalidRequestException::class,
+            static fn () => $panel->add(service: $service->id, link: 'https://example.com/', quantity: $service->min, maxCharge: '0'),
+        );
         $this->thrown(NotFoundException::class, static fn () => $panel->add(service: 999999999, link: 'https://example.com/', quantity: 10));
         $this->thrown(NotFoundException::class, static fn () => $panel->status('no-such-order'));
         $this->thrown(NotFoundException::class, static fn () => $panel->refillStatus('ref_none'));
@@ -107,7 +113,10 @@ final class PanelTest extends TestCase
         $panel = $this->live();
         $dear = array_filter($panel->services(), static fn ($service) => $service->type === 'Default' && $service->min < $service->max);
         usort($dear, static fn ($a, $b) => $b->max * (int) (1000 * (float) $b->rate) <=> $a->max * (int) (1000 * (float) $a->rate));
-        $this->thrown(InsufficientBalanceException::class, static fn () => $panel->add(service: $dear[0]->id, link: 'https://example.com/', quantity: $dear[0]->max));
+        $this->thrown(
+            InsufficientBalanceException::class,
+            static fn () => $panel->add(service: $dear[0]->id, link: 'https://example.com/', quantity: $dear[0]->max),
+        );
         self::assertSame('USD', $panel->balance()->currency);
     }
 

@@ -124,7 +124,10 @@ final class VerifierTest extends TestCase
             $changed[$name][$i] = $changed[$name][$i] === '0' ? '1' : '0';
             $this->thrown(BadSignatureException::class, fn () => self::verifier()->verify(self::body(), $changed));
         }
-        $this->thrown(BadSignatureException::class, fn () => self::verifier()->verify(self::body(), [$name => substr($headers[$name], 0, $start)] + $headers));
+        $this->thrown(
+            BadSignatureException::class,
+            fn () => self::verifier()->verify(self::body(), [$name => substr($headers[$name], 0, $start)] + $headers),
+        );
     }
 
     /** The time and the id are signed too. */
@@ -143,12 +146,18 @@ final class VerifierTest extends TestCase
     {
         $body = self::body();
         foreach ([-301, 301, -86400, 86400] as $off) {
-            $this->thrown(StaleSignatureException::class, fn () => self::verifier()->verify($body, self::headers($form, $body, time: self::NOW + $off)));
+            $this->thrown(
+                StaleSignatureException::class,
+                fn () => self::verifier()->verify($body, self::headers($form, $body, time: self::NOW + $off)),
+            );
         }
         foreach ([-300, 300, 0] as $off) {
             self::assertSame('evt_01', self::verifier()->verify($body, self::headers($form, $body, time: self::NOW + $off))->id);
         }
-        $this->thrown(StaleSignatureException::class, fn () => self::verifier(tolerance: 5)->verify($body, self::headers($form, $body, time: self::NOW - 6)));
+        $this->thrown(
+            StaleSignatureException::class,
+            fn () => self::verifier(tolerance: 5)->verify($body, self::headers($form, $body, time: self::NOW - 6)),
+        );
     }
 
     public function testTheClockIsTheSystemsUnlessToldOtherwise(): void
@@ -162,7 +171,10 @@ final class VerifierTest extends TestCase
     /** @dataProvider forms */
     public function testAnotherSecretIsRefused(string $form): void
     {
-        $this->thrown(BadSignatureException::class, fn () => self::verifier(self::secret('b'))->verify(self::body(), self::headers($form, self::body())));
+        $this->thrown(
+            BadSignatureException::class,
+            fn () => self::verifier(self::secret('b'))->verify(self::body(), self::headers($form, self::body())),
+        );
     }
 
     /**
@@ -177,7 +189,10 @@ final class VerifierTest extends TestCase
             self::assertSame('evt_01', self::verifier($secrets)->verify($body, self::headers($form, $body, 'ab'))->id);
         }
         self::assertSame('evt_01', self::verifier([self::secret('b'), self::secret('a')])->verify($body, self::headers($form, $body, 'a'))->id);
-        $this->thrown(BadSignatureException::class, fn () => self::verifier([self::secret('c'), self::secret('d')])->verify($body, self::headers($form, $body, 'ab')));
+        $this->thrown(
+            BadSignatureException::class,
+            fn () => self::verifier([self::secret('c'), self::secret('d')])->verify($body, self::headers($form, $body, 'ab')),
+        );
     }
 
     /** @dataProvider forms */
@@ -188,7 +203,10 @@ final class VerifierTest extends TestCase
         $name = array_key_last($headers);
         $with = $form === 'standard' ? "v2,abc v1a,def {$headers[$name]}" : "{$headers[$name]},v2=abc";
         self::assertSame('evt_01', self::verifier()->verify($body, [$name => $with] + $headers)->id);
-        $this->thrown(BadSignatureException::class, fn () => self::verifier()->verify($body, [$name => str_replace('v1', 'v2', $headers[$name])] + $headers));
+        $this->thrown(
+            BadSignatureException::class,
+            fn () => self::verifier()->verify($body, [$name => str_replace('v1', 'v2', $headers[$name])] + $headers),
+        );
     }
 
     public function testHeadersComeAsFrameworksHandThemOver(): void

@@ -24,7 +24,7 @@ final class Fields
      *
      * @template T
      *
-     * @param array<mixed>        $list
+     * @param array<mixed>      $list
      * @param callable(self): T $make
      *
      * @return list<T>

@@ -17,15 +17,15 @@ use NotPanel\Model\Change;
 final class Event
 {
     /**
-     * @param string               $id        `evt_` and 26 letters and digits, the same in every delivery of it
-     * @param string               $type      one of EventType, or a type that is new
-     * @param int                  $sequence  which event of its order it is, from 1; 0: of no order
-     * @param array<string, mixed> $data      all that was told, also of a new type
-     * @param OrderData|null       $order     of `order.*`, `refill.*` and `cancel.rejected`
-     * @param string|null          $refill    of `refill.*`: the refill's id
-     * @param BalanceData|null     $balance   of `balance.*`
-     * @param Change|null          $change    of `service.changed`
-     * @param string|null          $webhook   of `ping`: the webhook's id
+     * @param string               $id       `evt_` and 26 letters and digits, in every delivery the same
+     * @param string               $type     one of EventType, or a type that is new
+     * @param int                  $sequence which event of its order it is, from 1; 0: of no order
+     * @param array<string, mixed> $data     all that was told, also of a new type
+     * @param OrderData|null       $order    of `order.*`, `refill.*` and `cancel.rejected`
+     * @param string|null          $refill   of `refill.*`: the refill's id
+     * @param BalanceData|null     $balance  of `balance.*`
+     * @param Change|null          $change   of `service.changed`
+     * @param string|null          $webhook  of `ping`: the webhook's id
      */
     public function __construct(
         public readonly string $id,

@@ -62,11 +62,10 @@ final class Verifier
     /**
      * Checks a delivery.
      *
-     * @param string                             $body    as it came, byte by byte: not decoded and
-     *                                                    encoded again
-     * @param array<string|int, mixed> $headers in any case, each a text or a list of
-     *                                                    texts: getallheaders(), $_SERVER, PSR-7's
-     *                                                    getHeaders(), a HeaderBag's all()
+     * @param string                   $body    as it came, byte by byte: not decoded and encoded again
+     * @param array<string|int, mixed> $headers their names in any case, each a text or a list of texts:
+     *                                          getallheaders(), $_SERVER, PSR-7's getHeaders(), a
+     *                                          HeaderBag's all()
      *
      * @throws MissingSignatureException
      * @throws BadSignatureException
