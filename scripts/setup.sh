@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the tests need and a fresh Debian lacks: PostgreSQL's server
-# programs, the HTTP clients that resellers use, and the browser that visitors use.
+# programs, the HTTP clients that resellers use, the runners of the SDKs' tests, and
+# the browser that visitors use.
 # Nothing is started; each test binary runs a server or a browser of its own.
 #
 # Where it can't install it says what is missing. The tests that need it are then
@@ -33,6 +34,7 @@ lacking() {
 	have_postgres || echo postgresql # 15 or newer
 	command -v php >/dev/null || echo php-cli
 	have_php_curl || echo php-curl
+	command -v phpunit >/dev/null || echo phpunit
 	have_python requests || echo python3-requests
 	have_python httpx || echo python3-httpx
 	have_node || echo nodejs
