@@ -31,14 +31,15 @@ export async function readText(answer, most = mostBytes) {
  */
 export function interpret(answer, text, fits, key) {
   const value = parse(text);
-  const refusal = refusalIn(answer, value, text);
+  const shown = text.replaceAll(key, '(the key)');
+  const refusal = refusalIn(answer, shown === text ? value : parse(shown), shown);
   if (refusal !== null) {
-    throw apiError(refusal.replaceAll(key, '(the key)'), answer);
+    throw apiError(refusal, answer);
   }
   if (answer.ok && fits(value)) {
     return value;
   }
-  const said = describe(answer, text).replaceAll(key, '(the key)');
+  const said = describe(answer, shown);
   if (answer.status >= 500 || answer.status === 429) {
     throw apiError(said, answer);
   }
