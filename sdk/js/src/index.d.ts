@@ -25,7 +25,7 @@ export interface Signal {
 /** What every call takes besides its own fields. */
 export interface CallOptions {
   /** Ends the call with an AbortedError, waits between retries included. */
-  signal?: Signal;
+  signal?: Signal | undefined;
 }
 
 /** What a fetch of your own is given. */
@@ -301,13 +301,13 @@ export interface TransactionsPage {
 /** Where to begin, and how much to read at once. */
 export interface PageOptions extends CallOptions {
   /** What the page before gave; absent begins at the beginning. */
-  cursor?: string | null;
-  limit?: number;
+  cursor?: string | null | undefined;
+  limit?: number | undefined;
 }
 
 /** Where to begin. Pages are as large as the panel gives them. */
 export interface EachOptions extends CallOptions {
-  cursor?: string | null;
+  cursor?: string | null | undefined;
 }
 
 /** All rows of a list, read a page at a time: `for await (const row of rows)`. */
@@ -505,8 +505,12 @@ export type PingEvent = EventOf<'ping', { webhook: string }>;
 /** The events that this version knows. */
 export type KnownEvent = OrderEvent | RefillEvent | BalanceLowEvent | BalanceCreditedEvent | ServiceChangedEvent | PingEvent;
 
-/** An event that came into being later. Comparing `type` with a known word leaves it out. */
-export type OtherEvent = EventOf<string & { readonly other: true }, Record<string, unknown>>;
+/**
+ * An event that came into being later. Its `type` may be any word that is not among the
+ * known ones: read it as a string. The form here only lets a comparison with a known word
+ * leave this kind of event out.
+ */
+export type OtherEvent = EventOf<`(other) ${string}`, Record<string, unknown>>;
 
 export type WebhookEvent = KnownEvent | OtherEvent;
 

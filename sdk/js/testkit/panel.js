@@ -63,6 +63,15 @@ class Panel {
     await Promise.allSettled(this.#deliveries);
   }
 
+  /** delivered waits until everything that was told has been answered with 2xx. */
+  async delivered() {
+    const statuses = await Promise.all(this.#deliveries);
+    this.#deliveries.clear();
+    if (!statuses.every((status) => status >= 200 && status < 300)) {
+      throw new Error(`deliveries were answered ${statuses}`);
+    }
+  }
+
   /** An answer is {status, headers, json | body}, or {hang}, {drop}, {cut} for one that does not come. */
   #send(request, response, { status = 200, headers = {}, json, body = JSON.stringify(json), hang, drop, cut }) {
     if (hang) {
@@ -92,7 +101,7 @@ class Panel {
     const body = JSON.stringify(event);
     for (const { url, secret } of this.webhooks.values()) {
       const headers = { 'Content-Type': 'application/json', 'X-NotPanel-Event': type, ...signatures(body, [secret], event) };
-      this.#deliveries.add(fetch(url, { method: 'POST', body, headers }).then((answer) => answer.text()));
+      this.#deliveries.add(fetch(url, { method: 'POST', body, headers }).then(({ status }) => status));
     }
   }
 }
@@ -121,5 +130,8 @@ const actions = {
   },
   'webhook.list': (panel) => [...panel.webhooks.values()].map(({ id, url, events }) =>
     ({ id, url, events, state: 'active', reason: null, created_at: '2026-03-01T12:00:00Z', last_delivery: null })),
+  'webhook.rotate': (_, { id }) => ({ id, secret: newSecret(), previous_expires_at: '2026-03-02T12:00:00Z' }),
+  'webhook.deliveries': () => ({ deliveries: [{ delivery: 'dlv_1', type: 'ping', state: 'failed', attempts: [{ attempt: 1, status: 500 }] }], cursor: null }),
+  'webhook.replay': () => ({ replayed: 1 }),
   'webhook.remove': (panel, { id }) => (panel.webhooks.delete(id) ? { removed: id } : undefined),
 };
