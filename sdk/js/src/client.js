@@ -40,7 +40,7 @@ export class Client {
     this.#lists.set(lang, list);
   }
 
-  service(service, { lang, signal } = {}) {
+  async service(service, { lang, signal } = {}) {
     return this.#ask('service', { service: id('service', service), lang }, has('service'), { signal, ...read });
   }
 
@@ -65,7 +65,7 @@ export class Client {
     }
   }
 
-  status(order, { signal } = {}) {
+  async status(order, { signal } = {}) {
     return this.#ask('status', { order: id('order', order) }, has('status'), { signal, ...read });
   }
 
@@ -87,7 +87,7 @@ export class Client {
     return refill;
   }
 
-  refills(orders, { signal } = {}) {
+  async refills(orders, { signal } = {}) {
     return this.#askMany('refill', 'orders', orders, { signal });
   }
 
@@ -96,7 +96,7 @@ export class Client {
     return status;
   }
 
-  refillStatuses(refills, { signal } = {}) {
+  async refillStatuses(refills, { signal } = {}) {
     return this.#askMany('refill_status', 'refills', refills, { signal, ...read });
   }
 
@@ -105,7 +105,7 @@ export class Client {
     return cancel;
   }
 
-  cancels(orders, { signal } = {}) {
+  async cancels(orders, { signal } = {}) {
     return this.#askMany('cancel', 'orders', orders, { signal });
   }
 
@@ -113,7 +113,7 @@ export class Client {
     return this.#ask('balance', {}, has('balance'), { signal, ...read });
   }
 
-  order(order, { signal } = {}) {
+  async order(order, { signal } = {}) {
     const fields = isObject(order) ? { request_id: id('request_id', order.request_id) } : { order: id('order', order) };
     return this.#ask('order', fields, has('order'), { signal, ...read });
   }

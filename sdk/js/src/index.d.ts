@@ -311,8 +311,7 @@ export interface EachOptions extends CallOptions {
 }
 
 /** All rows of a list, read a page at a time: `for await (const row of rows)`. */
-export class Rows<Row> implements AsyncIterable<Row> {
-  private constructor();
+export interface Rows<Row> extends AsyncIterable<Row> {
   /** Where to go on later: what was gone through page by page doesn't come again, and nothing is missed. */
   readonly cursor: string | null | undefined;
   [Symbol.asyncIterator](): AsyncGenerator<Row, void, undefined>;
@@ -387,8 +386,7 @@ export class Client {
 export type EventType = Word<KnownEvent['type']>;
 
 /** The endpoints that were made with the client's key. */
-export class Webhooks {
-  private constructor();
+export interface Webhooks {
   /** Makes an endpoint, for all events but `service.changed` unless you name some. Keep the secret: it is shown here only. */
   add(webhook: { url: string; events?: readonly EventType[] }, options?: CallOptions): Promise<NewWebhook>;
   /** The oldest first. */

@@ -13,7 +13,7 @@ export class Webhooks {
     this.#transport = transport;
   }
 
-  add({ url, events }, { signal } = {}) {
+  async add({ url, events }, { signal } = {}) {
     return this.#ask('webhook.add', { url, events: commaSeparated(events) }, has('secret'), { signal });
   }
 
@@ -32,11 +32,11 @@ export class Webhooks {
     return delivery;
   }
 
-  rotate(webhook, { overlap, signal } = {}) {
+  async rotate(webhook, { overlap, signal } = {}) {
     return this.#ask('webhook.rotate', { id: id('id', webhook), overlap }, has('secret'), { signal });
   }
 
-  deliveries(webhook, { cursor, limit, signal } = {}) {
+  async deliveries(webhook, { cursor, limit, signal } = {}) {
     return this.#ask('webhook.deliveries', { id: id('id', webhook), cursor, limit }, hasRows('deliveries'), { signal, ...read });
   }
 

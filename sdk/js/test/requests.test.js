@@ -66,8 +66,13 @@ test('what would be another value on its way is not sent', async (t) => {
   ]) {
     await assert.rejects(client.add({ service: 1, ...order }), { name: 'ArgumentError', message: says });
   }
-  for (const orders of [[''], ['a,b'], [' '], [null], [1.5]]) {
-    await assert.rejects(async () => client.statuses(orders), { name: 'ArgumentError' }, inspect(orders));
+  for (const id of ['', 'a,b', ' ', null, undefined, 1.5, {}]) {
+    for (const call of [
+      client.status(id), client.statuses([id]), client.service(id), client.refill(id), client.refills([id]), client.refillStatus(id), client.cancel(id),
+      client.order(id), client.order({ request_id: id }), client.webhooks.remove(id), client.webhooks.rotate(id), client.webhooks.deliveries(id), client.webhooks.replay(id),
+    ]) {
+      await assert.rejects(call, { name: 'ArgumentError' }, inspect(id));
+    }
   }
   assert.equal(panel.requests.length, 0);
 });
