@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { Client, ConnectionError, TimeoutError } from 'notpanel';
@@ -55,6 +55,24 @@ test('reads are repeated likewise', async (t) => {
     panel.script(answer);
     assert.equal((await client.balance()).balance, '97.144');
     assert.equal(panel.requests.length, 2, JSON.stringify(answer));
+  }
+});
+
+test('every read is one', async (t) => {
+  const { panel, client } = await setup(t);
+  const endpoints = client.webhooks;
+  for (const [call, json] of [
+    [() => client.services(), []], [() => client.service(1), { service: 1 }], [() => client.changes(), { changes: [] }], [() => client.status(1), { status: 'pending' }],
+    [() => client.statuses([1]), {}], [() => client.refillStatus(1), { status: 'pending' }], [() => client.refillStatuses([1]), []], [() => client.order(1), { order: 'ord_1' }],
+    [() => client.orders(), { orders: [] }], [() => client.transactions(), { transactions: [] }], [() => endpoints.list(), []], [() => endpoints.deliveries('whk_1'), { deliveries: [] }],
+  ]) {
+    panel.requests.length = 0;
+    panel.script({ drop: true }, { json });
+    await call();
+    assert.equal(panel.requests.length, 2, String(call));
+
+    panel.script(...Array(5).fill({ status: 500, json: { error: 'Internal error' } }));
+    assert.equal((await failure(call())).outcomeUnknown, false, String(call));
   }
 });
 
@@ -153,6 +171,14 @@ test('a signal ends a wait between retries', async (t) => {
   panel.script(() => { setTimeout(() => stop.abort(), 50); return { status: 429, json: { error: 'Rate limit exceeded' } }; });
   const error = await failure(client.cancel(1, { signal: stop.signal }));
   assert.deepEqual([error.name, error.outcomeUnknown], ['AbortedError', false]);
+});
+
+test('nothing of a call stays with its signal', async (t) => {
+  const { panel, client } = await setup(t);
+  const { signal } = new AbortController();
+  panel.script({ status: 503, json: { error: 'Temporarily unavailable' } });
+  await client.balance({ signal });
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('a signal that has ended sends nothing', async (t) => {
