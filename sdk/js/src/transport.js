@@ -55,10 +55,11 @@ export class Transport {
       }
       unknown ||= !reads && leavesUnknown(failure);
       const wait = retry < this.#maxRetries && mayRepeat(failure, safe) ? waitBefore(retry, failure, this.#retryDelay) : null;
-      if (wait === null || !(await pause(wait, signal))) {
-        failure = wait === null ? failure : aborted(signal);
-        failure.outcomeUnknown = unknown;
-        throw failure;
+      if (wait === null) {
+        throw told(failure, unknown);
+      }
+      if (!(await pause(wait, signal))) {
+        throw told(aborted(signal), unknown);
       }
     }
   }
@@ -147,6 +148,12 @@ function leavesUnknown(error) {
     return error.status < 400;
   }
   return error instanceof AbortedError || error instanceof ServerError;
+}
+
+/** told puts into an error whether the panel may have done what was asked. */
+function told(error, unknown) {
+  error.outcomeUnknown = unknown;
+  return error;
 }
 
 function aborted(signal) {
