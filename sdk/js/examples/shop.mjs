@@ -65,7 +65,7 @@ async function webhook(request) {
   }
   seen.add(id);
   const row = orders.get(String(data.request_id));
-  if (row && sequence > row.sequence) { // they may also come in another order
+  if (row && sequence > row.sequence) { // a replay may bring an older one
     Object.assign(row, { state: String(data.status), sequence });
   }
 }

@@ -385,10 +385,13 @@ export class Client {
 
 export type EventType = Word<KnownEvent['type']>;
 
+/** What an endpoint can ask for; `ping` comes to each. */
+export type AskedEventType = Word<Exclude<KnownEvent['type'], 'ping'>>;
+
 /** The endpoints that were made with the client's key. */
 export interface Webhooks {
   /** Makes an endpoint, for all events but `service.changed` unless you name some. Keep the secret: it is shown here only. */
-  add(webhook: { url: string; events?: readonly EventType[] }, options?: CallOptions): Promise<NewWebhook>;
+  add(webhook: { url: string; events?: readonly AskedEventType[] }, options?: CallOptions): Promise<NewWebhook>;
   /** The oldest first. */
   list(options?: CallOptions): Promise<Webhook[]>;
   /** Returns the id of what was removed. */
@@ -408,14 +411,14 @@ export interface Webhooks {
 export interface NewWebhook {
   id: string;
   url: string;
-  events: EventType[];
+  events: AskedEventType[];
   secret: string;
 }
 
 export interface Webhook {
   id: string;
   url: string;
-  events: EventType[];
+  events: AskedEventType[];
   state: Word<'active' | 'disabled'>;
   /** Why it is disabled. */
   reason: Word<'failing' | 'by its owner'> | null;
@@ -468,7 +471,7 @@ interface EventOf<Type extends string, Data> {
   id: string;
   type: Type;
   created_at: string;
-  /** Counts the events of one order from 1; 0 where the event is not an order's. */
+  /** Counts the events of one order from 1, in which order they are sent; 0 where the event is not an order's. */
   sequence: number;
   data: Data;
 }
@@ -497,7 +500,7 @@ export type OrderEvent = EventOf<
 export type RefillEvent = EventOf<'refill.completed' | 'refill.rejected', OrderData & { refill: string }>;
 export type BalanceLowEvent = EventOf<'balance.low', Balance & { threshold: string }>;
 export type BalanceCreditedEvent = EventOf<'balance.credited', Balance & { amount: string }>;
-export type ServiceChangedEvent = EventOf<'service.changed', Change>;
+export type ServiceChangedEvent = EventOf<'service.changed', Change & { currency: string }>;
 export type PingEvent = EventOf<'ping', { webhook: string }>;
 
 /** The events that this version knows. */

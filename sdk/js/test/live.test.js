@@ -204,9 +204,9 @@ test('an order\'s events come to an endpoint, signed, and are looked after', rea
   };
 
   const url = `http://127.0.0.1:${server.address().port}/webhook`;
-  const made = await client.webhooks.add({ url, events: ['order.created', 'order.completed', 'ping'] });
+  const made = await client.webhooks.add({ url, events: ['order.created', 'order.completed'] });
   secrets = [made.secret];
-  assert.deepEqual([made.url, made.events], [url, ['order.created', 'order.completed', 'ping']]);
+  assert.deepEqual([made.url, made.events], [url, ['order.created', 'order.completed']]);
   const delivery = await client.webhooks.test(made.id);
   assert.match(delivery, /^dlv_/);
   assert.deepEqual((await came(({ type }) => type === 'ping')).data, { webhook: made.id });

@@ -41,7 +41,8 @@ class Panel {
   orders = [];
   #script = [];
   #events = 0;
-  #deliveries = new Set();
+  #deliveries = new Set(); // promises of what each was answered
+  #last = Promise.resolve();
 
   server = createServer(async (request, response) => {
     const { headers, method, url: path } = request;
@@ -60,7 +61,7 @@ class Panel {
   async close() {
     this.server.closeAllConnections();
     this.server.close();
-    await Promise.allSettled(this.#deliveries);
+    await Promise.all(this.#deliveries);
   }
 
   /** delivered waits until everything that was told has been answered with 2xx. */
@@ -95,13 +96,15 @@ class Panel {
     return answer === undefined ? { status: 400, json: { error: `Unknown action: ${fields.action}` } } : { json: answer };
   }
 
-  /** tell delivers an event to all webhooks, as if it went through the network. */
+  /** tell delivers an event to all webhooks, after those before it. */
   tell(type, sequence, data) {
     const event = { id: `evt_${++this.#events}`, type, created_at: new Date().toISOString(), sequence, data };
     const body = JSON.stringify(event);
     for (const { url, secret } of this.webhooks.values()) {
       const headers = { 'Content-Type': 'application/json', 'X-NotPanel-Event': type, ...signatures(body, [secret], event) };
-      this.#deliveries.add(fetch(url, { method: 'POST', body, headers }).then(({ status }) => status));
+      const post = () => fetch(url, { method: 'POST', body, headers }).then(({ status }) => status, (error) => String(error.cause ?? error));
+      this.#last = this.#last.then(post);
+      this.#deliveries.add(this.#last);
     }
   }
 }

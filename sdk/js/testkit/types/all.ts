@@ -102,7 +102,7 @@ export async function verification() {
     case 'balance.credited':
       return event.data.amount satisfies string;
     case 'service.changed':
-      return event.data.effective_at satisfies string;
+      return [event.data.effective_at, event.data.currency] satisfies string[];
     case 'ping':
       return event.data.webhook satisfies string;
     default:
