@@ -27,8 +27,9 @@ var ErrSwitched = errors.New("the server switched to another protocol")
 // follows no redirect, keeps no cookies and asks for no compression, nor does it
 // unpack any. Read the answer with ReadBody and DeliveryAnswer, and close it.
 //
-// A delivery is sent again, on another connection, where the receiver had closed
-// an idle one before a byte left. No other is repeated.
+// A POST is sent again, on another connection, only where the receiver had closed
+// an idle one before a byte left. With a header Idempotency-Key net/http would
+// repeat it where one broke later, too.
 func (g *Guard) DeliveryClient() *http.Client { return g.deliveryClient(DeliveryTimeout) }
 
 func (g *Guard) deliveryClient(timeout time.Duration) *http.Client {

@@ -38,12 +38,12 @@ type Guard struct {
 	transport *http.Transport
 	// connect looks up and connects as its dialer says. In tests it puts a
 	// listener of theirs behind an address that the dialer's Control let out.
-	connect func(d *net.Dialer, ctx context.Context, network, addr string) (net.Conn, error)
+	connect func(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error)
 }
 
 // New returns the guard of a policy. Most callers want NewOperator or NewCustomer.
 func New(p Policy) *Guard {
-	g := &Guard{policy: p, public: p.guardian(), connect: (*net.Dialer).DialContext}
+	g := &Guard{policy: p, public: p.guardian(), connect: connect}
 	g.transport = g.Transport()
 	return g
 }
@@ -124,11 +124,15 @@ func (g *Guard) dial(ctx context.Context, network, addr string, agrees check) (n
 		Resolver: g.resolver,
 		Control:  func(network, address string, _ syscall.RawConn) error { return agrees(network, address) },
 	}
-	conn, err := g.connect(&d, ctx, network, addr)
+	conn, err := g.connect(ctx, &d, network, addr)
 	if err != nil {
 		return nil, &dialError{err: err}
 	}
 	return conn, nil
+}
+
+func connect(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
+	return d.DialContext(ctx, network, addr) //nolint:wrapcheck // dial wraps it
 }
 
 // check refuses an address that is neither public nor in the list.

@@ -30,7 +30,7 @@ type line struct {
 	let []string // addresses that the guard let out
 }
 
-func (l *line) connect(d *net.Dialer, ctx context.Context, network, addr string) (net.Conn, error) {
+func (l *line) connect(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
 	verdict, reached := d.Control, ""
 	var mu sync.Mutex // addresses of two families are tried at the same time
 	probe := *d

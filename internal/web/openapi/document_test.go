@@ -150,28 +150,13 @@ func TestOperationsHaveNames(t *testing.T) {
 	}
 }
 
-// actions are those that the document has to describe.
-func actions() []string {
-	all := apiv2.Actions()
-	// To be removed when the API has them: until then they are known from their wire alone.
-	all = append(all, slices.DeleteFunc(comingActions(), func(name string) bool { return slices.Contains(all, name) })...)
-	return all
-}
-
-// comingActions goes with the line above.
-func comingActions() []string {
-	return []string{
-		"webhook.add", "webhook.list", "webhook.remove", "webhook.test", "webhook.rotate", "webhook.deliveries", "webhook.replay",
-	}
-}
-
 // Every action of the API is described, and nothing else: in the table for people,
 // in the list for programs, and among the schemas that action tells apart.
 func TestEveryActionIsDescribed(t *testing.T) {
 	t.Parallel()
 	doc := document(t)
 	op := operation(t, doc)
-	want := slices.Sorted(slices.Values(actions()))
+	want := slices.Sorted(slices.Values(apiv2.Actions()))
 	listed := members(t, op, "x-actions")
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(listed))); diff != "" {
 		t.Errorf("x-actions (-API +document):\n%s", diff)
@@ -309,7 +294,7 @@ func TestExamplesAreTheSamples(t *testing.T) {
 			t.Errorf("the answer of %s (-sample +example):\n%s", name, diff)
 		}
 	}
-	for _, action := range actions() {
+	for _, action := range apiv2.Actions() {
 		if !shown[action] {
 			t.Errorf("no example shows %s", action)
 		}

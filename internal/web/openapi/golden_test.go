@@ -68,6 +68,7 @@ var (
 
 // filled puts values in the place of what golden files name.
 func filled(text string) string {
+	text = strings.ReplaceAll(text, `"whsec_<secret>"`, `"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`)
 	text = idNamed.ReplaceAllString(text, "${1}_01KA7Q2M5V8X3C6N9P4R7T0W06")
 	text = strings.ReplaceAll(text, `"<time>"`, `"2026-03-01T12:00:00Z"`)
 	text = repeated.ReplaceAllStringFunc(text, func(s string) string {
@@ -222,7 +223,7 @@ var rulings = []struct {
 	is   ruling
 }{
 	{regexp.MustCompile(`^Insufficient balance$`), wellFormed},
-	{regexp.MustCompile(`^(Service|Order|Refill|Webhook) not found$`), wellFormed},
+	{regexp.MustCompile(`^(Service|Order|Refill|Webhook|Delivery) not found$`), wellFormed},
 	{regexp.MustCompile(`^Order cannot be canceled$`), wellFormed},
 	{regexp.MustCompile(`^Refill not available: `), wellFormed},
 	{regexp.MustCompile(`^request_id was already used`), wellFormed},
@@ -230,9 +231,10 @@ var rulings = []struct {
 	{regexp.MustCompile(`^quantity must be between `), wellFormed}, // the service's bounds
 	{regexp.MustCompile(`^coupon is not valid$`), wellFormed},
 	{regexp.MustCompile(`^Missing required parameter: (link|quantity)$`), wellFormed}, // of its type
-	{regexp.MustCompile(`^A key can have 5 webhooks$|^Webhooks can be tested `), wellFormed},
+	{regexp.MustCompile(`^A key can have 5 webhooks: |^Webhooks can be tested |^The webhook is disabled: `), wellFormed},
 
 	{regexp.MustCompile(`^Missing required parameter: `), malformed},
+	{regexp.MustCompile(`^since must be a time`), malformed},
 	{regexp.MustCompile(`^Unknown action: `), malformed},
 	{regexp.MustCompile(`^Send \w+ or \w+, not both$`), malformed},
 	{regexp.MustCompile(` must be a whole number of at most 15 digits$`), malformed},
