@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly clients=e2e/transports browser=e2e/browser
+readonly clients=e2e/transports browser=e2e/browser javascript=sdk/js
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -110,3 +110,4 @@ install_modules() {
 install_packages
 install_modules "$clients" axios
 install_modules "$browser" axe-core
+install_modules "$javascript" TypeScript
