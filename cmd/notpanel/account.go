@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
@@ -17,15 +18,16 @@ import (
 
 // accountCommands are the commands about accounts.
 type accountCommands struct {
-	Create   accountCreate   `cmd:"" help:"Make an account. Its password is the first line of standard input."`
-	Credit   accountCredit   `cmd:"" help:"Add money to an account, or take some away."`
-	Tier     accountTier     `cmd:"" help:"Move an account to a tier."`
-	List     accountList     `cmd:"" help:"List all accounts."`
-	Suspend  accountSuspend  `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
-	Resume   accountResume   `cmd:"" help:"Let a suspended account act again."`
-	Password accountPassword `cmd:"" help:"Give an account another password, the first line of standard input, and sign it out everywhere."`
-	Reset2FA accountReset2FA `cmd:"" name:"reset-2fa" help:"Take an account's second factors away, for who has lost them all, and sign it out everywhere."`
-	Numbers  accountNumbers  `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
+	Create    accountCreate    `cmd:"" help:"Make an account. Its password is the first line of standard input."`
+	Credit    accountCredit    `cmd:"" help:"Add money to an account, or take some away."`
+	Tier      accountTier      `cmd:"" help:"Move an account to a tier."`
+	Threshold accountThreshold `cmd:"" help:"Say below which balance an account is told."`
+	List      accountList      `cmd:"" help:"List all accounts."`
+	Suspend   accountSuspend   `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
+	Resume    accountResume    `cmd:"" help:"Let a suspended account act again."`
+	Password  accountPassword  `cmd:"" help:"Give an account another password, the first line of standard input, and sign it out everywhere."`
+	Reset2FA  accountReset2FA  `cmd:"" name:"reset-2fa" help:"Take an account's second factors away, for who has lost them all, and sign it out everywhere."`
+	Numbers   accountNumbers   `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
 }
 
 // accountView is an account in JSON.
@@ -178,6 +180,58 @@ func (c *accountTier) Run(ctx context.Context, t terminal) error {
 			fmt.Fprintf(t.out, "%s has the tier %s.\n", a.Email, a.Tier)
 		}
 		return err
+	})
+}
+
+// accountThreshold sets when an account is told of a low balance.
+type accountThreshold struct {
+	storage
+
+	Account string `arg:"" help:"E-mail address or id."`
+	Amount  string `arg:"" help:"An amount such as 25.00, 'default', or 'off'."`
+}
+
+// low reads the amount; nil is the panel's default.
+func (c *accountThreshold) low() (*money.Amount, error) {
+	switch c.Amount {
+	case "default":
+		return nil, nil //nolint:nilnil // no threshold of its own
+	case "off":
+		return new(money.Amount(0)), nil
+	}
+	low, err := money.Parse(c.Amount)
+	if err != nil || low <= 0 {
+		return nil, fmt.Errorf("%q is no amount such as 25.00, nor 'default' or 'off'", c.Amount)
+	}
+	return &low, nil
+}
+
+// Validate refuses what needs no look at the panel.
+func (c *accountThreshold) Validate() error {
+	_, err := c.low()
+	return err
+}
+
+// Run sets the threshold.
+func (c *accountThreshold) Run(ctx context.Context, t terminal) error {
+	return c.use(ctx, func(core *app.Core) error {
+		low, err := c.low()
+		if err != nil {
+			return err
+		}
+		a, err := core.Accounts.SetLowBalance(ctx, c.Account, low, actor)
+		if err != nil {
+			return err
+		}
+		switch {
+		case low == nil:
+			fmt.Fprintf(t.out, "%s is told when the balance falls below %s %s, as all are.\n", a.Email, event.DefaultLow, core.Currency)
+		case *low == 0:
+			fmt.Fprintf(t.out, "%s is not told of a low balance.\n", a.Email)
+		default:
+			fmt.Fprintf(t.out, "%s is told when the balance falls below %s %s.\n", a.Email, *low, core.Currency)
+		}
+		return nil
 	})
 }
 

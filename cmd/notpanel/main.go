@@ -42,6 +42,7 @@ type commands struct {
 	Price    priceCommands    `cmd:"" help:"Set what a tier or an account pays less than the list price."`
 	Block    blockCommands    `cmd:"" help:"Say which targets nobody may order for."`
 	Order    orderCommands    `cmd:"" help:"List and show orders, and settle those that wait for a person."`
+	Webhook  webhookCommands  `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
 	Mail     mailCommands     `cmd:"" help:"Try the mail server."`
 	Audit    auditCommand     `cmd:"" help:"Prove every wallet, every order and the audit log."`
 	Migrate  migrateCommands  `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
