@@ -22,6 +22,7 @@ type providerCommands struct {
 	Balance  providerBalance  `cmd:"" help:"Ask a provider what the panel's account there holds."`
 	Texts    providerTexts    `cmd:"" help:"List the refusals of a provider that wait for a decision."`
 	Classify providerClassify `cmd:"" help:"Decide what a provider's refusal means, then and later."`
+	Webhook  providerWebhook  `cmd:"" help:"Let a native provider tell the panel when something happens to an order, so that it is looked at at once."`
 	Pause    providerPause    `cmd:"" help:"Send a provider no more orders; those it has are still followed."`
 	Resume   providerResume   `cmd:"" help:"Send a paused provider orders again."`
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/hint"
 	"github.com/notpanel/notpanel/internal/id"
 )
 
@@ -18,6 +19,7 @@ type front struct {
 	public  *url.URL // nil: loopback names only
 	clients *clientaddr.Finder
 	api     http.Handler
+	hooks   http.Handler // of providers
 	pages   http.Handler
 }
 
@@ -45,6 +47,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if isAPI {
 		f.api.ServeHTTP(w, r)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, hint.Path) {
+		f.hooks.ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path+"/", "/api/") {

@@ -24,6 +24,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/hint"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/locale"
@@ -47,6 +48,8 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeader         = 16 << 10
+	// hooksPerMinute is how many deliveries of providers one address may send.
+	hooksPerMinute = 6000
 	// shutdownTimeout bounds the wait for requests under way.
 	shutdownTimeout = 20 * time.Second
 )
@@ -189,6 +192,7 @@ func (s *Server) startWorkers() {
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
 	})
 	s.workers.Go(s.people.Purge())
+	s.workers.Go(hint.Forget(s.Core.DB))
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
 	s.workers.Go(worker.Loop{
@@ -276,7 +280,11 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.pages, err = s.newPages(ctx, clients); err != nil {
 		return err
 	}
-	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, pages: s.pages}, s.log)
+	hooks := hint.New(hint.Receiver{
+		DB: s.Core.DB, Providers: s.Core.Providers, ClientAddress: clients.Of, Log: s.log,
+		Limits: ratelimit.New(ratelimit.Limits{Address: hooksPerMinute}, clock.System),
+	})
+	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, hooks: hooks, pages: s.pages}, s.log)
 	s.api.TLSConfig = tlsConfig
 	if s.settings.OpsListen == "" {
 		return nil

@@ -54,7 +54,7 @@ func NewFollower(o Options) *Follower {
 
 // Run starts the loop in g.
 func (f *Follower) Run(g *worker.Group) {
-	g.Go(worker.Loop{Name: "follow", Every: time.Second, Pass: f.Pass, Backlog: f.backlog})
+	f.db.OnCommit(order.HintsBell, g.Go(worker.Loop{Name: "follow", Every: time.Second, Pass: f.Pass, Backlog: f.backlog}))
 }
 
 // Drain waits for the calls under way.

@@ -56,8 +56,8 @@ func (s *Sender) post(e *Endpoint, keys [][]byte, j job, body []byte, number int
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "notpanel")
-	request.Header.Set("X-NotPanel-Event", string(j.Type))
-	request.Header.Set("X-NotPanel-Delivery", j.ID+"."+strconv.FormatInt(number, 10))
+	set(request.Header, "X-NotPanel-Event", string(j.Type))
+	set(request.Header, "X-NotPanel-Delivery", j.ID+"."+strconv.FormatInt(number, 10))
 	sign(request.Header, keys, j.EventID, at, body)
 	response, err := s.o.Client.Do(request)
 	if err != nil {

@@ -76,11 +76,14 @@ func sign(h http.Header, keys [][]byte, eventID string, at time.Time, body []byt
 		own = append(own, "v1="+hex.EncodeToString(mac(key, seconds, string(body))))
 		standard[i] = "v1," + base64.StdEncoding.EncodeToString(mac(key, eventID, seconds, string(body)))
 	}
-	h.Set("X-NotPanel-Signature", strings.Join(own, ","))
-	h.Set("Webhook-Id", eventID)
-	h.Set("Webhook-Timestamp", seconds)
-	h.Set("Webhook-Signature", strings.Join(standard, " "))
+	set(h, "X-NotPanel-Signature", strings.Join(own, ","))
+	set(h, "webhook-id", eventID)
+	set(h, "webhook-timestamp", seconds)
+	set(h, "webhook-signature", strings.Join(standard, " "))
 }
+
+// set sets a header in this very spelling: Go has one of its own for all.
+func set(h http.Header, name, value string) { h[name] = []string{value} }
 
 // mac signs parts with dots between them.
 func mac(key []byte, parts ...string) []byte {

@@ -86,3 +86,19 @@ CREATE TABLE webhook_changes (
   seq BIGINT NOT NULL
 );
 INSERT INTO webhook_changes (id, seq) SELECT 1, COALESCE(MAX(seq), 0) FROM catalog_changes;
+
+-- What native providers tell by webhook brings the next look at an order forward.
+-- hinted_at is the last time that was set so.
+ALTER TABLE providers ADD COLUMN hook_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE providers ADD COLUMN hook_secret TEXT NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN hinted_at BIGINT;
+ALTER TABLE refills ADD COLUMN hinted_at BIGINT;
+
+-- Events of providers that came within the time in which they could come again.
+CREATE TABLE provider_hints (
+  provider_id TEXT NOT NULL REFERENCES providers (id),
+  event_id    TEXT NOT NULL,
+  at          BIGINT NOT NULL,
+  PRIMARY KEY (provider_id, event_id)
+);
+CREATE INDEX provider_hints_old ON provider_hints (at);
