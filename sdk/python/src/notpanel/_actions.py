@@ -135,10 +135,9 @@ class Actions:
     def order(self, order: Optional[OrderId], request_id: Optional[str]) -> Flow[OrderDetails]:
         if (order is None) == (request_id is None):
             raise InvalidArgumentError("order() takes either order or request_id")
-        named = {"order": order} if order is not None else {"request_id": request_id}
-        for name, value in named.items():
-            _id(name, value or "")
-        return self._one(OrderDetails, "order", **named)
+        if order is not None:
+            return self._one(OrderDetails, "order", order=_id("order", order))
+        return self._one(OrderDetails, "order", request_id=_id("request_id", request_id or ""))
 
     def orders(
         self, status: Optional[str], service: Optional[int], cursor: Optional[str], limit: Optional[int]

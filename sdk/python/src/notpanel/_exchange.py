@@ -46,11 +46,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. Names of headers are in lower case."""
+    """What came back. Names of headers are in lower case.
+
+    The body is not shown: a page may echo what was sent, with the key.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
     too_long: bool = False
 
 

@@ -16,7 +16,9 @@ FINAL_STATES = frozenset({"completed", "partial", "canceled", "failed", "refunde
 """States in which no more is delivered. A provider may still take a completed order back."""
 
 
-class _Stated:
+class Stated:
+    """Has a state of an order."""
+
     status: str
 
     @property
@@ -120,7 +122,7 @@ class PlacedOrder:
 
 
 @dataclass(frozen=True)
-class OrderStatus(_Stated):
+class OrderStatus(Stated):
     """How far an order is."""
 
     status: str
@@ -188,7 +190,7 @@ class Balance:
 
 
 @dataclass(frozen=True)
-class Order(_Stated):
+class Order(Stated):
     """An order. What was charged at first is `charge` + `refunded`."""
 
     order: str

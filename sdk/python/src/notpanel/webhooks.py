@@ -11,14 +11,20 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from . import _decode
 from .errors import HeaderError, PayloadError, SecretError, SignatureError, TimestampError
-from .models import Change
+from .models import Change, Stated
 
 Text = Union[str, bytes]
-Headers = Union[Mapping[str, Any], Iterable[Tuple[Text, Text]]]
+
+
+class _Items(Protocol):
+    def items(self) -> Iterable[Tuple[Any, Any]]: ...
+
+
+Headers = Union[_Items, Iterable[Tuple[Text, Text]]]
 """A framework's headers: a mapping in any case of letters, pairs as in ASGI, or WSGI's environ."""
 
 _SECRET_BYTES = 32
@@ -26,7 +32,7 @@ _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class OrderData:
+class OrderData(Stated):
     """The order of an event, as it was then."""
 
     order: str
@@ -207,7 +213,7 @@ def _secret_bytes(secret: str) -> bytes:
 
 def _named(headers: Headers) -> Dict[str, str]:
     """The headers by their names in lower case; the first counts."""
-    pairs = headers.items() if hasattr(headers, "items") else headers
+    pairs: Iterable[Tuple[Any, Any]] = headers.items() if hasattr(headers, "items") else headers
     named: Dict[str, str] = {}
     for name, value in pairs:
         text = _value(value)
