@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import ssl
 from types import SimpleNamespace
 from typing import Any, Callable, Iterator, List
 
+import httpx
 import pytest
 from fakepanel import KEY, FakePanel
 
@@ -76,18 +79,29 @@ class BothWalk:
 def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Makes clients, which are closed at the end."""
     loop = asyncio.new_event_loop()
-    opened: List[Any] = []
+    with contextlib.ExitStack() as opened:
+        opened.callback(loop.close)
+        opened.callback(lambda: loop.run_until_complete(loop.shutdown_asyncgens()))
 
-    def open_client(*args: Any, **options: Any) -> Any:
-        made = (Client if request.param == "sync" else AsyncClient)(*args, **options)
-        opened.append(made)
-        return Both(loop, made)
+        def open_sync(*args: Any, **options: Any) -> Any:
+            return Both(loop, opened.enter_context(Client(*args, **options)))
 
-    yield open_client
-    for client in opened:
-        client.close() if isinstance(client, Client) else loop.run_until_complete(client.aclose())
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+        def open_async(*args: Any, **options: Any) -> Any:
+            made = AsyncClient(*args, **options)
+            opened.callback(lambda: loop.run_until_complete(made.aclose()))
+            return Both(loop, made)
+
+        yield open_sync if request.param == "sync" else open_async
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_set_of_certificates() -> Iterator[None]:
+    """Reading the certificates takes longer than most tests: all clients share them."""
+    shared = ssl.create_default_context()
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (httpx.Client, httpx.AsyncClient):
+            patch.setattr(kind.__init__, "__kwdefaults__", {**kind.__init__.__kwdefaults__, "verify": shared})
+        yield
 
 
 @pytest.fixture
