@@ -63,7 +63,7 @@ def test_services_are_transferred_once_while_they_do_not_change(call: Any, panel
 
 def test_unasked_304_is_no_answer(call: Any, panel: FakePanel) -> None:
     panel.say(Reply(304))
-    with pytest.raises(np.AnswerError):
+    with pytest.raises(np.AnswerError, match="Not Modified"):
         call.services()
 
 

@@ -231,8 +231,8 @@ def test_events_of_an_order(type: str) -> None:
 
 
 def test_unknown_types_and_fields_are_no_error() -> None:
-    later = told("order.delayed", {"anything": [1.5]}, colour="red")
-    assert type(later) is np.Event and later.type == "order.delayed" and later.data == {"anything": [Decimal("1.5")]}
+    later = told("order.delayed", {"anything": [0.1]}, colour="red")
+    assert type(later) is np.Event and later.type == "order.delayed" and later.data == {"anything": [Decimal("0.1")]}
     assert isinstance(told("order.completed", {**ORDER, "colour": "red"}), np.OrderEvent)
 
 

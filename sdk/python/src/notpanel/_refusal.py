@@ -113,7 +113,7 @@ def _plain_text(answer: Answer) -> Optional[str]:
 
 def _instead(answer: Answer) -> str:
     """What came in place of the panel's JSON, in some words."""
-    if 300 <= answer.status < 400:
+    if 300 <= answer.status < 400 and answer.status != 304:
         return "a redirect, which is not followed; is base_url right?"
     kind = answer.headers.get("content-type", "no type")
     start = " ".join(answer.body[: 4 * _SHOWN].decode("utf-8", "replace").split())[:_SHOWN]
