@@ -16,6 +16,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -322,6 +323,9 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		}
 		balance = book.Wallet(walletID).Balance
 		if err := book.Flush(); err != nil {
+			return err
+		}
+		if err := event.Credited(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
 			return err
 		}
 		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))

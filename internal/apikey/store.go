@@ -62,6 +62,9 @@ type Store struct {
 	// Tell is called in the transaction that gives a key a value, new or rotated. Nil
 	// tells nobody.
 	Tell func(*db.Tx, Key) error
+	// Ended is called in the transaction that revokes a key, for what belongs to it.
+	// Nil: nothing does.
+	Ended func(tx *db.Tx, keyID string) error
 
 	db   *db.DB
 	ring *secret.Ring
@@ -217,6 +220,11 @@ func (s *Store) Revoke(ctx context.Context, keyID, actor string) (k Key, err err
 		k.RevokedAt = tx.Now
 		if _, err := tx.Exec(`UPDATE api_keys SET revoked_at = $2 WHERE id = $1`, k.ID, db.At(tx.Now)); err != nil {
 			return fmt.Errorf("revoke key: %w", err)
+		}
+		if s.Ended != nil {
+			if err := s.Ended(tx, k.ID); err != nil {
+				return err
+			}
 		}
 		if err := epoch.MoveAuth(tx); err != nil {
 			return err

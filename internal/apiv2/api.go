@@ -27,6 +27,7 @@ import (
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // Deps are what the API calls.
@@ -39,6 +40,7 @@ type Deps struct {
 	Orders   *order.Store
 	Cancel   *order.Canceller
 	Refills  *order.Refiller
+	Webhooks *webhook.Store
 	Balance  func(ctx context.Context, walletID string) (money.Amount, error)
 	Currency string
 	Log      *slog.Logger

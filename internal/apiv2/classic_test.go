@@ -107,7 +107,7 @@ func TestDialectChangesAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newClassicPanel(t, db.SQLite)
 	ask := func(number string) string {
-		return orderID.ReplaceAllString(p.post("key=<classic>&action=status&order="+number).Body.String(), "ord_")
+		return shownID.ReplaceAllString(p.post("key=<classic>&action=status&order="+number).Body.String(), "ord_")
 	}
 	if got, want := ask("14"), `{"charge":"0.60","start_count":"0","status":"In progress","remains":"200","currency":"USD","runs":"1","orders":[15]}`; got != want {
 		t.Errorf("classic: %s, want %s", got, want)

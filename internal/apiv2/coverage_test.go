@@ -14,7 +14,10 @@ import (
 
 // actions are those that the API has. TestActionsAreThoseThatExist holds the list
 // against the API's own.
-var actions = []string{"services", "service", "changes", "add", "status", "refill", "refill_status", "cancel", "balance", "order", "orders", "transactions"}
+var actions = []string{
+	"services", "service", "changes", "add", "status", "refill", "refill_status", "cancel", "balance", "order", "orders", "transactions",
+	"webhook.add", "webhook.list", "webhook.remove", "webhook.test", "webhook.rotate", "webhook.deliveries", "webhook.replay",
+}
 
 // everywhere are the golden files that every action must have: what can happen to
 // any of its requests.
@@ -40,6 +43,15 @@ var besides = map[string][]string{
 	"refill":        {"missing_parameter", "both", "too_many", "long_id", "order_not_found", "not_available", "ok_many"},
 	"refill_status": {"missing_parameter", "both", "too_many", "long_id", "refill_not_found", "ok_many"},
 	"order":         {"missing_parameter", "both", "long_id", "order_not_found", "ok_request_id"},
+
+	"webhook.add":        {"missing_parameter", "malformed_url", "malformed_events", "not_public", "too_many", "not_confirmed", "ok_events"},
+	"webhook.list":       {"ok_other_key"},
+	"webhook.remove":     {"missing_parameter", "webhook_not_found"},
+	"webhook.test":       {"missing_parameter", "webhook_not_found", "too_often"},
+	"webhook.rotate":     {"missing_parameter", "webhook_not_found", "malformed_overlap", "ok_without_overlap"},
+	"webhook.deliveries": {"missing_parameter", "webhook_not_found", "malformed_cursor", "malformed_limit", "ok_cursor"},
+	"webhook.replay":     {"missing_parameter", "both", "malformed_since", "webhook_not_found", "delivery_not_found", "disabled", "ok_since"},
+
 	// What is refused before there is an action.
 	"request": {
 		"missing_action", "unknown_action", "method", "content_type", "content_encoding", "malformed_body", "too_many_fields",
@@ -95,6 +107,7 @@ var (
 		{regexp.MustCompile(`^(orders|refills) must have`), "… must have"},
 		{regexp.MustCompile(`^(order|refill) must have`), "… must have"},
 		{regexp.MustCompile(`^Refill not available: .*`), "Refill not available: …"},
+		{regexp.MustCompile(`^events must be of .*`), "events must be of …"},
 		{regexp.MustCompile(`^Missing required parameter: .*`), "Missing required parameter: …"},
 		{digits, "N"},
 	}
@@ -113,7 +126,8 @@ func errorsIn(v any, found map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			if text, ok := inner.(string); ok && name == "error" {
+			_, isAttempt := v["attempt"] // what a receiver did, not what we refuse
+			if text, ok := inner.(string); ok && name == "error" && !isAttempt {
 				found[pattern(text)] = true
 			}
 			errorsIn(inner, found)

@@ -85,6 +85,7 @@ func (native) refuse(f *fault.Error) answer { return refuse(f) }
 //nolint:gochecknoglobals // a table
 var actionNames = []string{
 	"services", "service", "changes", "add", "status", "refill", "refill_status", "cancel", "balance", "order", "orders", "transactions",
+	"webhook.add", "webhook.list", "webhook.remove", "webhook.test", "webhook.rotate", "webhook.deliveries", "webhook.replay",
 }
 
 func (a *API) actions() map[string]handler {
@@ -101,6 +102,14 @@ func (a *API) actions() map[string]handler {
 		"order":         a.order,
 		"orders":        a.orders,
 		"transactions":  a.transactions,
+
+		"webhook.add":        a.addWebhook,
+		"webhook.list":       a.listWebhooks,
+		"webhook.remove":     a.removeWebhook,
+		"webhook.test":       a.testWebhook,
+		"webhook.rotate":     a.rotateWebhook,
+		"webhook.deliveries": a.deliveries,
+		"webhook.replay":     a.replay,
 	}
 }
 

@@ -62,7 +62,9 @@ func form(t *testing.T, command string) string {
 	return strings.Join(pairs, "&")
 }
 
-var anyID = regexp.MustCompile(`(ord|ref)_[0-9A-Z]{26}`)
+var anyID = regexp.MustCompile(`(ord|ref|whk|dlv|evt)_[0-9A-Z]{26}`)
+
+var anySecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/]{43}=`)
 
 var anyMoment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
@@ -78,11 +80,18 @@ type reading struct {
 // answer with the page's ids in place of the real ones.
 func (r *reading) answer(s sample) string {
 	r.Helper()
-	if strings.Contains(s.command, "action=refill ") {
-		must(r.t, r.d.Write(r.t.Context(), func(tx *db.Tx) error {
-			_, err := tx.Exec(`UPDATE services SET refill = TRUE WHERE id = 1`)
-			return err
-		}))
+	for action, scene := range map[string]string{
+		"refill": `UPDATE services SET refill = TRUE WHERE id = 1`,
+		"add":    `UPDATE webhook_endpoints SET state = 'removed' WHERE url = 'https://shop.example/webhooks'`, // the page makes its own
+		"webhook.deliveries": `INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
+			SELECT id, 1, created_at, 200, '', 31000000, 'ok' FROM webhook_deliveries WHERE attempts = 0`,
+	} {
+		if strings.Contains(s.command, "action="+action+" ") {
+			must(r.t, r.d.Write(r.t.Context(), func(tx *db.Tx) error {
+				_, err := tx.Exec(scene)
+				return err
+			}))
+		}
 	}
 	body := anyID.ReplaceAllStringFunc(form(r.t, s.command), func(told string) string {
 		known, ok := r.real[told]
@@ -97,10 +106,13 @@ func (r *reading) answer(s sample) string {
 	w := httptest.NewRecorder()
 	r.api.ServeHTTP(w, request)
 	got := w.Body.String()
-	told, given := anyID.FindString(s.answer), anyID.FindString(got)
-	if _, known := r.real[told]; told != "" && given != "" && !known {
-		r.real[told] = given
+	told, given := anyID.FindAllString(s.answer, -1), anyID.FindAllString(got, -1)
+	for i := range min(len(told), len(given)) {
+		if _, known := r.real[told[i]]; !known {
+			r.real[told[i]] = given[i]
+		}
 	}
+	got = anySecret.ReplaceAllString(got, anySecret.FindString(s.answer))
 	for told, given := range r.real {
 		got = strings.ReplaceAll(got, given, told)
 	}

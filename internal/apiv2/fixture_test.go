@@ -28,6 +28,7 @@ import (
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/secret"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // The fixture is a panel with three services that are sold and one that is
@@ -36,9 +37,11 @@ import (
 // account of other has a tier with a discount and a rate of its own; service 1 has
 // a German name, and of service 3 more than twenty orders were measured. The first
 // account has one order in every state, named by it, each with a request id such
-// as seed-pending; test-mode and other's are orders that its live key must not see.
+// as seed-pending, and its live key a webhook, hook, with a delivery, ping, that
+// arrived at the second attempt; test-mode and other's are orders that its live key must not see.
 
-// seeds are what the golden files name: keys by name, orders by state.
+// seeds are what the golden files name: keys by name, orders by state, and what
+// else has an id.
 type seeds struct {
 	keys   map[string]string
 	orders map[string]string
@@ -81,7 +84,7 @@ func plant(t testing.TB, d *db.DB) seeds {
 	reseller := p.account("reseller@example.com", 100*money.Unit)
 	other := p.account("other@example.com", 5*money.Unit)
 	suspended := p.account("suspended@example.com", 0)
-	p.key("live", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Live})
+	live := p.key("live", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Live})
 	p.key("test", apikey.NewKey{AccountID: reseller.ID, Mode: apikey.Test})
 	p.key("other", apikey.NewKey{AccountID: other.ID, Mode: apikey.Live})
 	p.key("suspended", apikey.NewKey{AccountID: suspended.ID, Mode: apikey.Live})
@@ -96,7 +99,51 @@ func plant(t testing.TB, d *db.DB) seeds {
 	p.place(other, ledger.Live, "other's")
 	p.prices(other)
 	p.words()
+	p.webhook(webhook.Owner{AccountID: reseller.ID, KeyID: live.ID})
 	return p.seeds
+}
+
+// webhook registers one, and pings it.
+func (p *planting) webhook(by webhook.Owner) {
+	ctx := context.Background()
+	store := webhooks(p, p.d)
+	e, _, err := store.Add(ctx, by, "https://shop.example/webhooks", "", by.KeyID)
+	must(p, err)
+	ping, err := store.Test(ctx, by, e.ID)
+	must(p, err)
+	must(p, p.d.Write(ctx, func(tx *db.Tx) error {
+		at := db.At(tx.Now)
+		if err := tx.ExecMany(`INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer) VALUES ($1, $2, $3, $4, $5, $6, $7)`, [][]any{
+			{ping, 1, at, 0, "timeout", int64(10_004 * time.Millisecond), ""},
+			{ping, 2, at, 200, "", int64(31 * time.Millisecond), "ok"},
+		}); err != nil {
+			return err
+		}
+		// The tests of a minute are counted, and no golden file should depend on it.
+		if _, err := tx.Exec(`UPDATE webhook_events SET created_at = $1`, db.At(tx.Now.Add(-2*time.Minute))); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE webhook_deliveries SET state = 'delivered', due_at = NULL, finished_at = $2, attempts = 2, failures = 1 WHERE id = $1`, ping, at)
+		return err
+	}))
+	d, err := store.Delivery(ctx, by, ping)
+	must(p, err)
+	p.seeds.orders["hook"], p.seeds.orders["ping"], p.seeds.orders["ping-event"] = e.ID, ping, d.EventID
+}
+
+// webhooks is the store of webhooks, for which the names of examples lead to public
+// addresses.
+func webhooks(t testing.TB, d *db.DB) *webhook.Store {
+	t.Helper()
+	store := webhook.NewStore(d, ring(t))
+	guard := store.CheckURL
+	store.CheckURL = func(ctx context.Context, raw string) (string, error) {
+		if strings.HasPrefix(raw, "https://shop.example/") {
+			return raw, nil
+		}
+		return guard(ctx, raw)
+	}
+	return store
 }
 
 func (p *planting) services() {
@@ -296,7 +343,7 @@ func serving(t testing.TB, d *db.DB, s seeds) *panel {
 	p.deps = apiv2.Deps{
 		Limits: ratelimit.New(defaultLimits, halfMinute),
 		Keys:   p.auth, Epochs: epoch.NewReader(d), Catalog: catalog.NewCache(d), Services: catalog.NewStore(d), Placer: placer, Orders: order.NewStore(d),
-		Cancel: order.NewCanceller(d, nil), Refills: order.NewRefiller(d, nil), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
+		Cancel: order.NewCanceller(d, nil), Refills: order.NewRefiller(d, nil), Webhooks: webhooks(t, d), Currency: "USD", Log: slog.New(slog.NewTextHandler(p.log, nil)),
 		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
 			err = d.Read(ctx, func(tx *db.Tx) error {
 				balance, err = ledger.Balance(tx, walletID)

@@ -38,12 +38,14 @@ import (
 //   - its lines end in LF, Content-Length is added, and in a form-encoded body
 //     each field may have a line of its own;
 //   - <live> is the value of a fixture's key, ord_<pending> the id of its order in
-//     that state, ord_<1> or ref_<1> that of the first order or refill which the
-//     conversation has shown;
+//     that state, whk_<hook> that of the live key's webhook and dlv_<ping> that of a
+//     delivery to it; ord_<1>, ref_<2>, whk_<3> are the first, second and third id
+//     which the conversation has shown;
 //   - <1001 x> stands for 1001 times x.
 //
 // The answer has every header but X-Request-Id, whose form the driver checks, and
-// the bytes of the body, with the same names in place of ids and <time> for times.
+// the bytes of the body, with the same names in place of ids, <time> for times and
+// <secret> for a webhook's.
 // go test -run Golden -update writes the answers anew: read the difference.
 var update = flag.Bool("update", false, "write the golden files' answers anew")
 
@@ -167,6 +169,13 @@ func (p *panel) converse(file string) string {
 	return out.String()
 }
 
+// scenes are set by a statement.
+var scenes = map[string]string{
+	"service 1 has refill":             `UPDATE services SET refill = TRUE WHERE id = 1`,
+	"the webhook is disabled":          `UPDATE webhook_endpoints SET state = 'disabled', reason = 'failing'`,
+	"nobody has confirmed the address": `UPDATE accounts SET email_verified_at = NULL`,
+}
+
 // set sets a scene and reports whether the database is closed then.
 func (p *panel) set(given string) (closed bool) {
 	p.Helper()
@@ -174,14 +183,15 @@ func (p *panel) set(given string) (closed bool) {
 	case "the database is closed":
 		must(p, p.d.Close())
 		return true
-	case "service 1 has refill":
-		must(p, p.d.Write(p.Context(), func(tx *db.Tx) error {
-			_, err := tx.Exec(`UPDATE services SET refill = TRUE WHERE id = 1`)
-			return err
-		}))
-		return false
 	case "no order is taken any more":
 		p.placer.Close()
+		return false
+	}
+	if statement, ok := scenes[given]; ok {
+		must(p, p.d.Write(p.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(statement)
+			return err
+		}))
 		return false
 	}
 	var address, key, tier int64
@@ -193,7 +203,7 @@ func (p *panel) set(given string) (closed bool) {
 }
 
 var (
-	named    = regexp.MustCompile(`(?:ord|ref)_<([^<>]+)>`)
+	named    = regexp.MustCompile(`(?:ord|ref|whk|dlv|evt)_<([^<>]+)>`)
 	keyNamed = regexp.MustCompile(`<(live|test|other|suspended|expired|revoked|classic|strict|far|capped|windowed)>`)
 	repeated = regexp.MustCompile(`<(\d+) ([^<>]+)>`)
 )
@@ -242,9 +252,9 @@ func (p *panel) request(text string) *http.Request {
 }
 
 var (
-	orderID = regexp.MustCompile(`ord_[0-9A-Z]{26}`)
-	refill  = regexp.MustCompile(`ref_[0-9A-Z]{26}`)
-	moment  = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
+	shownID = regexp.MustCompile(`(ord|ref|whk|dlv|evt)_[0-9A-Z]{26}`)
+	moment  = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\\?"`) // also within a text that is JSON itself
+	hookKey = regexp.MustCompile(`"whsec_[A-Za-z0-9+/]{43}="`)
 	// headers in the order in which they are shown.
 	headers = []string{
 		"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options", "Allow", "Connection", "Retry-After",
@@ -283,28 +293,30 @@ func (p *panel) normal(body []byte, begun time.Time) string {
 	if bytes.Contains(body, []byte("np_live_")) || bytes.Contains(body, []byte("np_test_")) {
 		p.Error("the answer repeats a key")
 	}
-	body = orderID.ReplaceAllFunc(body, func(b []byte) []byte { return []byte("ord_<" + p.nameOf(string(b)) + ">") })
-	body = refill.ReplaceAllFunc(body, func(b []byte) []byte { return []byte("ref_<" + p.nameOf(string(b)) + ">") })
+	body = shownID.ReplaceAllFunc(body, func(b []byte) []byte { return []byte(string(b[:4]) + "<" + p.nameOf(string(b)) + ">") })
+	body = hookKey.ReplaceAll(body, []byte(`"whsec_<secret>"`))
 	body = moment.ReplaceAllFunc(body, func(b []byte) []byte {
-		// Copies of the seeded file are younger than an hour.
-		at, err := time.Parse(`"`+time.RFC3339+`"`, string(b))
-		if err != nil || at.Before(begun.Add(-time.Hour)) || at.After(clock.System()) {
+		text := strings.Trim(string(b), `"\`)
+		// Copies of the seeded file are younger than an hour, and a secret is good for a
+		// day after its rotation.
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil || at.Before(begun.Add(-time.Hour)) || at.After(clock.System().Add(24*time.Hour)) {
 			p.Errorf("time %s is not of this test", b)
 		}
-		return []byte(`"<time>"`)
+		return []byte(strings.Replace(string(b), text, "<time>", 1))
 	})
 	return string(body)
 }
 
-func (p *panel) nameOf(orderID string) string {
+func (p *panel) nameOf(shown string) string {
 	for name, known := range p.seeds.orders {
-		if known == orderID {
+		if known == shown {
 			return name
 		}
 	}
-	i := slices.Index(p.made, orderID)
+	i := slices.Index(p.made, shown)
 	if i < 0 {
-		p.made = append(p.made, orderID)
+		p.made = append(p.made, shown)
 		i = len(p.made) - 1
 	}
 	return strconv.Itoa(i + 1)

@@ -1,7 +1,6 @@
 package apiv2
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -60,7 +59,7 @@ type parts struct {
 func (a *API) statusRow(f order.Found) statusRow {
 	o := f.Order
 	row := statusRow{
-		Status: o.State.Word(), Charge: o.Paid().String(), StartCount: countText(o.StartCount), Remains: countText(o.Remains), Currency: a.Currency,
+		Status: o.State.Word(), Charge: o.Paid().String(), StartCount: order.CountText(o.StartCount), Remains: order.CountText(o.Remains), Currency: a.Currency,
 	}
 	if o.Kind != order.Drip && o.Kind != order.Subscription {
 		return row
@@ -70,23 +69,14 @@ func (a *API) statusRow(f order.Found) statusRow {
 		row.Orders = append(row.Orders, part.ID)
 	}
 	if o.Kind == order.Drip {
-		row.Runs = countText(&o.Run)
+		row.Runs = order.CountText(&o.Run)
 		return row
 	}
-	row.Posts = countText(&o.Run)
+	row.Posts = order.CountText(&o.Run)
 	if day, ok := lastDay(o); ok {
 		row.Expiry = new(day.Format(time.DateOnly))
 	}
 	return row
-}
-
-// countText writes a count as text; an unknown one is null.
-func countText(n *int64) *string {
-	if n == nil {
-		return nil
-	}
-	s := strconv.FormatInt(*n, 10)
-	return &s
 }
 
 func (a *API) status(c *call) (any, error) {
@@ -259,7 +249,7 @@ func stepRows(steps []order.Step) []stepRow {
 	rows := []stepRow{}
 	for _, s := range steps {
 		row := stepRow{
-			At: timeText(s.At), Status: s.To.Word(), StartCount: countText(s.StartCount), Remains: countText(s.Remains),
+			At: timeText(s.At), Status: s.To.Word(), StartCount: order.CountText(s.StartCount), Remains: order.CountText(s.Remains),
 			Refunded: s.Refund.String(),
 		}
 		row.Note = s.CustomerNote()

@@ -32,7 +32,7 @@ func (a *API) orderRow(o *order.Order) orderRow {
 		Order: o.ID, Number: o.Number, RequestID: o.RequestID, Service: o.ServiceID, Link: o.Link,
 		Quantity: strconv.FormatInt(o.Quantity, 10), Status: o.State.Word(),
 		Charge: o.Paid().String(), Refunded: o.Refunded.String(),
-		StartCount: countText(o.StartCount), Remains: countText(o.Remains), Currency: a.Currency,
+		StartCount: order.CountText(o.StartCount), Remains: order.CountText(o.Remains), Currency: a.Currency,
 		CreatedAt: timeText(o.CreatedAt), UpdatedAt: timeText(o.UpdatedAt),
 	}
 }
@@ -65,7 +65,7 @@ func (a *API) orders(c *call) (any, error) {
 		out.Orders[i] = a.orderRow(o)
 	}
 	if next > 0 {
-		out.Cursor = countText(&next)
+		out.Cursor = order.CountText(&next)
 	}
 	return out, nil
 }

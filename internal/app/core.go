@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // Core is the domain on an open database: what the server and every command use.
@@ -33,6 +34,7 @@ type Core struct {
 	Settler   *fulfil.Settler
 	Requests  *requestlog.Store
 	Mails     *notify.Store
+	Webhooks  *webhook.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -78,8 +80,10 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Providers: provider.NewStore(d, ring), Orders: order.NewStore(d), Settler: fulfil.NewSettler(d),
 		Requests: requestlog.NewStore(d),
 		Mails:    notify.NewStore(ring),
+		Webhooks: webhook.NewStore(d, ring),
 	}
-	c.Keys.Tell = tellOfKey(c.Mails)
+	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
+	c.Webhooks.Tell = tellOfWebhook(c.Mails)
 	err = d.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)
 	})

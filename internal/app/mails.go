@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/notify"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // identityMails queues what people are told of their sign-ins.
@@ -60,23 +61,38 @@ func secondFactorChange(change string) string {
 // keys of an account can't do it unnoticed.
 func tellOfKey(mails *notify.Store) func(*db.Tx, apikey.Key) error {
 	return func(tx *db.Tx, k apikey.Key) error {
-		to, err := account.ContactOf(tx, k.AccountID)
-		if err != nil {
-			return err
-		}
 		template := notify.KeyCreated
 		if !k.RotatedAt.IsZero() {
 			template = notify.KeyRotated
-		}
-		if unreachable := notify.CheckAddress(to.Email); unreachable != nil {
-			return nil //nolint:nilerr // such an account has keys all the same
 		}
 		name := k.Name
 		if name == "" || strings.Contains(name, "np_") {
 			name = k.Prefix // who names a key by its value is not to find it in a mail
 		}
-		return mails.Queue(tx, notify.Mail{To: to.Email, Language: to.Language, Template: template, Data: map[string]string{
-			"name": name, "prefix": k.Prefix, "time": tx.Now.UTC().Format(time.RFC3339), "zone": to.TimeZone,
-		}})
+		return tell(tx, mails, k.AccountID, template, map[string]string{"name": name, "prefix": k.Prefix})
 	}
+}
+
+// tellOfWebhook queues the notice of what became of a webhook. Its address may
+// hold a password in its path, so only the server is named.
+func tellOfWebhook(mails *notify.Store) func(*db.Tx, webhook.Notice, *webhook.Endpoint) error {
+	templates := map[webhook.Notice]string{
+		webhook.NoticeAdded: notify.WebhookAdded, webhook.NoticeDisabled: notify.WebhookDisabled, webhook.NoticeGone: notify.WebhookGone,
+	}
+	return func(tx *db.Tx, n webhook.Notice, e *webhook.Endpoint) error {
+		return tell(tx, mails, e.AccountID, templates[n], map[string]string{"host": e.Host(), "webhook": e.ID})
+	}
+}
+
+// tell queues a notice to the owner of an account, if mail can reach them.
+func tell(tx *db.Tx, mails *notify.Store, accountID, template string, data map[string]string) error {
+	to, err := account.ContactOf(tx, accountID)
+	if err != nil {
+		return err
+	}
+	if unreachable := notify.CheckAddress(to.Email); unreachable != nil {
+		return nil //nolint:nilerr // such an account works all the same
+	}
+	data["time"], data["zone"] = tx.Now.UTC().Format(time.RFC3339), to.TimeZone
+	return mails.Queue(tx, notify.Mail{To: to.Email, Language: to.Language, Template: template, Data: data})
 }

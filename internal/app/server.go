@@ -36,6 +36,7 @@ import (
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/telemetry"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/webhook"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
@@ -71,9 +72,11 @@ type Server struct {
 	follower  *fulfil.Follower
 	actor     *fulfil.Actor
 	mails     *notify.Sender
+	webhooks  *webhook.Sender
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
 	wakeActs  func() // the actor: customers wish something of their orders
+	deliver   bool   // the webhooks' sender was started
 	metrics   *telemetry.Metrics
 	limiter   *ratelimit.Limiter
 	requests  *requestlog.Recorder
@@ -137,6 +140,14 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.forwarder, s.follower = fulfil.NewForwarder(options), fulfil.NewFollower(options)
 	s.actor, s.wakeActs = fulfil.NewActor(options), func() {}
+	customers := outbound.NewCustomer()
+	if s.settings.Dev {
+		customers = outbound.NewCustomerDev(allow)
+	}
+	s.Core.Webhooks.CheckURL = customers.CheckURL
+	s.webhooks = webhook.NewSender(webhook.SenderOptions{
+		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
+	})
 	s.wake = func() {}                                                                                               // nothing to wake before Start
 	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
@@ -165,6 +176,8 @@ func (s *Server) startWorkers() {
 	s.follower.Run(s.workers)
 	s.wakeActs = s.actor.Run(s.workers)
 	s.mails.Run(s.workers)
+	s.webhooks.Run(s.workers)
+	s.deliver = true
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
 	s.workers.Go(provider.SyncLoop(provider.Importer{
@@ -246,7 +259,8 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		Limits: s.limiter, ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Services: s.Core.Catalog, Placer: s.Placer, Orders: s.Core.Orders,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refills: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
-		Balance: s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request, Noted: s.requests.Note,
+		Webhooks: s.Core.Webhooks,
+		Balance:  s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request, Noted: s.requests.Note,
 	})
 	tlsConfig, err := certificate(s.settings.TLSCert, s.settings.TLSKey)
 	if err != nil {
@@ -377,6 +391,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.follower.Drain()
 	s.actor.Drain()
+	if s.deliver {
+		s.webhooks.Drain()
+	}
 	err = errors.Join(err, s.keys.WriteUses(ctx), s.requests.Flush(ctx))
 	if s.ops != nil {
 		err = errors.Join(err, s.ops.Shutdown(shutdown))

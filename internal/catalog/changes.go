@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -91,6 +92,9 @@ func withdraw(tx *db.Tx, serviceID int64, actor string) error {
 var feedFields = []string{
 	"state", "rate", "min", "max", "increment", "name", "category", "type", "dripfeed", "refill", "refill_days", "cancel", "posts",
 }
+
+// FeedFields lists the fields that the change feed tells of.
+func FeedFields() []string { return append(slices.Clone(feedFields), announcedField) }
 
 // sold is a service as customers see it, every field as text.
 func sold(v *Service) map[string]string {

@@ -165,6 +165,8 @@ type Serve struct {
 
 	StaffWithoutSecondFactor bool `env:"NOTPANEL_STAFF_WITHOUT_SECOND_FACTOR" help:"Let staff work without a second factor."`
 
+	WebhookBackoff float64 `env:"NOTPANEL_WEBHOOK_BACKOFF" default:"1" hidden:"" help:"By how much the pauses between attempts to deliver an event are multiplied, for tests."`
+
 	// Ungrouped gives each write a commit of its own. It is no setting: the
 	// benchmark shows with it what grouping gains.
 	Ungrouped bool `kong:"-"`

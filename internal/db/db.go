@@ -53,6 +53,7 @@ type DB struct {
 	url    string
 	kind   Engine
 	offset atomic.Int64 // added to the database's clock, set by tests only
+	bells  bells
 }
 
 // backend is what an engine does for DB.
@@ -106,7 +107,15 @@ func (d *DB) SQLitePath() string {
 // A ctx that ends withdraws fn only while it has not begun; after that Write
 // waits for the outcome. An error of fn rolls back fn alone.
 func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	return d.engine.write(ctx, time.Duration(d.offset.Load()), fn)
+	var last *Tx // of the run that counts: fn may run twice
+	err := d.engine.write(ctx, time.Duration(d.offset.Load()), func(tx *Tx) error {
+		last = tx
+		return fn(tx)
+	})
+	if err == nil {
+		d.bells.ring(last.rung)
+	}
+	return err
 }
 
 // Read runs fn on one snapshot that sees everything committed before it began.

@@ -16,6 +16,7 @@ type Tx struct {
 	ctx    context.Context //nolint:containedctx // the writer's own, so that a caller's cannot end a statement of a group
 	conn   conn
 	failed error
+	rung   map[string]bool
 }
 
 // conn is a connection on which a transaction has begun.

@@ -33,6 +33,9 @@ const (
 	SignIn     Prefix = "sin_"
 	Passkey    Prefix = "pky_"
 	Mail       Prefix = "mail_"
+	Webhook    Prefix = "whk_" // an endpoint
+	Event      Prefix = "evt_"
+	Delivery   Prefix = "dlv_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 

@@ -22,6 +22,9 @@ const (
 	RecoveryCodeUsed    = "recovery_code_used"    // left: how many codes are left
 	KeyCreated          = "key_created"           // name, prefix
 	KeyRotated          = "key_rotated"           // name, prefix
+	WebhookAdded        = "webhook_added"         // host, webhook: its id
+	WebhookDisabled     = "webhook_disabled"      // the same
+	WebhookGone         = "webhook_gone"          // the same
 
 	// testMail is what the command line sends to try the settings.
 	testMail = "test"
@@ -70,6 +73,9 @@ func kinds() map[string]kind {
 		RecoveryCodeUsed:    notice("left"),
 		KeyCreated:          notice("name", "prefix"),
 		KeyRotated:          notice("name", "prefix"),
+		WebhookAdded:        notice("host", "webhook"),
+		WebhookDisabled:     notice("host", "webhook"),
+		WebhookGone:         notice("host", "webhook"),
 		testMail:            {notice: true, patience: patience},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
@@ -22,9 +23,11 @@ func placeAll(tx *db.Tx, all []*placing, open openWallets, answers *answers) err
 	var err error
 	// The wallets' locks come first, in a statement of their own: a look-up before
 	// them or beside them would miss what another node commits meanwhile.
-	if b.book, err = open(tx, b.wallets()...); err != nil {
+	wallets := b.wallets()
+	if b.book, err = open(tx, wallets...); err != nil {
 		return err
 	}
+	b.before = balances(b.book, wallets)
 	for _, step := range []func() error{b.lookUp, func() error { return b.lookUpAnswers(answers) }, b.lookUpSpending, b.refresh} {
 		if err := step(); err != nil {
 			return err
@@ -62,6 +65,7 @@ type batch struct {
 	tx      *db.Tx
 	all     []*placing
 	book    *ledger.Book
+	before  map[string]money.Amount // what the wallets held
 	earlier map[requestKey]earlier
 	current *catalog.Snapshot // of the services whose price is out of date; nil: none is
 	epoch   int64
@@ -70,6 +74,7 @@ type batch struct {
 
 	node    *answers
 	answers map[replayKey]answered
+	events  []event.Event
 	given   [][]any  // answers to requests without an id, to be remembered
 	again   []string // orders whose answer is given once more
 	spent   map[string]money.Amount
@@ -202,7 +207,7 @@ func (b *batch) add(one *placing, p priced, number int64) {
 		ServiceID: p.service.ID, Link: one.request.Link, LinkKey: p.linkKey(), Quantity: p.quantity, Fields: p.fields,
 		Rate: p.rate, Cost: source.Cost, Exchange: source.Exchange, CatalogEpoch: b.epoch, Charge: p.charge, State: Pending, Step: 1,
 		ProviderID: source.ProviderID, ProviderService: source.ProviderService, Preference: source.Preference,
-		CreatedAt: b.tx.Now, UpdatedAt: b.tx.Now,
+		CreatedAt: b.tx.Now, UpdatedAt: b.tx.Now, Events: 1,
 	}
 	if o.Mode == ledger.Test {
 		o.ProviderID = Sandbox // the loops of live orders look at providers, and it is none
@@ -214,6 +219,7 @@ func (b *batch) add(one *placing, p priced, number int64) {
 		o.DueAt = b.tx.Now
 	}
 	b.orders = append(b.orders, o.row())
+	b.events = append(b.events, o.event(event.OrderCreated, ""))
 	b.steps = append(b.steps, []any{
 		one.orderID, 1, db.At(b.tx.Now), actor(one.buyer), "", string(Pending), "placed", nil, nil, 0,
 	})
@@ -235,9 +241,9 @@ const insertOrder = `
 		service_id, link, quantity, rate, cost, catalog_epoch, charge, state, step,
 		provider_id, provider_service, equal_key, due_at, created_at, updated_at,
 		kind, parent_id, run, runs, every_minutes, next_run_at, fields, link_key, exchange, preference,
-		upstream_id, next_check_at, accepted_at)
+		upstream_id, next_check_at, accepted_at, events)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1, $17, $18, $19, $20, $21, $21,
-		$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)`
+		$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)`
 
 // row are the arguments of insertOrder.
 func (o *Order) row() []any {
@@ -246,7 +252,7 @@ func (o *Order) row() []any {
 		o.ServiceID, o.Link, o.Quantity, o.Rate, o.Cost, o.CatalogEpoch, o.Charge, string(o.State),
 		o.ProviderID, o.ProviderService, o.EqualKey, db.At(o.DueAt), db.At(o.CreatedAt),
 		string(o.Kind), db.Text(o.ParentID), o.runOrNone(), o.Runs, o.Every, db.At(o.NextRunAt), o.Fields.stored(), db.Text(o.LinkKey),
-		o.Exchange, o.Preference, db.Text(o.UpstreamID), db.At(o.NextCheckAt), db.At(o.AcceptedAt),
+		o.Exchange, o.Preference, db.Text(o.UpstreamID), db.At(o.NextCheckAt), db.At(o.AcceptedAt), o.Events,
 	}
 }
 
@@ -264,5 +270,8 @@ func (b *batch) write() error {
 	if err := b.writeSpending(); err != nil {
 		return err
 	}
-	return b.writeAnswers()
+	if err := b.writeAnswers(); err != nil {
+		return err
+	}
+	return b.tell()
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 )
@@ -134,7 +135,11 @@ func KeepWish(tx *db.Tx, o *Order) error {
 // EndWish says that a wish to cancel was refused: the order goes on.
 func EndWish(tx *db.Tx, o *Order, actor, reason string) error {
 	o.CancelState, o.CancelWishAt, o.CancelDueAt = CancelRefused, noTime, noTime
-	return Note(tx, o, actor, CancelRefusal+": "+reason)
+	o.Events++
+	if err := Note(tx, o, actor, CancelRefusal+": "+reason); err != nil {
+		return err
+	}
+	return event.Write(tx, o.event(event.CancelRejected, ""))
 }
 
 // CancelRefusal begins the timeline's note of a refused cancel.

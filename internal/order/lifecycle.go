@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 )
@@ -29,7 +30,7 @@ type Change struct {
 
 // Transition is the one place where an order's state changes. It checks the
 // state machine, books the refund that the new state asks for, and writes the
-// order and its timeline; all in the caller's transaction, which has locked the
+// order, its timeline and the event for who listens; all in the caller's transaction, which has locked the
 // order and, for a state that refunds, its wallet through book.
 //
 // Other fields of o that the caller changed are written with it. A step back to
@@ -62,11 +63,20 @@ func (o *Order) step(tx *db.Tx, book *ledger.Book, from State, c Change, refund 
 			return err
 		}
 	}
+	told, is := o.eventOf(from, refund)
+	if is {
+		o.Events++
+	}
 	if err := Save(tx, o, from); err != nil {
 		return err
 	}
 	if err := addStep(tx, o, from, c, refund); err != nil {
 		return err
+	}
+	if is {
+		if err := event.Write(tx, o.event(told, "")); err != nil {
+			return err
+		}
 	}
 	if o.ParentID == "" || !o.State.Final() {
 		return nil
@@ -186,14 +196,14 @@ func Save(tx *db.Tx, o *Order, from State) error {
 			due_at = $15, give_up_at = $16, next_check_at = $17, accepted_at = $18, finished_at = $19, updated_at = $20,
 			provider_id = $21, provider_service = $22, preference = $23, cost = $24, exchange = $25, equal_key = $26,
 			run = $27, next_run_at = $28, paused_at = $29, expiry = $30, started_at = $31,
-			cancel_state = $32, cancel_due_at = $33, cancel_tries = $34, released = $35, refusal = $36
+			cancel_state = $32, cancel_due_at = $33, cancel_tries = $34, released = $35, refusal = $36, events = $37
 		WHERE id = $1 AND state = $2`,
 		o.ID, string(from), string(o.State), o.Step, o.Refunded, o.Attention, db.At(o.CancelWishAt), o.EverUnknown,
 		o.Generation, db.Text(o.UpstreamID), o.StartCount, o.Remains, o.ProviderCharge, o.Tries,
 		db.At(o.DueAt), db.At(o.GiveUpAt), db.At(o.NextCheckAt), db.At(o.AcceptedAt), db.At(o.FinishedAt), db.At(tx.Now),
 		o.ProviderID, o.ProviderService, o.Preference, o.Cost, o.Exchange, o.EqualKey,
 		o.runOrNone(), db.At(o.NextRunAt), db.At(o.PausedAt), o.Expiry, db.At(o.StartedAt),
-		string(o.CancelState), db.At(o.CancelDueAt), o.CancelTries, o.Released, o.Refusal)
+		string(o.CancelState), db.At(o.CancelDueAt), o.CancelTries, o.Released, o.Refusal, o.Events)
 	if err != nil {
 		return fmt.Errorf("save order %s: %w", o.ID, err)
 	}

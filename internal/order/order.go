@@ -79,6 +79,7 @@ type Order struct {
 
 	State        State
 	Step         int64  // number of the last row of the timeline
+	Events       int64  // how many events it has caused
 	Attention    string // why a person should look; "" is nothing
 	CancelWishAt time.Time
 	CancelState  CancelState
@@ -115,7 +116,7 @@ func (o *Order) Paid() money.Amount { return o.Charge - o.Refunded }
 const columns = `id, account_id, mode, wallet_id, number, key_id, request_id, request_hash,
 	kind, parent_id, run, runs, every_minutes, next_run_at, paused_at,
 	service_id, link, link_key, quantity, fields, expiry, rate, cost, exchange, catalog_epoch, charge, refunded,
-	state, step, attention, cancel_wish_at, cancel_state, cancel_due_at, cancel_tries, released, refusal, ever_unknown, generation,
+	state, step, events, attention, cancel_wish_at, cancel_state, cancel_due_at, cancel_tries, released, refusal, ever_unknown, generation,
 	provider_id, provider_service, preference, equal_key, upstream_id, start_count, remains, provider_charge, tries,
 	due_at, give_up_at, next_check_at, accepted_at, started_at, finished_at, created_at, updated_at`
 
@@ -126,7 +127,7 @@ func scan(s db.Scanner) (*Order, error) {
 	err := s.Scan(&o.ID, &o.AccountID, &o.Mode, &o.WalletID, &o.Number, &o.KeyID, &o.RequestID, &o.RequestHash,
 		&o.Kind, db.String(&o.ParentID), &run, &o.Runs, &o.Every, db.Time(&o.NextRunAt), db.Time(&o.PausedAt),
 		&o.ServiceID, &o.Link, db.String(&o.LinkKey), &o.Quantity, &fields, &o.Expiry, &o.Rate, &o.Cost, &o.Exchange, &o.CatalogEpoch, &o.Charge, &o.Refunded,
-		&o.State, &o.Step, &o.Attention, db.Time(&o.CancelWishAt), &o.CancelState, db.Time(&o.CancelDueAt), &o.CancelTries, &o.Released, &o.Refusal, &o.EverUnknown, &o.Generation,
+		&o.State, &o.Step, &o.Events, &o.Attention, db.Time(&o.CancelWishAt), &o.CancelState, db.Time(&o.CancelDueAt), &o.CancelTries, &o.Released, &o.Refusal, &o.EverUnknown, &o.Generation,
 		&o.ProviderID, &o.ProviderService, &o.Preference, &o.EqualKey, db.String(&o.UpstreamID), &o.StartCount, &o.Remains, &o.ProviderCharge, &o.Tries,
 		db.Time(&o.DueAt), db.Time(&o.GiveUpAt), db.Time(&o.NextCheckAt), db.Time(&o.AcceptedAt), db.Time(&o.StartedAt), db.Time(&o.FinishedAt),
 		db.Time(&o.CreatedAt), db.Time(&o.UpdatedAt))

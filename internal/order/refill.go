@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -264,7 +265,20 @@ func MoveRefill(tx *db.Tx, o *Order, r *Refill, to RefillState, reason string) e
 	if err := SaveRefill(tx, r); err != nil {
 		return err
 	}
-	return Note(tx, o, "panel", refillNote(r, string(to))+": "+reason)
+	if to.Ended() {
+		o.Events++
+	}
+	if err := Note(tx, o, "panel", refillNote(r, string(to))+": "+reason); err != nil {
+		return err
+	}
+	switch to {
+	case RefillCompleted:
+		return event.Write(tx, o.event(event.RefillCompleted, r.ID))
+	case RefillRejected:
+		return event.Write(tx, o.event(event.RefillRejected, r.ID))
+	case RefillPending, RefillInProgress:
+	}
+	return nil
 }
 
 // refillNote begins the timeline's notes of a refill.

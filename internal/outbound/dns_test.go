@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -16,8 +17,10 @@ type fakeDNS struct {
 	conn net.PacketConn
 
 	mu    sync.Mutex
-	names map[string][]string // name → addresses
-	later map[string][]string // what a name is once it was asked for
+	names map[string][]string // name → addresses, or the one name that it stands for
+	later map[string][]string // what a name is from its second look-up on
+	asked map[string]int
+	zone  func(name string) []string // in place of all of these, if there is one
 }
 
 func newFakeDNS(t *testing.T, names, later map[string][]string) *net.Resolver {
@@ -26,7 +29,7 @@ func newFakeDNS(t *testing.T, names, later map[string][]string) *net.Resolver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakeDNS{conn: conn, names: names, later: later}
+	f := &fakeDNS{conn: conn, names: names, later: later, asked: map[string]int{}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -56,21 +59,16 @@ func (f *fakeDNS) serve() {
 const (
 	headerSize = 12
 	typeA      = 1
+	typeCNAME  = 5
 	typeAAAA   = 28
 )
 
-// answer builds a reply to a query with one question.
+// answer builds a reply to a query with one question. It follows a name to what
+// that stands for, as name servers do.
 func (f *fakeDNS) answer(query []byte) []byte {
 	name, end := question(query)
 	kind := binary.BigEndian.Uint16(query[end:])
-	var records [][]byte
-	addresses, known := f.look(name, kind)
-	for _, a := range addresses {
-		raw := netip.MustParseAddr(a).AsSlice()
-		if (kind == typeA) == (len(raw) == net.IPv4len) {
-			records = append(records, record(kind, raw))
-		}
-	}
+	records, known := f.records(name, kind)
 	reply := append([]byte{}, query[:end+4]...)
 	binary.BigEndian.PutUint16(reply[2:], 0x8180)
 	if !known {
@@ -84,16 +82,50 @@ func (f *fakeDNS) answer(query []byte) []byte {
 	return reply
 }
 
-// look returns the addresses of a name, and turns it into what it is later when
-// the second of the two questions of a look-up was asked.
-func (f *fakeDNS) look(name string, kind uint16) (addresses []string, known bool) {
+// longestChain is how many names a name may stand for: some chains go in circles.
+const longestChain = 8
+
+func (f *fakeDNS) records(name string, kind uint16) (records [][]byte, known bool) {
+	owner := wire(name)
+	for range longestChain {
+		values, found := f.look(name, kind)
+		if !found {
+			return records, len(records) > 0
+		}
+		var next string
+		for _, value := range values {
+			address, err := netip.ParseAddr(value)
+			switch {
+			case err != nil:
+				next = value
+			case (kind == typeA) == address.Is4():
+				records = append(records, record(owner, kind, address.AsSlice()))
+			}
+		}
+		if next == "" {
+			return records, true
+		}
+		records = append(records, record(owner, typeCNAME, wire(next)))
+		name, owner = next, wire(next)
+	}
+	return records, true
+}
+
+// look returns what stands for a name. A look-up asks for each kind once.
+func (f *fakeDNS) look(name string, kind uint16) (values []string, known bool) {
+	if f.zone != nil {
+		return f.zone(name), true
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	addresses, known = f.names[name]
-	if then, changes := f.later[name]; changes && kind == typeA {
-		f.names[name] = then
+	name = strings.ToLower(name)
+	key := fmt.Sprint(kind, name)
+	f.asked[key]++
+	if then, changes := f.later[name]; changes && f.asked[key] > 1 {
+		return then, true
 	}
-	return addresses, known
+	values, known = f.names[name]
+	return values, known
 }
 
 // question returns the name asked for and where its type stands.
@@ -108,7 +140,18 @@ func question(query []byte) (name string, end int) {
 	return strings.Join(labels, "."), at + 1
 }
 
-func record(kind uint16, address []byte) []byte {
-	r := []byte{0xc0, headerSize, 0, byte(kind), 0, 1, 0, 0, 0, 0, 0, byte(len(address))}
-	return append(r, address...)
+// wire returns a name as it stands in a packet.
+func wire(name string) []byte {
+	var b []byte
+	for label := range strings.SplitSeq(name, ".") {
+		b = append(append(b, byte(len(label))), label...)
+	}
+	return append(b, 0)
+}
+
+func record(owner []byte, kind uint16, data []byte) []byte {
+	r := append([]byte{}, owner...)
+	r = append(r, 0, byte(kind), 0, 1, 0, 0, 0, 0)
+	r = binary.BigEndian.AppendUint16(r, uint16(len(data)))
+	return append(r, data...)
 }

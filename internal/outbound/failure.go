@@ -113,7 +113,7 @@ func detail(err error) string {
 	if dial, ok := errors.AsType[*dialError](err); ok {
 		return dial.Error()
 	}
-	for _, own := range []error{ErrTooLate, ErrSpent, ErrUnasked} {
+	for _, own := range []error{ErrTooLate, ErrSpent, ErrUnasked, ErrSwitched} {
 		if errors.Is(err, own) {
 			return own.Error()
 		}

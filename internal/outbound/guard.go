@@ -36,20 +36,24 @@ type Guard struct {
 	public    *ssrf.Guardian
 	resolver  *net.Resolver // nil: the system's
 	transport *http.Transport
+	// connect looks up and connects as its dialer says. In tests it puts a
+	// listener of theirs behind an address that the dialer's Control let out.
+	connect func(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error)
 }
 
 // New returns the guard of a policy. Most callers want NewOperator or NewCustomer.
 func New(p Policy) *Guard {
-	g := &Guard{policy: p, public: p.guardian()}
+	g := &Guard{policy: p, public: p.guardian(), connect: connect}
 	g.transport = g.Transport()
 	return g
 }
 
 // Client returns a client for ordinary calls. It follows no redirect: the
-// redirect is the answer. The time-out covers the reading of the body too. All
-// clients of a guard share their connections.
+// redirect is the answer; a switch to another protocol is an error. The time-out
+// covers the reading of the body too. All clients of a guard share their
+// connections.
 func (g *Guard) Client(timeout time.Duration) *http.Client {
-	return &http.Client{Transport: g.transport, CheckRedirect: noRedirect, Timeout: timeout}
+	return &http.Client{Transport: &unswitched{g.transport}, CheckRedirect: noRedirect, Timeout: timeout}
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -120,11 +124,15 @@ func (g *Guard) dial(ctx context.Context, network, addr string, agrees check) (n
 		Resolver: g.resolver,
 		Control:  func(network, address string, _ syscall.RawConn) error { return agrees(network, address) },
 	}
-	conn, err := d.DialContext(ctx, network, addr)
+	conn, err := g.connect(ctx, &d, network, addr)
 	if err != nil {
 		return nil, &dialError{err: err}
 	}
 	return conn, nil
+}
+
+func connect(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
+	return d.DialContext(ctx, network, addr) //nolint:wrapcheck // dial wraps it
 }
 
 // check refuses an address that is neither public nor in the list.
@@ -135,6 +143,9 @@ func (g *Guard) check(network, address string) error {
 	}
 	if err := g.public.SafeAddrPort(ap); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAllowed, err)
+	}
+	if isISATAP(ap.Addr()) && !g.policy.lists(ap.Addr()) {
+		return fmt.Errorf("%w: %s holds an IPv4 address", ErrNotAllowed, ap.Addr())
 	}
 	return nil
 }

@@ -69,10 +69,10 @@ func (d *door) watch(t *testing.T, l net.Listener) {
 	}()
 }
 
-// tricks are spellings of a host that lead, by one way or another, to where the
-// panel must not go, and the address that a resolver may take each for. Some C
-// libraries read the odd numbers themselves; the fake name server stands for them.
-func tricks() (hosts []string, names map[string][]string) {
+// spellings of a host that lead, by one way or another, to where the panel must
+// not go, and the address that a resolver may take each for. Some C libraries read
+// the odd numbers themselves; the fake name server stands for them.
+func spellings() (hosts []string, names map[string][]string) {
 	names = map[string][]string{
 		"2130706433.example":         {"127.0.0.1"}, // decimal
 		"0x7f000001":                 {"127.0.0.1"}, // hexadecimal
@@ -115,7 +115,7 @@ func tricks() (hosts []string, names map[string][]string) {
 // text is that of a name that does not exist.
 func TestNoSpellingLeadsIntoThePrivateNetwork(t *testing.T) {
 	t.Parallel()
-	hosts, names := tricks()
+	hosts, names := spellings()
 	d := newDoor(t)
 	g := NewOperator(nil)
 	g.resolver = newFakeDNS(t, names, nil)
@@ -143,7 +143,7 @@ func TestNoSpellingLeadsIntoThePrivateNetwork(t *testing.T) {
 // that is in the list: it was the address that decided.
 func TestLoopbackIsReachedOnceListed(t *testing.T) {
 	t.Parallel()
-	_, names := tricks()
+	_, names := spellings()
 	d := newDoor(t)
 	g := NewOperator(loopback())
 	g.resolver = newFakeDNS(t, names, nil)

@@ -87,12 +87,29 @@ func unmap(p netip.Prefix) (netip.Prefix, error) {
 	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits).Masked(), nil
 }
 
+// reserved lists addresses that are public by the registries and yet lead into a
+// private network.
+func reserved() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("168.63.129.16/32"), // in every network of Azure: its platform, with the secrets of a machine's set-up
+	}
+}
+
+// isISATAP reports whether the lower half of an IPv6 address holds an IPv4
+// address to which a tunnel may lead (RFC 5214, section 6.1). No registry lists
+// such addresses, as the upper half may be anybody's.
+func isISATAP(addr netip.Addr) bool {
+	b := addr.As16()
+	return addr.Is6() && b[8]&^0x02 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
+}
+
 // guardian translates the policy for the list of public addresses, which knows
 // the IANA registries.
 func (p Policy) guardian() *ssrf.Guardian {
 	v4 := slices.DeleteFunc(slices.Clone(p.Allow), func(n netip.Prefix) bool { return !n.Addr().Is4() })
 	v6 := slices.DeleteFunc(slices.Clone(p.Allow), func(n netip.Prefix) bool { return n.Addr().Is4() })
-	return ssrf.New(ssrf.WithPorts(p.Ports...), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
+	return ssrf.New(ssrf.WithPorts(p.Ports...), ssrf.WithDeniedV4Prefixes(reserved()...),
+		ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
 }
 
 // lists reports whether addr is in the operator's list.

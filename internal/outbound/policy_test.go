@@ -67,7 +67,8 @@ func special() []string {
 		"::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1",
 		"64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1", "100::1", "2001::1", "2001:db8::1", "2001:20::1",
 		"2002:7f00:1::1", "2002:a9fe:a9fe::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%lo", "fec0::1",
-		"ff02::1", "ff0e::1",
+		"ff02::1", "ff0e::1", "192.0.0.192", "192.31.196.1", "192.52.193.1", "192.175.48.1", "168.63.129.16", "100.100.100.200",
+		"2001:0:5db8:d70e::80ff:fffe", "2001:2::1", "2620:4f:8000::1", "4000::1", "2606:4700::5efe:7f00:1", "2606:4700::200:5efe:7f00:1",
 	}
 }
 
@@ -110,6 +111,8 @@ func TestPublicAddressesAreLetOutByPolicy(t *testing.T) {
 		plain   bool
 	}{
 		{"operator", operator, "93.184.215.14:443", true, false},
+		{"operator, no ISATAP", operator, "[2606:4700::5eff:7f00:1]:443", true, false},
+		{"operator, Azure's neighbour", operator, "168.63.129.17:443", true, false},
 		{"operator, any port", operator, "93.184.215.14:2525", true, false},
 		{"operator, IPv6", operator, "[2606:4700::1111]:443", true, false},
 		{"operator, listed", listing, "93.184.215.14:80", true, true},

@@ -107,7 +107,7 @@ func (g *Guard) SubmissionClient(s *Submission, timeout time.Duration) *http.Cli
 	t.DisableCompression = true
 	t.DialContext = s.gated(g.DialPlain)
 	t.DialTLSContext = s.gated(g.DialTLS)
-	return &http.Client{Transport: &once{submission: s, base: t}, CheckRedirect: noRedirect, Timeout: timeout}
+	return &http.Client{Transport: &once{submission: s, base: &unswitched{t}}, CheckRedirect: noRedirect, Timeout: timeout}
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)

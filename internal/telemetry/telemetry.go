@@ -32,6 +32,7 @@ type Metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
 	submissions *prometheus.CounterVec
+	deliveries  *prometheus.CounterVec
 	unrecorded  *prometheus.CounterVec
 }
 
@@ -45,11 +46,14 @@ func NewMetrics(read func() []Gauge) *Metrics {
 		submissions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notpanel_submissions_total", Help: "Orders sent to providers by outcome.",
 		}, []string{"outcome"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "notpanel_webhook_attempts_total", Help: "Attempts to deliver an event to a webhook by outcome.",
+		}, []string{"outcome"}),
 		unrecorded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "notpanel_requests_unrecorded_total", Help: "Requests for which the request log (rows) or the usage (counts) had no room.",
 		}, []string{"what"}),
 	}
-	m.registry.MustRegister(m.requests, m.submissions, m.unrecorded, gauges(read),
+	m.registry.MustRegister(m.requests, m.submissions, m.deliveries, m.unrecorded, gauges(read),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,6 +65,10 @@ func (m *Metrics) Request(action string, status int) {
 
 // Submission counts what became of an order's sending.
 func (m *Metrics) Submission(outcome string) { m.submissions.WithLabelValues(outcome).Inc() }
+
+// Delivery counts an attempt to deliver an event by its class: delivered, a group
+// of statuses such as 5xx, or what failed.
+func (m *Metrics) Delivery(class string) { m.deliveries.WithLabelValues(class).Inc() }
 
 // Unrecorded counts requests for whose rows or counts there was no room.
 func (m *Metrics) Unrecorded(what string, n int) {

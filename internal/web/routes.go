@@ -2,6 +2,7 @@ package web
 
 import (
 	"github.com/notpanel/notpanel/internal/content"
+	"github.com/notpanel/notpanel/internal/web/docs"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
@@ -33,6 +34,7 @@ func (s *Server) Routes() []Route {
 		{"GET /developers/search.json", Anyone, s.Developers.Index},
 		{"GET /developers/{slug}", Anyone, s.Developers.Page},
 		{"GET /llms.txt", Anyone, s.Developers.LLMs},
+		{"GET " + docs.OpenAPI, Anyone, s.Developers.OpenAPI},
 		{"GET /login", Visitor, s.SignIn.Login},
 		{"POST /login", Visitor, s.SignIn.SignIn},
 		{"POST /login/passkey", Visitor, s.SignIn.SignInWithPasskey},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/web/docs"
@@ -18,12 +19,17 @@ import (
 
 // Pages answers for the documentation.
 type Pages struct {
-	docs     *docs.Docs
-	settings docs.Settings
+	docs      *docs.Docs
+	settings  docs.Settings
+	described func() (description, error)
 }
 
 // New returns the documentation of a panel.
-func New(s docs.Settings) *Pages { return &Pages{docs: docs.New(s), settings: s} }
+func New(s docs.Settings) *Pages {
+	p := &Pages{docs: docs.New(s), settings: s}
+	p.described = sync.OnceValues(p.describe)
+	return p
+}
 
 // Paths lists the pages for search engines, in reading order.
 func Paths() (all []string) {

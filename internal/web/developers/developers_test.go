@@ -38,7 +38,7 @@ func serve(t *testing.T, change ...func(*docs.Settings)) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /developers": pages.Overview, "GET /developers.md": pages.OverviewMarkdown, "GET /developers/search.json": pages.Index,
-		"GET /developers/{slug}": pages.Page, "GET /llms.txt": pages.LLMs,
+		"GET /developers/{slug}": pages.Page, "GET /llms.txt": pages.LLMs, "GET /openapi.json": pages.OpenAPI,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			l, _ := languages.Find(r.URL.Query().Get("lang"))

@@ -28,6 +28,9 @@ var files embed.FS
 // Root is where the documentation stands on the site; it is the path of the overview.
 const Root = "/developers"
 
+// OpenAPI is the path of the API's description for programs.
+const OpenAPI = "/openapi.json"
+
 // English is the language that every page has.
 const English = "en"
 

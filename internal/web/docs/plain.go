@@ -52,8 +52,8 @@ func (s Sample) markdown() string {
 	return "```sh\n" + s.Code[0].Text + "```\n\n" + answer.String() + "```json\n" + s.Answer.Text + "\n```"
 }
 
-// LLMs is the text of /llms.txt: what the documentation is, and its pages in their
-// Markdown form.
+// LLMs is the text of /llms.txt: what the documentation is, the description for
+// programs, and the pages in their Markdown form.
 func (d *Docs) LLMs() (string, error) {
 	menu, err := d.Menu(English)
 	if err != nil {
@@ -63,6 +63,8 @@ func (d *Docs) LLMs() (string, error) {
 	fmt.Fprintf(&out, "# %s API\n\n> %s\n\n", d.settings.Panel, menu[0].Pages[0].Description)
 	fmt.Fprintf(&out, "One endpoint, POST %s, takes a form and answers JSON. The fields `key` and `action` are in every request.\n",
 		d.settings.Endpoint())
+	fmt.Fprintf(&out, "\n- [OpenAPI 3.1](%s%s): Every action, answer, error and webhook delivery with its schema, for generators and viewers\n",
+		d.settings.BaseURL, OpenAPI)
 	for _, chapter := range menu {
 		fmt.Fprintf(&out, "\n## %s\n\n", chapter.Title)
 		for _, l := range chapter.Pages {

@@ -131,7 +131,7 @@ func checkActions(t *testing.T, _ *live, one table) {
 	for _, row := range one.rows {
 		named = append(named, code(row[0])...)
 	}
-	want := apiv2.Actions()
+	want := told()
 	slices.Sort(want)
 	slices.Sort(named)
 	if diff := cmp.Diff(want, named); diff != "" {

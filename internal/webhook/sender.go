@@ -1,0 +1,416 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
+	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/worker"
+)
+
+// Bounds of what is under way at once, on each node.
+const (
+	perEndpoint = 4 // to one endpoint that answers well and soon
+	perHost     = 16
+	// inAll bounds each of two kinds of endpoints, so that those which fail or take
+	// their time never hold the places of the others.
+	inAll = 256
+	// ahead is how many deliveries of an endpoint are taken from the database
+	// before their turn.
+	ahead = 32
+	// claimMost is how many one transaction takes.
+	claimMost = 256
+)
+
+const (
+	// slowAfter makes an endpoint one of the slow.
+	slowAfter = 2 * time.Second
+	// lease is how long deliveries that were taken are nobody else's. One whose
+	// turn comes too late for an attempt within it goes back.
+	lease = 30 * time.Second
+	// fresh is how old what is known of an endpoint may be when something is sent.
+	fresh = time.Second
+)
+
+// SenderOptions are what the sender works with.
+type SenderOptions struct {
+	DB    *db.DB
+	Store *Store
+	// Client calls receivers, as outbound.Guard's DeliveryClient does.
+	Client *http.Client
+	// Backoff shortens the pauses between attempts and how long they go on, for
+	// tests; zero is 1.
+	Backoff float64
+	Log     *slog.Logger
+	// Observe is told the class of every attempt's outcome; may be nil.
+	Observe func(class string)
+}
+
+// Sender delivers events.
+type Sender struct {
+	o        SenderOptions
+	outcomes chan outcome
+	recorded sync.WaitGroup
+
+	mu      sync.Mutex
+	lanes   map[string]*lane
+	hosts   map[string]int
+	healthy int // under way to endpoints that answer well
+	slow    int // and to the others
+	blocked bool
+	stopped bool
+	sending sync.WaitGroup
+	wake    func() // the claim loop
+}
+
+// lane is what this node sends to one endpoint.
+type lane struct {
+	queue   []job
+	running int
+	failing bool // the last attempt failed: one at a time, until one succeeds
+	slow    bool // it failed or took its time
+	host    string
+
+	endpoint *Endpoint
+	keys     [][]byte
+	readAt   time.Time
+}
+
+// most is how many deliveries may be under way at once.
+func (l *lane) most() int {
+	if l.failing {
+		return 1
+	}
+	return perEndpoint
+}
+
+// job is a delivery that this node has taken.
+type job struct {
+	Delivery
+
+	failures int64
+	giveUpAt time.Time
+	created  time.Time // the event
+	data     string
+	takenAt  time.Time
+}
+
+// NewSender returns a sender; Run starts it.
+func NewSender(o SenderOptions) *Sender {
+	if o.Observe == nil {
+		o.Observe = func(string) {}
+	}
+	if o.Backoff == 0 {
+		o.Backoff = 1
+	}
+	return &Sender{
+		o: o, outcomes: make(chan outcome, outcomesMost), lanes: map[string]*lane{}, hosts: map[string]int{}, wake: func() {},
+	}
+}
+
+// Run starts the loops in a group.
+func (s *Sender) Run(g *worker.Group) {
+	s.recorded.Go(s.record)
+	fan := g.Go(s.fanLoop())
+	s.wake = g.Go(s.claimLoop())
+	s.o.DB.OnCommit(event.Bell, fan)
+	s.o.DB.OnCommit(event.Bell, s.wake)
+	s.o.DB.OnCommit(deliveriesBell, s.wake)
+	g.Go(s.changesLoop())
+	g.Go(s.purgeLoop())
+}
+
+// Drain ends the sender once the group has stopped: attempts under way are waited
+// for and written down. What was only taken is sent when its lease has run out.
+func (s *Sender) Drain() {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.sending.Wait()
+	close(s.outcomes)
+	s.recorded.Wait()
+}
+
+func (s *Sender) claimLoop() worker.Loop {
+	return worker.Loop{
+		Name: "webhook-deliveries", Every: lookEvery, Pass: s.Claim,
+		Backlog: s.backlog(`SELECT COUNT(*), MIN(due_at) FROM webhook_deliveries WHERE due_at <= $1`),
+	}
+}
+
+// backlog reads a count and its oldest time.
+func (s *Sender) backlog(query string) func(context.Context) (worker.Backlog, error) {
+	return func(ctx context.Context) (b worker.Backlog, err error) {
+		err = s.o.DB.Read(ctx, func(tx *db.Tx) error {
+			return tx.QueryRow(query, db.At(tx.Now)).Scan(&b.Count, db.Time(&b.Oldest))
+		})
+		return b, err
+	}
+}
+
+// Claim takes what is due, as far as there is room for it, and lets it be sent.
+func (s *Sender) Claim(ctx context.Context) (found int, err error) {
+	var waiting []*Endpoint
+	err = s.o.DB.Read(ctx, func(tx *db.Tx) error {
+		waiting, err = withDue(tx)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	var wanted []want
+	for _, e := range waiting {
+		if e.State != Active {
+			n, err := s.giveUpAll(ctx, e)
+			if err != nil {
+				return found, err
+			}
+			found += n
+		}
+		if room := s.room(e); room > 0 && e.State != Removed {
+			wanted = append(wanted, want{e, room})
+		}
+	}
+	taken, err := s.take(ctx, wanted)
+	return found + taken, err
+}
+
+// withDue returns the endpoints for which something is due. It steps from one to
+// the next in the index, however much waits for each.
+func withDue(tx *db.Tx) ([]*Endpoint, error) {
+	all, err := db.All(tx, scan, `
+		WITH RECURSIVE due (endpoint_id) AS (
+			SELECT MIN(endpoint_id) FROM webhook_deliveries WHERE due_at IS NOT NULL
+			UNION ALL
+			SELECT (SELECT MIN(d.endpoint_id) FROM webhook_deliveries d WHERE d.due_at IS NOT NULL AND d.endpoint_id > due.endpoint_id)
+			FROM due WHERE due.endpoint_id IS NOT NULL)
+		SELECT `+columns+` FROM webhook_endpoints w
+		WHERE w.id IN (SELECT endpoint_id FROM due WHERE endpoint_id IS NOT NULL)
+			AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.due_at <= $1)`, db.At(tx.Now))
+	if err != nil {
+		return nil, fmt.Errorf("find webhooks with deliveries: %w", err)
+	}
+	return all, nil
+}
+
+// want is how many deliveries of an endpoint are wanted.
+type want struct {
+	endpoint *Endpoint
+	most     int
+}
+
+// room is how many more deliveries of an endpoint may be taken.
+func (s *Sender) room(e *Endpoint) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return 0
+	}
+	l := s.lanes[e.ID]
+	switch {
+	case l == nil:
+		return ahead
+	case l.failing:
+		return 1 - l.running - len(l.queue)
+	}
+	// A batch at a time: taking one for each that was sent would cost as many
+	// transactions as deliveries.
+	if n := l.running + len(l.queue); n > ahead/2 {
+		return 0
+	}
+	return ahead - l.running - len(l.queue)
+}
+
+const claimable = `
+	SELECT ` + deliveryColumns + `, d.failures, d.give_up_at, e.created_at, e.data
+	FROM webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
+	WHERE d.endpoint_id = $1 AND d.due_at <= $2 AND ($4 = '' OR d.type = $4)
+		AND NOT EXISTS (SELECT 1 FROM webhook_deliveries b WHERE b.endpoint_id = d.endpoint_id AND b.order_id = d.order_id
+			AND b.state = 'pending' AND b.sequence < d.sequence)
+		AND NOT EXISTS (SELECT 1 FROM webhook_events n WHERE n.order_id = d.order_id AND n.sequence < d.sequence AND n.fanned_at IS NULL)
+	ORDER BY d.due_at, d.id LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED`
+
+// take claims deliveries for this node by moving their time behind the lease.
+func (s *Sender) take(ctx context.Context, wanted []want) (taken int, err error) {
+	for len(wanted) > 0 {
+		some := wanted[:min(len(wanted), claimMost/ahead)]
+		wanted = wanted[len(some):]
+		var jobs [][]job
+		err := s.o.DB.Write(ctx, func(tx *db.Tx) error {
+			jobs = make([][]job, len(some))
+			args := make([][]any, len(some))
+			for i, w := range some {
+				only := ""
+				if w.endpoint.State == Disabled {
+					only = string(event.Ping)
+				}
+				args[i] = []any{w.endpoint.ID, db.At(tx.Now), w.most, only}
+			}
+			var leased [][]any
+			err := tx.QueryMany(func(i int, r db.Scanner) error {
+				j, err := scanJob(r)
+				j.takenAt = clock.System()
+				jobs[i] = append(jobs[i], j)
+				leased = append(leased, []any{j.ID, db.At(tx.Now.Add(lease))})
+				return err
+			}, claimable, args)
+			if err != nil {
+				return fmt.Errorf("find deliveries: %w", err)
+			}
+			return tx.ExecMany(`UPDATE webhook_deliveries SET due_at = $2 WHERE id = $1`, leased)
+		})
+		if err != nil {
+			return taken, err
+		}
+		for i, w := range some {
+			taken += len(jobs[i])
+			s.line(w.endpoint, jobs[i]) //nolint:contextcheck // what is sent outlives the pass that took it
+		}
+	}
+	return taken, nil
+}
+
+func scanJob(r db.Scanner) (j job, err error) {
+	err = r.Scan(append(j.fields(), &j.failures, db.Time(&j.giveUpAt), db.Time(&j.created), &j.data)...)
+	return j, err
+}
+
+// line puts deliveries into an endpoint's lane and starts them.
+func (s *Sender) line(e *Endpoint, jobs []job) {
+	if len(jobs) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lanes[e.ID]
+	if l == nil {
+		failing := !e.FailingSince.IsZero()
+		l = &lane{failing: failing, slow: failing, host: e.Host()}
+		s.lanes[e.ID] = l
+	}
+	l.queue = append(l.queue, jobs...)
+	s.start(e.ID, l)
+}
+
+// start starts as many of a lane's deliveries as may be under way. The lock is
+// held.
+func (s *Sender) start(endpointID string, l *lane) {
+	for len(l.queue) > 0 && !s.stopped {
+		pool := s.pool(l)
+		if l.running >= l.most() {
+			return
+		}
+		if *pool >= inAll || s.hosts[l.host] >= perHost {
+			s.blocked = true
+			return
+		}
+		l.running++
+		*pool++
+		s.hosts[l.host]++
+		s.sending.Go(func() { s.work(endpointID, l, pool) })
+	}
+}
+
+// pool counts what is under way to endpoints of a lane's kind.
+func (s *Sender) pool(l *lane) *int {
+	if l.slow {
+		return &s.slow
+	}
+	return &s.healthy
+}
+
+// work sends a lane's deliveries one after the other until there are none or the
+// lane has more under way than it may have.
+func (s *Sender) work(endpointID string, l *lane, pool *int) {
+	for {
+		j, ok := s.next(endpointID, l, pool)
+		if !ok {
+			return
+		}
+		began := clock.System()
+		if began.Sub(j.takenAt) > lease-outbound.DeliveryTimeout-time.Second {
+			continue // its turn came too late: it is taken again when the lease has run out
+		}
+		e, keys, err := s.current(endpointID, l)
+		if err != nil {
+			s.o.Log.LogAttrs(context.Background(), slog.LevelError, "delivery not sent", slog.String("delivery", j.ID), slog.Any("error", err))
+			continue
+		}
+		if e.State == Removed || e.State == Disabled && j.Type != event.Ping {
+			continue
+		}
+		done := s.attempt(e, keys, j)
+		s.mu.Lock()
+		l.failing = !done.ok()
+		l.slow = l.failing || done.Duration > slowAfter
+		s.mu.Unlock()
+		s.outcomes <- done
+	}
+}
+
+// next takes the next delivery off a lane. Where there is none, or the lane may
+// have no more under way, it gives the place back.
+func (s *Sender) next(endpointID string, l *lane, pool *int) (j job, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(l.queue) > 0 && !s.stopped && l.running <= l.most() && s.pool(l) == pool {
+		j, l.queue = l.queue[0], l.queue[1:]
+		if len(l.queue) == ahead/4 {
+			s.wake() // the next batch is there before this one is sent
+		}
+		return j, true
+	}
+	l.running--
+	*pool--
+	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
+		delete(s.hosts, l.host)
+	}
+	s.start(endpointID, l)
+	if l.running == 0 && len(l.queue) == 0 && (!l.slow || l.endpoint == nil || l.endpoint.State == Removed) {
+		delete(s.lanes, endpointID) // a slow one is remembered
+	}
+	if s.blocked {
+		s.blocked = false
+		for other, waiting := range s.lanes {
+			s.start(other, waiting)
+		}
+	}
+	if len(l.queue) == 0 {
+		s.wake()
+	}
+	return job{}, false
+}
+
+// current is what is known of an endpoint, at most a second old: one that was
+// removed or got a new secret is not sent to as before.
+func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte, err error) {
+	now := clock.System()
+	s.mu.Lock()
+	e, keys = l.endpoint, l.keys
+	known := e != nil && now.Sub(l.readAt) < fresh
+	s.mu.Unlock()
+	if known {
+		return e, keys, nil
+	}
+	err = s.o.DB.Read(context.Background(), func(tx *db.Tx) error {
+		if e, err = scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1`, endpointID)); err != nil {
+			return fmt.Errorf("read webhook %s: %w", endpointID, err)
+		}
+		keys, err = s.o.Store.secrets(e, tx.Now)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.mu.Lock()
+	l.endpoint, l.keys, l.readAt = e, keys, now
+	s.mu.Unlock()
+	return e, keys, nil
+}
