@@ -50,7 +50,7 @@ def order(form: Dict[str, str]) -> str:
 
 
 def take(event: OrderEvent) -> None:
-    """Notes the order's newest state; deliveries may overtake each other."""
+    """Notes the order's newest state; a replay brings an old one."""
     if event.id not in seen and event.sequence > states.get(event.order.order, (0, ""))[0]:
         states[event.order.order] = (event.sequence, event.order.status)
     seen.add(event.id)
