@@ -37,6 +37,10 @@ lacking() {
 	command -v phpunit >/dev/null || echo phpunit
 	have_python requests || echo python3-requests
 	have_python httpx || echo python3-httpx
+	have_python pytest || echo python3-pytest
+	have_python setuptools || echo python3-setuptools
+	have_python wheel || echo python3-wheel
+	[[ -x /usr/bin/mypy ]] || echo mypy
 	have_node || echo nodejs
 	command -v npm >/dev/null || echo npm
 	command -v curl >/dev/null || echo curl
