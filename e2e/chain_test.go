@@ -40,6 +40,7 @@ type chain struct {
 	kind      provider.Kind // that the far panel is to the near one
 	up        *upstream
 	far, near *world
+	farEnv    []string // of the far panel, besides
 
 	farNode, nearNode *panel
 	line              *line     // between the panels
@@ -85,7 +86,7 @@ func (c *chain) supply(name string, kind provider.Kind, services ...string) {
 // open starts both panels once the far one has what it sells.
 func (c *chain) open(env ...string) {
 	c.t.Helper()
-	c.farNode = c.far.serve("NOTPANEL_PROVIDER_TIMEOUT=1s")
+	c.farNode = c.far.serve(append([]string{"NOTPANEL_PROVIDER_TIMEOUT=1s"}, c.farEnv...)...)
 	c.line = newLine(c.t, c.farNode)
 	c.reseller = c.far.customer(chainMoney)
 	key := c.reseller.key

@@ -18,7 +18,7 @@ import (
 
 const (
 	// playPace is how long a test order takes to its last word.
-	playPace = 20 * time.Second
+	playPace = 8 * time.Second
 	// playSettles is how long a test order stays uncertain, held or put off.
 	playSettles = 5 * time.Second
 	// playTries is how often a test order is tried that is refused for now.
