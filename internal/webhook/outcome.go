@@ -200,19 +200,34 @@ func failingSince(tx *db.Tx, e *Endpoint, since time.Time) error {
 // giveUpMost is how many deliveries of an endpoint are given up in one transaction.
 const giveUpMost = 500
 
-// giveUpAll ends what waits for an endpoint that is told nothing any more.
-func (s *Sender) giveUpAll(ctx context.Context, e *Endpoint) (n int, err error) {
+// giveUpAll ends some of what waits for an endpoint that is told nothing any more,
+// in the order in which it would have been sent and is replayed.
+func (s *Sender) giveUpAll(ctx context.Context, endpointID string) (n int, err error) {
 	err = s.o.DB.Write(ctx, func(tx *db.Tx) error {
-		ended, err := tx.Exec(`
-			UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, finished_at = $2
-			WHERE id IN (SELECT d.id FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
-				WHERE d.endpoint_id = $1 AND d.state = 'pending' AND w.state <> 'active' AND (d.type <> 'ping' OR w.state = 'removed') LIMIT $3)`,
-			e.ID, db.At(tx.Now), giveUpMost)
-		n = int(ended)
+		n = 0
+		var state State
+		if err := tx.QueryRow(`SELECT state FROM webhook_endpoints WHERE id = $1`+forUpdate, endpointID).Scan(&state); err != nil || state == Active {
+			return err
+		}
+		last := ""
+		err := tx.Each(func(r db.Scanner) error {
+			var orderID string
+			err := r.Scan(db.String(&orderID))
+			n, last = n+1, max(last, orderID)
+			return err
+		}, `UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, finished_at = $2
+			WHERE id IN (SELECT id FROM webhook_deliveries
+				WHERE endpoint_id = $1 AND state = 'pending' AND (type <> 'ping' OR $4) ORDER BY order_id, sequence LIMIT $3)
+			RETURNING order_id`, endpointID, db.At(tx.Now), giveUpMost, state == Removed)
+		if err != nil || n < giveUpMost {
+			return err
+		}
+		// The last order may have more, which waits for what has just ended.
+		_, err = tx.Exec(followUp, endpointID, last, db.At(tx.Now))
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("give up deliveries to %s: %w", e.ID, err)
+		return 0, fmt.Errorf("give up deliveries to %s: %w", endpointID, err)
 	}
 	return n, nil
 }

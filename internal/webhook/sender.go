@@ -176,7 +176,7 @@ func (s *Sender) Claim(ctx context.Context) (found int, err error) {
 	var wanted []want
 	for _, e := range waiting {
 		if e.State != Active {
-			n, err := s.giveUpAll(ctx, e)
+			n, err := s.giveUpAll(ctx, e.ID)
 			if err != nil {
 				return found, err
 			}
