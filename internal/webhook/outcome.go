@@ -20,6 +20,9 @@ const (
 	patience = 3 * 24 * time.Hour
 	// hopeless is for how long an endpoint may do nothing but fail.
 	hopeless = 5 * 24 * time.Hour
+	// attemptsKept is how many attempts of a delivery the log keeps, the latest: who
+	// replays one again and again must not fill it. Without replays there are twelve.
+	attemptsKept = 20
 	// spread is the share by which a pause is longer or shorter, so that what failed
 	// together does not come back together.
 	spread = 0.2
@@ -82,12 +85,15 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 	if err != nil {
 		return err
 	}
-	var ended, again, tries, follow [][]any
+	var ended, again, tries, old, follow [][]any
 	for _, o := range all {
 		e := endpoints[o.EndpointID]
 		tries = append(tries, []any{
 			o.ID, o.Number, db.At(tx.Now.Add(-o.Duration)), o.Status, o.Error, int64(o.Duration), o.Answer,
 		})
+		if o.Number > attemptsKept {
+			old = append(old, []any{o.ID, o.Number - attemptsKept})
+		}
 		next := tx.Now.Add(pauseAfter(o.failures+1, s.o.Backoff))
 		switch {
 		case o.ok():
@@ -110,6 +116,7 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 		{"retries", `UPDATE webhook_deliveries SET due_at = $2, attempts = $3, failures = $4 WHERE id = $1 AND state = 'pending'`, again},
 		{"attempts", `INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries},
+		{"what is kept", `DELETE FROM webhook_attempts WHERE delivery_id = $1 AND number <= $2`, old},
 		{"what follows", followUp, follow},
 	} {
 		if err := tx.ExecMany(one.query, one.rows); err != nil {
