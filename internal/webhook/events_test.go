@@ -304,6 +304,33 @@ func TestChangesOfTheCatalogueAreToldToWhoAsked(t *testing.T) {
 	})
 }
 
+// Of a service that is not sold nobody is told more than that, as the action changes
+// does it: its name or its price may be the operator's secret yet.
+func TestChangesOfWhatIsNotSoldAreNotTold(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		s.all(s.sender(1).TellChanges) // before anybody asked
+		s.add(r, "service.changed")
+		s.send(1)
+		services := catalog.NewStore(d)
+		for _, c := range []catalog.Change{
+			{State: new(catalog.Paused)}, {Name: new("Not for sale yet")}, {Rate: new(9 * money.Unit)}, {State: new(catalog.Retired)},
+		} {
+			_, err := services.Set(t.Context(), s.Service.ID, c, "test")
+			ordertest.Must(t, err)
+		}
+		s.eventually("all was looked at", func() bool {
+			return s.count(`SELECT COUNT(*) FROM catalog_changes WHERE seq > (SELECT seq FROM webhook_changes)`) == 0 && s.idle()
+		})
+		got := r.Wait(t, 1)
+		if last := got[0].Event.Data; len(got) != 1 || last["field"] != "state" || last["before"] != "active" || last["after"] != "paused" {
+			t.Errorf("got %v of %v", types(got), last)
+		}
+	})
+}
+
 // The runs of a drip-feed are told of as one order.
 func TestADripFeedIsToldAsOneOrder(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
@@ -40,23 +41,40 @@ func (s *Sender) TellChanges(ctx context.Context) (found int, err error) {
 		if err := tx.QueryRow(`SELECT seq FROM webhook_changes WHERE id = 1 FOR NO KEY UPDATE`).Scan(&told); err != nil {
 			return fmt.Errorf("what was told: %w", err)
 		}
-		changes, err := db.All(tx, scanChange, `SELECT seq, service_id, field, before, after, at, effective_at FROM catalog_changes
-			WHERE seq > $1 ORDER BY seq LIMIT $2`, told, changesMost)
+		changes, err := db.All(tx, scanChange, changesQuery, told, changesMost)
 		if err != nil {
 			return fmt.Errorf("read changes: %w", err)
 		}
-		found = len(changes)
-		if err := tellAll(tx, changes); err != nil || found == 0 {
+		if found = len(changes); found == 0 {
+			return nil
+		}
+		last := changes[found-1].told.Change
+		if err := tellAll(tx, slices.DeleteFunc(changes, func(c change) bool { return !c.shown })); err != nil {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE webhook_changes SET seq = $1 WHERE id = 1`, changes[found-1].Change)
+		_, err = tx.Exec(`UPDATE webhook_changes SET seq = $1 WHERE id = 1`, last)
 		return err
 	})
 	return found, err
 }
 
+// change is a row of the change feed.
+type change struct {
+	told  event.Change
+	shown bool // to customers, who see of a service that is not sold only that it stopped, or was, being sold
+}
+
+// changesQuery shows what catalog.Store.Changes does.
+const changesQuery = `
+	SELECT c.seq, c.service_id, c.field, c.before, c.after, c.at, c.effective_at,
+		v.state = 'active' OR c.field = 'state' AND (c.before = 'active' OR c.after = 'active')
+	FROM catalog_changes c JOIN services v ON v.id = c.service_id WHERE c.seq > $1 ORDER BY c.seq LIMIT $2`
+
 // tellAll publishes changes if anybody is subscribed to them.
-func tellAll(tx *db.Tx, changes []event.Change) error {
+func tellAll(tx *db.Tx, changes []change) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	var wanted bool
 	var currency string
 	err := tx.QueryRow(`SELECT currency, EXISTS (SELECT 1 FROM webhook_endpoints WHERE state <> 'removed' AND events LIKE '%service.changed%')
@@ -68,19 +86,19 @@ func tellAll(tx *db.Tx, changes []event.Change) error {
 		return nil
 	}
 	for _, c := range changes {
-		if err := event.Publish(tx, currency, c); err != nil {
+		if err := event.Publish(tx, currency, c.told); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func scanChange(s db.Scanner) (c event.Change, err error) {
+func scanChange(s db.Scanner) (c change, err error) {
 	var before, after string
 	var at, effective time.Time
-	err = s.Scan(&c.Change, &c.Service, &c.Field, &before, &after, db.Time(&at), db.Time(&effective))
-	c.Before, c.After = orNull(before), orNull(after)
-	c.At, c.EffectiveAt = at.UTC().Format(time.RFC3339), effective.UTC().Format(time.RFC3339)
+	err = s.Scan(&c.told.Change, &c.told.Service, &c.told.Field, &before, &after, db.Time(&at), db.Time(&effective), &c.shown)
+	c.told.Before, c.told.After = orNull(before), orNull(after)
+	c.told.At, c.told.EffectiveAt = at.UTC().Format(time.RFC3339), effective.UTC().Format(time.RFC3339)
 	return c, err
 }
 
