@@ -128,10 +128,7 @@ func (s *Sender) purgeLoop() worker.Loop {
 // sent until then is for nobody else.
 func (s *Sender) endExpired(ctx context.Context) error {
 	return s.o.DB.Write(ctx, func(tx *db.Tx) error {
-		keys, err := db.All(tx, func(r db.Scanner) (keyID string, err error) {
-			err = r.Scan(&keyID)
-			return keyID, err
-		}, `SELECT DISTINCT k.id FROM webhook_endpoints e JOIN api_keys k ON k.id = e.key_id
+		keys, err := db.All(tx, scanID, `SELECT DISTINCT k.id FROM webhook_endpoints e JOIN api_keys k ON k.id = e.key_id
 			WHERE e.state <> 'removed' AND (k.revoked_at IS NOT NULL OR k.expires_at <= $1) ORDER BY k.id LIMIT 100`, db.At(tx.Now))
 		if err != nil {
 			return fmt.Errorf("find expired keys: %w", err)
@@ -146,37 +143,46 @@ func (s *Sender) endExpired(ctx context.Context) error {
 }
 
 // Purge takes out some of the deliveries that are older than the log is kept,
-// with their events. It returns how many events it looked at.
+// with their events. It returns how many it looked at.
 func (s *Sender) Purge(ctx context.Context) (purged int, err error) {
 	err = s.o.DB.Write(ctx, func(tx *db.Tx) error {
-		old, err := db.All(tx, func(r db.Scanner) (e [1]any, err error) {
-			var eventID string
-			err = r.Scan(&eventID)
-			return [1]any{eventID}, err
-		}, `SELECT e.id FROM webhook_events e
+		events, err := db.All(tx, scanID, `SELECT e.id FROM webhook_events e
 			WHERE e.created_at < $1 AND e.fanned_at IS NOT NULL
 				AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.event_id = e.id AND d.state = 'pending')
 			ORDER BY e.created_at LIMIT $2`, db.At(tx.Now.Add(-Kept)), purgeMost)
 		if err != nil {
 			return fmt.Errorf("find old events: %w", err)
 		}
-		purged = len(old)
-		rows := make([][]any, len(old))
-		for i := range old {
-			rows[i] = old[i][:]
+		// One event of the catalogue may have gone to thousands.
+		deliveries, err := db.All(tx, scanID, `SELECT id FROM webhook_deliveries WHERE event_id = ANY($1) LIMIT $2`, events, purgeMost)
+		if err != nil {
+			return fmt.Errorf("find old deliveries: %w", err)
 		}
-		for _, query := range []string{
-			`DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM webhook_deliveries WHERE event_id = $1)`,
-			`DELETE FROM webhook_deliveries WHERE event_id = $1`,
-			`DELETE FROM webhook_events WHERE id = $1`,
+		purged = max(len(events), len(deliveries))
+		for _, one := range []struct {
+			query string
+			ids   []string
+		}{
+			{`DELETE FROM webhook_attempts WHERE delivery_id = $1`, deliveries},
+			{`DELETE FROM webhook_deliveries WHERE id = $1`, deliveries},
+			{`DELETE FROM webhook_events WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE event_id = $1)`, events},
 		} {
-			if err := tx.ExecMany(query, rows); err != nil {
+			rows := make([][]any, len(one.ids))
+			for i, name := range one.ids {
+				rows[i] = []any{name}
+			}
+			if err := tx.ExecMany(one.query, rows); err != nil {
 				return fmt.Errorf("purge deliveries: %w", err)
 			}
 		}
 		return nil
 	})
 	return purged, err
+}
+
+func scanID(r db.Scanner) (name string, err error) {
+	err = r.Scan(&name)
+	return name, err
 }
 
 // forgetIdle drops what is remembered of endpoints that were slow and have had
