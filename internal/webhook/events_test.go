@@ -363,3 +363,53 @@ func TestADripFeedIsToldAsOneOrder(t *testing.T) {
 		s.audit()
 	})
 }
+
+// A drip-feed that is canceled under way says so once, with its end: neither that it
+// is in progress again, nor what the provider says to the cancel of a run.
+func TestACanceledDripFeedIsToldAsOneOrder(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		s.add(r, "")
+		s.Exec(`UPDATE services SET dripfeed = TRUE, cancel = TRUE`)
+		s.send(1)
+		p := order.NewPlacer(d, order.PlacerOptions{})
+		defer p.Close()
+		placed, err := p.Place(t.Context(), s.Buyer, s.Request("drip", "https://example.com/", 100, "runs", "2", "interval", "1"), s.Snapshot())
+		ordertest.Must(t, err)
+		_, err = order.Feed(t.Context(), d, func() {})
+		ordertest.Must(t, err)
+		var run string
+		s.Read(func(tx *db.Tx) error {
+			return tx.QueryRow(`SELECT id FROM orders WHERE parent_id = $1`, placed.OrderID).Scan(&run)
+		})
+		s.move(run, 0, order.Submitting, order.Processing, order.InProgress)
+		_, err = order.NewCanceller(d, nil).Cancel(t.Context(), s.Buyer.Scope, order.Ref(placed.OrderID), "test")
+		ordertest.Must(t, err)
+		s.Write(func(tx *db.Tx) error {
+			locked, err := order.LockAlone(tx, run)
+			if err != nil {
+				return err
+			}
+			return order.EndWish(tx, locked, "provider", "the provider says no")
+		})
+		s.move(run, 0, order.Completed)
+		_, err = order.Feed(t.Context(), d, func() {})
+		ordertest.Must(t, err)
+		got := r.Wait(t, 3)
+		s.eventually("nothing is under way", s.idle)
+		if got = r.All(); !slices.Equal(types(got), []string{"order.created", "order.in_progress", "order.partial"}) {
+			t.Fatalf("got %v", types(got))
+		}
+		for i, g := range got {
+			if g.Event.Sequence != int64(i)+1 || g.Event.Data["order"] != placed.OrderID {
+				t.Errorf("event %d: %+v", i+1, g.Event)
+			}
+		}
+		if last := got[2].Event.Data; last["charge"] != "0.20" || last["refunded"] != "0.20" {
+			t.Errorf("in the end: %v", last)
+		}
+		s.audit()
+	})
+}
