@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -295,4 +296,32 @@ func TestParseEvents(t *testing.T) {
 			t.Errorf("%q: %v, %v", list, got, err)
 		}
 	}
+}
+
+// What was taken for a webhook when its key is revoked is not sent any more.
+func TestNothingIsSentAfterItsKeyWasRevoked(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		e, _ := s.add(r, "")
+		under, release := make(chan struct{}, 100), make(chan struct{})
+		r.Answer(func(http.ResponseWriter, *http.Request) {
+			under <- struct{}{}
+			<-release
+		})
+		s.happened(20, "order.created")
+		s.send(1)
+		const places = 4
+		for range places {
+			<-under
+		}
+		_, err := s.keys.Revoke(context.Background(), e.KeyID, "test")
+		ordertest.Must(t, err)
+		close(release)
+		s.eventually("nothing is under way", s.idle)
+		if n := len(r.All()); n != places {
+			t.Errorf("%d arrived, want the %d that were under way", n, places)
+		}
+	})
 }
