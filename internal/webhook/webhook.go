@@ -413,6 +413,11 @@ func KeyRevoked(tx *db.Tx, keyID string) error {
 // disabled because it failed is told again once it answers well.
 func (s *Store) Test(ctx context.Context, by Owner, endpointID string) (deliveryID string, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		// Of tests at the same moment the second counts the first, whichever webhooks
+		// they are for.
+		if _, err := tx.Exec(`SELECT 1 FROM accounts WHERE id = $1`+forUpdate, by.AccountID); err != nil {
+			return fmt.Errorf("lock account: %w", err)
+		}
 		e, err := find(tx, by, endpointID, forUpdate)
 		if err != nil {
 			return err
