@@ -397,9 +397,10 @@ func TestACanceledDripFeedIsToldAsOneOrder(t *testing.T) {
 		s.move(run, 0, order.Completed)
 		_, err = order.Feed(t.Context(), d, func() {})
 		ordertest.Must(t, err)
-		got := r.Wait(t, 3)
+		r.Wait(t, 3)
 		s.eventually("nothing is under way", s.idle)
-		if got = r.All(); !slices.Equal(types(got), []string{"order.created", "order.in_progress", "order.partial"}) {
+		got := r.All()
+		if !slices.Equal(types(got), []string{"order.created", "order.in_progress", "order.partial"}) {
 			t.Fatalf("got %v", types(got))
 		}
 		for i, g := range got {
