@@ -388,3 +388,29 @@ func TestReplaySinceEver(t *testing.T) {
 		}
 	})
 }
+
+// Who may add no webhook lets no name be looked up either.
+func TestWhoMayAddNoneLooksNothingUp(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		looked := 0
+		s.store.CheckURL = func(_ context.Context, raw string) (string, error) {
+			looked++
+			return raw, nil
+		}
+		for n := range webhook.MaxPerKey + 1 {
+			_, _, err := s.store.Add(context.Background(), s.by, "https://receiver.example/", "", "test")
+			if full := n == webhook.MaxPerKey; fault.Is(err, fault.Conflict) != full || !full && err != nil {
+				t.Errorf("webhook %d: %v", n+1, err)
+			}
+		}
+		s.Exec(`UPDATE accounts SET email_verified_at = NULL`)
+		if _, _, err := s.store.Add(context.Background(), s.key(apikey.Live), "https://receiver.example/", "", "test"); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("without a confirmed address: %v", err)
+		}
+		if looked != webhook.MaxPerKey {
+			t.Errorf("%d addresses were looked at, want %d", looked, webhook.MaxPerKey)
+		}
+	})
+}
