@@ -175,9 +175,21 @@ func (s *Sender) Purge(ctx context.Context) (purged int, err error) {
 				return fmt.Errorf("purge deliveries: %w", err)
 			}
 		}
-		return nil
+		return purgeEndpoints(tx)
 	})
 	return purged, err
+}
+
+// purgeEndpoints takes out endpoints that were removed long ago and have nothing in
+// the log any more.
+func purgeEndpoints(tx *db.Tx) error {
+	_, err := tx.Exec(`DELETE FROM webhook_endpoints WHERE id IN (SELECT w.id FROM webhook_endpoints w
+		WHERE w.state = 'removed' AND w.updated_at < $1 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = w.id) LIMIT $2)`,
+		db.At(tx.Now.Add(-Kept)), purgeMost)
+	if err != nil {
+		return fmt.Errorf("purge webhooks: %w", err)
+	}
+	return nil
 }
 
 func scanID(r db.Scanner) (name string, err error) {
