@@ -1,6 +1,8 @@
 package web
 
 import (
+	"slices"
+
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/web/docs"
 	"github.com/notpanel/notpanel/internal/web/site"
@@ -10,7 +12,7 @@ import (
 // Routes is every page and action of the panel with who may use it. A test asks
 // each of them as everybody and compares.
 func (s *Server) Routes() []Route {
-	return []Route{
+	return slices.Concat([]Route{
 		{"GET /{$}", Anyone, s.Site.Home},
 		{"GET /services", Anyone, s.Site.Services},
 		{"GET /services/{id}", Anyone, s.Site.Service},
@@ -81,6 +83,14 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/account/sessions/{id}/revoke", Member, s.Dashboard.RevokeSession},
 
 		{"GET /dashboard", Member, s.Dashboard.Overview},
+	}, s.keyRoutes(), []Route{
+		{"GET /_ui", Dev, s.gallery},
+	})
+}
+
+// keyRoutes are those of API keys and their webhooks.
+func (s *Server) keyRoutes() []Route {
+	return []Route{
 		{"GET /dashboard/api", Member, s.Dashboard.Keys},
 		{"GET /dashboard/api/keys/new", Member, s.Dashboard.NewKey},
 		{"POST /dashboard/api/keys", Member, s.Dashboard.CreateKey},
@@ -107,8 +117,6 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/api/webhooks/{id}/replay", Member, s.Dashboard.ReplayFailed},
 		{"GET /dashboard/api/deliveries/{id}", Member, s.Dashboard.Delivery},
 		{"POST /dashboard/api/deliveries/{id}/replay", Member, s.Dashboard.Replay},
-
-		{"GET /_ui", Dev, s.gallery},
 	}
 }
 

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -243,7 +244,10 @@ func timeIn(text string, zone *time.Location) (time.Time, error) {
 	if err != nil {
 		at, err = time.ParseInLocation(localTime+":05", text, zone)
 	}
-	return at, err
+	if err != nil {
+		return time.Time{}, fmt.Errorf("a time: %w", err)
+	}
+	return at, nil
 }
 
 // Replay sends one delivery again and shows what became of it.

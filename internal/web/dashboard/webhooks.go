@@ -142,20 +142,26 @@ func (d *Dashboard) TestWebhook(w http.ResponseWriter, r *http.Request) error {
 
 // DisableWebhook stops deliveries until it is enabled.
 func (d *Dashboard) DisableWebhook(w http.ResponseWriter, r *http.Request) error {
-	by := d.owner(r)
-	if err := d.deps.Webhooks.Disable(r.Context(), by, r.PathValue("id"), by.AccountID); err != nil {
+	e, err := d.webhook(r)
+	if err != nil {
 		return err
 	}
-	return see(w, r, webhookPath(r.PathValue("id")))
+	if err := d.deps.Webhooks.Disable(r.Context(), d.owner(r), e.ID, e.AccountID); err != nil {
+		return err
+	}
+	return see(w, r, webhookPath(e.ID))
 }
 
 // EnableWebhook lets it be told again.
 func (d *Dashboard) EnableWebhook(w http.ResponseWriter, r *http.Request) error {
-	by := d.owner(r)
-	if err := d.deps.Webhooks.Enable(r.Context(), by, r.PathValue("id"), by.AccountID); err != nil {
+	e, err := d.webhook(r)
+	if err != nil {
 		return err
 	}
-	return see(w, r, webhookPath(r.PathValue("id")))
+	if err := d.deps.Webhooks.Enable(r.Context(), d.owner(r), e.ID, e.AccountID); err != nil {
+		return err
+	}
+	return see(w, r, webhookPath(e.ID))
 }
 
 // Delivery shows one delivery: what was sent and each answer.
