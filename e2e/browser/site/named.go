@@ -109,6 +109,9 @@ func receive(ctx context.Context) (*receiver, error) {
 	return r, nil
 }
 
-func (r *receiver) url() string { return "http://" + r.listener.Addr().String() + "/webhooks" }
+// url is long, as some are: no page may grow by it.
+func (r *receiver) url() string {
+	return "http://" + r.listener.Addr().String() + "/webhooks/notpanel/" + strings.Repeat("winter-shop/", 6) + strings.Repeat("x", 60)
+}
 
 func (r *receiver) close() { _ = r.server.Close() }

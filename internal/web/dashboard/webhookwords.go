@@ -131,6 +131,15 @@ func newestPath(v webhookView) string {
 	return filterPath(v.Endpoint, v.Only)
 }
 
+// shortURL is an address as lists show it: the page of the webhook has all of it.
+func shortURL(address string) string {
+	const most = 80
+	if len(address) <= most {
+		return address
+	}
+	return address[:most] + "…" // addresses are ASCII
+}
+
 // webhookColumns are those of a list of webhooks.
 func webhookColumns(ctx context.Context, withKey bool) []ui.Column {
 	all := []ui.Column{{Name: ui.T(ctx, "webhooks.url")}}
