@@ -47,7 +47,7 @@ var chapters = []struct {
 	{"orders", []string{"add-order", "order-status", "refill", "cancel"}},
 	{"account", []string{"balance"}},
 	{"webhooks", []string{"webhooks"}},
-	{"reference", []string{"changelog", "classic"}},
+	{"reference", []string{"sdks", "changelog", "classic"}},
 }
 
 // Slugs lists the pages in reading order; the overview's is empty.

@@ -103,6 +103,7 @@ func TestEveryTableIsTrue(t *testing.T) {
 		"Classic status|When":                 checkClassicStatuses,
 		"Error|What to do":                    checkClassicErrors,
 		"Event|When|Data":                     checkEvents,
+		"Language|Install|Needs":              checkLibraries,
 	}
 	used := map[string]bool{}
 	for _, slug := range Slugs() {
