@@ -106,8 +106,8 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 		what, query string
 		rows        [][]any
 	}{
-		{"ends", `UPDATE webhook_deliveries SET state = $2, due_at = NULL, finished_at = $3, attempts = $4, failures = $5 WHERE id = $1 AND `+unended, ended},
-		{"retries", `UPDATE webhook_deliveries SET due_at = $2, attempts = $3, failures = $4 WHERE id = $1 AND `+unended, again},
+		{"ends", `UPDATE webhook_deliveries SET state = $2, due_at = NULL, finished_at = $3, attempts = $4, failures = $5 WHERE id = $1 AND ` + unended, ended},
+		{"retries", `UPDATE webhook_deliveries SET due_at = $2, attempts = $3, failures = $4 WHERE id = $1 AND ` + unended, again},
 		{"attempts", `INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries},
 		{"what follows", followUp, follow},
