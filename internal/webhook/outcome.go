@@ -204,14 +204,22 @@ func failingSince(tx *db.Tx, e *Endpoint, since time.Time) error {
 // giveUpMost is how many deliveries of an endpoint are given up in one transaction.
 const giveUpMost = 500
 
-// giveUpAll ends what waits for an endpoint that is told nothing any more.
+// giveUpAll ends what waits for an endpoint that is told nothing any more, some at a
+// time. Those that wait for an earlier one go first: as long as any is left, one of
+// each order is due, so that nothing is forgotten, nor waits for ever for one that
+// was given up should the endpoint be enabled meanwhile.
 func (s *Sender) giveUpAll(ctx context.Context, e *Endpoint) (n int, err error) {
 	err = s.o.DB.Write(ctx, func(tx *db.Tx) error {
+		n = 0
+		locked, err := scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1 FOR NO KEY UPDATE`, e.ID))
+		if err != nil || locked.State == Active {
+			return err
+		}
 		ended, err := tx.Exec(`
 			UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, finished_at = $2
-			WHERE id IN (SELECT d.id FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
-				WHERE d.endpoint_id = $1 AND d.state = 'pending' AND w.state <> 'active' AND (d.type <> 'ping' OR w.state = 'removed') LIMIT $3)`,
-			e.ID, db.At(tx.Now), giveUpMost)
+			WHERE id IN (SELECT id FROM webhook_deliveries
+				WHERE endpoint_id = $1 AND state = 'pending' AND (type <> 'ping' OR $4) ORDER BY due_at IS NOT NULL LIMIT $3)`,
+			e.ID, db.At(tx.Now), giveUpMost, locked.State == Removed)
 		n = int(ended)
 		return err
 	})
