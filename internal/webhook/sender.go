@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,19 +64,26 @@ type Sender struct {
 	mu      sync.Mutex
 	lanes   map[string]*lane
 	hosts   map[string]int
-	healthy int // under way to endpoints that answer well
-	slow    int // and to the others
-	blocked bool
+	healthy pool // to endpoints that answer well
+	slow    pool // and to the others
 	stopped bool
 	changes int // of endpoints, by this node
 	sending sync.WaitGroup
 	wake    func() // the claim loop
 }
 
+// pool bounds what is under way to endpoints of one kind.
+type pool struct {
+	running int
+	waiting []*lane // those that found no place here or at their host, the longest wait first
+}
+
 // lane is what this node sends to one endpoint.
 type lane struct {
+	id      string // of the endpoint
 	queue   []job
 	running int
+	waiting bool // in a pool's list
 	failing bool // the last attempt failed: one at a time, until one succeeds
 	slow    bool // it failed or took its time
 	host    string
@@ -93,6 +101,9 @@ func (l *lane) most() int {
 	}
 	return perEndpoint
 }
+
+// ready reports whether more could be under way if there were a place.
+func (l *lane) ready() bool { return len(l.queue) > 0 && l.running < l.most() }
 
 // job is a delivery that this node has taken.
 type job struct {
@@ -122,10 +133,13 @@ func NewSender(o SenderOptions) *Sender {
 func (s *Sender) Run(g *worker.Group) {
 	s.recorded.Go(s.record)
 	fan := g.Go(s.fanLoop())
+	s.mu.Lock() // the loop runs before Go has returned, and its deliveries wake it
 	s.wake = g.Go(s.claimLoop())
+	wake := s.wake
+	s.mu.Unlock()
 	s.o.DB.OnCommit(event.Bell, fan)
-	s.o.DB.OnCommit(event.Bell, s.wake)
-	s.o.DB.OnCommit(deliveriesBell, s.wake)
+	s.o.DB.OnCommit(event.Bell, wake)
+	s.o.DB.OnCommit(deliveriesBell, wake)
 	s.o.DB.OnCommit(endpointsBell, func() {
 		s.mu.Lock()
 		s.changes++
@@ -307,45 +321,74 @@ func (s *Sender) line(e *Endpoint, jobs []job) {
 	l := s.lanes[e.ID]
 	if l == nil {
 		failing := !e.FailingSince.IsZero()
-		l = &lane{failing: failing, slow: failing, host: e.Host()}
+		l = &lane{id: e.ID, failing: failing, slow: failing, host: e.Host()}
 		s.lanes[e.ID] = l
 	}
 	l.queue = append(l.queue, jobs...)
-	s.start(e.ID, l)
+	s.start(l)
 }
 
 // start starts as many of a lane's deliveries as may be under way. The lock is
 // held.
-func (s *Sender) start(endpointID string, l *lane) {
-	for len(l.queue) > 0 && !s.stopped {
-		pool := s.pool(l)
-		if l.running >= l.most() {
+func (s *Sender) start(l *lane) {
+	for l.ready() && !s.stopped {
+		p := s.pool(l)
+		if p.running >= inAll || s.hosts[l.host] >= perHost {
+			if !l.waiting {
+				l.waiting, p.waiting = true, append(p.waiting, l)
+			}
 			return
 		}
-		if *pool >= inAll || s.hosts[l.host] >= perHost {
-			s.blocked = true
-			return
-		}
-		l.running++
-		*pool++
-		s.hosts[l.host]++
-		s.sending.Go(func() { s.work(endpointID, l, pool) })
+		s.begin(l, p)
 	}
 }
 
-// pool counts what is under way to endpoints of a lane's kind.
-func (s *Sender) pool(l *lane) *int {
+// begin gives a lane one more place.
+func (s *Sender) begin(l *lane, p *pool) {
+	l.running++
+	p.running++
+	s.hosts[l.host]++
+	s.sending.Go(func() { s.work(l, p) })
+}
+
+// pool is the one of a lane's kind.
+func (s *Sender) pool(l *lane) *pool {
 	if l.slow {
 		return &s.slow
 	}
 	return &s.healthy
 }
 
+// neediest is the lane with the fewest places among those that wait in a pool and
+// could go on; leaving is one that is about to give a place back, or nil. The lock
+// is held.
+func (s *Sender) neediest(p *pool, leaving *lane) (found *lane) {
+	full, host := p.running, ""
+	if leaving != nil {
+		full, host = full-1, leaving.host
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(w *lane) bool {
+		w.waiting = w.ready() && s.pool(w) == p
+		if w.waiting && w != leaving && full < inAll && (w.host == host || s.hosts[w.host] < perHost) && (found == nil || w.running < found.running) {
+			found = w
+		}
+		return !w.waiting
+	})
+	return found
+}
+
+// yields reports whether a lane has to leave one of its places to another, so that
+// one that always has something to send doesn't keep them for ever.
+func (s *Sender) yields(l *lane, p *pool) bool {
+	other := s.neediest(p, l)
+	return other != nil && (other.running == 0 || other.running+1 < l.running)
+}
+
 // work sends a lane's deliveries one after the other until there are none or the
 // lane has more under way than it may have.
-func (s *Sender) work(endpointID string, l *lane, pool *int) {
+func (s *Sender) work(l *lane, p *pool) {
 	for {
-		j, ok := s.next(endpointID, l, pool)
+		j, ok := s.next(l, p)
 		if !ok {
 			return
 		}
@@ -353,7 +396,7 @@ func (s *Sender) work(endpointID string, l *lane, pool *int) {
 		if began.Sub(j.takenAt) > lease-outbound.DeliveryTimeout-time.Second {
 			continue // its turn came too late: it is taken again when the lease has run out
 		}
-		e, keys, err := s.current(endpointID, l)
+		e, keys, err := s.current(l)
 		if err != nil {
 			s.o.Log.LogAttrs(context.Background(), slog.LevelError, "delivery not sent", slog.String("delivery", j.ID), slog.Any("error", err))
 			continue
@@ -372,30 +415,19 @@ func (s *Sender) work(endpointID string, l *lane, pool *int) {
 
 // next takes the next delivery off a lane. Where there is none, or the lane may
 // have no more under way, it gives the place back.
-func (s *Sender) next(endpointID string, l *lane, pool *int) (j job, ok bool) {
+func (s *Sender) next(l *lane, p *pool) (j job, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(l.queue) > 0 && !s.stopped && l.running <= l.most() && s.pool(l) == pool {
+	if len(l.queue) > 0 && !s.stopped && l.running <= l.most() && s.pool(l) == p && !s.yields(l, p) {
 		j, l.queue = l.queue[0], l.queue[1:]
 		if len(l.queue) == ahead/4 {
 			s.wake() // the next batch is there before this one is sent
 		}
 		return j, true
 	}
-	l.running--
-	*pool--
-	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
-		delete(s.hosts, l.host)
-	}
-	s.start(endpointID, l)
+	s.giveBack(l, p)
 	if l.running == 0 && len(l.queue) == 0 && (!l.slow || l.endpoint == nil || l.endpoint.State == Removed) {
-		delete(s.lanes, endpointID) // a slow one is remembered
-	}
-	if s.blocked {
-		s.blocked = false
-		for other, waiting := range s.lanes {
-			s.start(other, waiting)
-		}
+		delete(s.lanes, l.id) // a slow one is remembered
 	}
 	if len(l.queue) == 0 {
 		s.wake()
@@ -403,9 +435,24 @@ func (s *Sender) next(endpointID string, l *lane, pool *int) (j job, ok bool) {
 	return job{}, false
 }
 
+// giveBack frees one of a lane's places for who needs it most. The lock is held.
+func (s *Sender) giveBack(l *lane, p *pool) {
+	l.running--
+	p.running--
+	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
+		delete(s.hosts, l.host)
+	}
+	for _, some := range []*pool{&s.healthy, &s.slow} {
+		for w := s.neediest(some, nil); w != nil && !s.stopped; w = s.neediest(some, nil) {
+			s.begin(w, some)
+		}
+	}
+	s.start(l)
+}
+
 // current is what is known of an endpoint: one that was removed or got a new secret
 // is not sent to as before.
-func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte, err error) {
+func (s *Sender) current(l *lane) (e *Endpoint, keys [][]byte, err error) {
 	now := clock.System()
 	s.mu.Lock()
 	e, keys = l.endpoint, l.keys
@@ -416,8 +463,8 @@ func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte
 		return e, keys, nil
 	}
 	err = s.o.DB.Read(context.Background(), func(tx *db.Tx) error {
-		if e, err = scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1`, endpointID)); err != nil {
-			return fmt.Errorf("read webhook %s: %w", endpointID, err)
+		if e, err = scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1`, l.id)); err != nil {
+			return fmt.Errorf("read webhook %s: %w", l.id, err)
 		}
 		keys, err = s.o.Store.secrets(e, tx.Now)
 		return err
