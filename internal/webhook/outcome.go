@@ -15,7 +15,7 @@ import (
 
 const (
 	// outcomesMost is how many outcomes are written in one transaction.
-	outcomesMost = 128
+	outcomesMost = 256
 	// patience is how long a delivery is tried.
 	patience = 3 * 24 * time.Hour
 	// hopeless is for how long an endpoint may do nothing but fail.

@@ -24,10 +24,12 @@ const (
 	// their time never hold the places of the others.
 	inAll = 256
 	// ahead is how many deliveries of an endpoint are taken from the database
-	// before their turn.
-	ahead = 32
-	// claimMost is how many one transaction takes.
-	claimMost = 256
+	// before their turn, for one that is slow less: what is taken and can't be sent
+	// within the lease is sent later than if it had not been taken.
+	ahead     = 64
+	aheadSlow = 2 * perEndpoint
+	// claimMost is how many one transaction takes. Each waits for the disk.
+	claimMost = 2048
 )
 
 const (
@@ -239,18 +241,22 @@ func (s *Sender) room(e *Endpoint) int {
 		return 0
 	}
 	l := s.lanes[e.ID]
+	most := ahead
 	switch {
 	case l == nil:
-		return ahead
+		return most
 	case l.failing:
-		return 1 - l.running - len(l.queue)
+		most = 1
+	case l.slow:
+		most = aheadSlow
 	}
 	// A batch at a time: taking one for each that was sent would cost as many
 	// transactions as deliveries.
-	if n := l.running + len(l.queue); n > ahead/2 {
+	n := l.running + len(l.queue)
+	if n > most/2 {
 		return 0
 	}
-	return ahead - l.running - len(l.queue)
+	return most - n
 }
 
 // claimable are an endpoint's due deliveries, of each order the first that waits.
