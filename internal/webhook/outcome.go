@@ -78,16 +78,16 @@ func (s *Sender) write(all []outcome) {
 // store writes outcomes of deliveries and what follows from them for their
 // endpoints.
 func (s *Sender) store(tx *db.Tx, all []outcome) error {
+	if err := logAttempts(tx, all); err != nil { // first: nobody is to wait for it
+		return err
+	}
 	endpoints, err := lockThese(tx, all)
 	if err != nil {
 		return err
 	}
-	var ended, again, tries, follow [][]any
+	var ended, again, follow [][]any
 	for _, o := range all {
 		e := endpoints[o.EndpointID]
-		tries = append(tries, []any{
-			o.ID, o.Number, db.At(tx.Now.Add(-o.Duration)), o.Status, o.Error, int64(o.Duration), o.Answer,
-		})
 		next := tx.Now.Add(pauseAfter(o.failures+1, s.o.Backoff))
 		switch {
 		case o.ok():
@@ -108,8 +108,6 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 	}{
 		{"ends", `UPDATE webhook_deliveries SET state = $2, due_at = NULL, finished_at = $3, attempts = $4, failures = $5 WHERE id = $1 AND ` + unended, ended},
 		{"retries", `UPDATE webhook_deliveries SET due_at = $2, attempts = $3, failures = $4 WHERE id = $1 AND ` + unended, again},
-		{"attempts", `INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries},
 		{"what follows", followUp, follow},
 	} {
 		if err := tx.ExecMany(one.query, one.rows); err != nil {
@@ -120,6 +118,20 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 		tx.Ring(deliveriesBell)
 	}
 	return s.judge(tx, endpoints, all)
+}
+
+// logAttempts writes down what receivers answered.
+func logAttempts(tx *db.Tx, all []outcome) error {
+	tries := make([][]any, len(all))
+	for i, o := range all {
+		tries[i] = []any{o.ID, o.Number, db.At(tx.Now.Add(-o.Duration)), o.Status, o.Error, int64(o.Duration), o.Answer}
+	}
+	err := tx.ExecMany(`INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries)
+	if err != nil {
+		return fmt.Errorf("store attempts: %w", err)
+	}
+	return nil
 }
 
 // unended is state = 'pending' in words that fit no index: the planner, which takes
