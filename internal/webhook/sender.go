@@ -33,6 +33,10 @@ const (
 )
 
 const (
+	// afterFailure is how long an endpoint that failed gets nothing more than what was
+	// taken for it: one that refuses at once would else cost the database two commits
+	// as often as it can refuse.
+	afterFailure = 100 * time.Millisecond
 	// slowAfter makes an endpoint one of the slow.
 	slowAfter = 2 * time.Second
 	// lease is how long deliveries that were taken are nobody else's. One whose
@@ -82,13 +86,14 @@ type pool struct {
 
 // lane is what this node sends to one endpoint.
 type lane struct {
-	id      string // of the endpoint
-	queue   []job
-	running int
-	waiting bool // in a pool's list
-	failing bool // the last attempt failed: one at a time, until one succeeds
-	slow    bool // it failed or took its time
-	host    string
+	id       string // of the endpoint
+	queue    []job
+	running  int
+	waiting  bool // in a pool's list
+	failing  bool // the last attempt failed: one at a time, until one succeeds
+	failedAt time.Time
+	slow     bool // it failed or took its time
+	host     string
 
 	endpoint *Endpoint
 	keys     [][]byte
@@ -245,6 +250,8 @@ func (s *Sender) room(e *Endpoint) int {
 	switch {
 	case l == nil:
 		return most
+	case l.failing && clock.System().Sub(l.failedAt) < afterFailure:
+		return 0
 	case l.failing:
 		most = 1
 	case l.slow:
@@ -412,7 +419,9 @@ func (s *Sender) work(l *lane, p *pool) {
 		}
 		done := s.attempt(e, keys, j)
 		s.mu.Lock()
-		l.failing = !done.ok()
+		if l.failing = !done.ok(); l.failing {
+			l.failedAt = clock.System()
+		}
 		l.slow = l.failing || done.Duration > slowAfter
 		s.mu.Unlock()
 		s.outcomes <- done
