@@ -316,6 +316,7 @@ func setState(tx *db.Tx, e *Endpoint, to State, why Reason) error {
 		return fmt.Errorf("webhook %s to %s: %w", e.ID, to, err)
 	}
 	tx.Ring(event.Bell) // what waits for it is done with
+	tx.Ring(endpointsBell)
 	return nil
 }
 
@@ -403,6 +404,7 @@ func KeyRevoked(tx *db.Tx, keyID string) error {
 	}
 	if n > 0 {
 		tx.Ring(event.Bell)
+		tx.Ring(endpointsBell)
 	}
 	return nil
 }
