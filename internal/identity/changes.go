@@ -214,12 +214,14 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 	})
 }
 
+// mailChange mails the link, or a taken address's owner that they have an account. It
+// ends an earlier link both times: whether that one still works would tell them apart.
 func (p *People) mailChange(tx *db.Tx, who Person, email, token string, taken bool) error {
-	if taken {
-		return p.remindOwner(tx, email)
-	}
 	if err := p.issue(tx, ChangeEmail, mailed{who.AccountID, email}, token); err != nil {
 		return err
+	}
+	if taken { // nobody gets the token
+		return p.remindOwner(tx, email)
 	}
 	return p.options.Mailer.Queue(tx, Mail{
 		To: email, Language: who.Language, Template: MailChange,

@@ -224,8 +224,8 @@ func TestChangeEmailToATakenAddress(t *testing.T) {
 		if err := ask(bob); err != nil {
 			t.Errorf("the answer differs: %v", err)
 		}
-		if mails := h.mailed(MailRegistered); len(mails) != 1 || mails[0].To != bob || h.count(`tokens`) != 0 {
-			t.Errorf("mailed %+v, %d tokens", mails, h.count(`tokens`))
+		if mails := h.mailed(MailRegistered); len(mails) != 1 || mails[0].To != bob {
+			t.Errorf("mailed %+v", mails)
 		}
 		if err := ask(late); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"testing"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -41,6 +42,29 @@ func TestNoBudgetTellsWhetherAnAddressWasFree(t *testing.T) {
 			if free[i] != taken[i] {
 				t.Errorf("answer %d: %q of a free address, %q of a taken one", i, free[i], taken[i])
 			}
+		}
+	})
+}
+
+// Who asks to change their address to somebody's loses the link of the change that
+// they asked for before, as with a free one.
+func TestAnEarlierChangeTellsNotWhetherAnAddressIsFree(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		h.account("eve@example.com", account.Customer)
+		for _, wanted := range []string{"free@example.com", ann} {
+			b := h.browser().in("eve@example.com", password)
+			ask := func(email string) {
+				b.must(func(ctx context.Context) error { return h.RequestEmailChange(ctx, email) })
+			}
+			h.exec(`DELETE FROM attempts`)
+			ask("mine@example.com")
+			token := h.token(MailChange)
+			ask(wanted)
+			h.mailed(MailChange)
+			err := b.do(func(ctx context.Context) error { _, err := h.PeekChange(ctx, token); return err })
+			refused(t, "the earlier link, after one for "+wanted, err, BadToken)
 		}
 	})
 }
