@@ -265,3 +265,19 @@ func TestActsAreRecorded(t *testing.T) {
 		}
 	})
 }
+
+// A link to set a password that reaches an address which the account has left is of no
+// use, though it was asked for at the very moment of the change.
+func TestALinkToAFormerAddressSetsNoPassword(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		if err := h.browser().reset(ann); err != nil {
+			t.Fatal(err)
+		}
+		token := h.token(MailReset)
+		h.exec(`UPDATE accounts SET email = 'new@example.com' WHERE id = $1`, a.ID)
+		refused(t, "the link to the former address", h.browser().setByToken(token, another), BadToken)
+		h.browser().in("new@example.com", password)
+	})
+}
