@@ -194,7 +194,7 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 		return fault.New(fault.Invalid, "This is your address already").Because(BadEmail)
 	}
 	token := newToken()
-	return p.write(ctx, v, func(tx *db.Tx) error {
+	return p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		var taken int64
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM accounts WHERE email = $1`, email).Scan(&taken); err != nil {
 			return fmt.Errorf("change an address: %w", err)

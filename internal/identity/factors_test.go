@@ -423,3 +423,28 @@ func TestCancelPending(t *testing.T) {
 		refused(t, "the code afterwards", b.code(h.code(secret)), SignInAgain)
 	})
 }
+
+// What a password alone had proved before there was a second factor does not take that
+// away again: every other session proves itself anew.
+func TestAProofFromBeforeTheSecondFactorIsNoneAfterIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		thief := h.browser().in(ann, password)
+		owner := h.browser().in(ann, password)
+		thief.visit(func(ctx context.Context) {
+			owner.must(func(ctx context.Context) error {
+				e, err := h.BeginTOTP(ctx)
+				if err != nil {
+					return err
+				}
+				_, err = h.ConfirmTOTP(ctx, h.code(e.Secret))
+				return err
+			})
+			refused(t, "the app's removal by a request that was on its way", h.RemoveTOTP(ctx), NeedsProof)
+		})
+		refused(t, "the app's removal by a session from before", thief.do(h.RemoveTOTP), NeedsProof)
+		refused(t, "another address", thief.do(func(ctx context.Context) error { return h.RequestEmailChange(ctx, "thief@example.com") }), NeedsProof)
+		owner.must(h.RequireFresh)
+	})
+}

@@ -72,7 +72,7 @@ func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 		return Enrolment{}, fmt.Errorf("make a TOTP secret: %w", err)
 	}
 	sealed := p.ring.Seal([]byte(key.Secret()), totpTable, totpColumn, v.person.AccountID)
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		made, err := tx.ExecOne(`
 			INSERT INTO totp (account_id, secret_sealed, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (account_id) DO UPDATE SET secret_sealed = $2, created_at = $3 WHERE totp.confirmed_at IS NULL`,
@@ -139,7 +139,7 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 // meanwhile. What was right is given back to the buckets.
 func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, step int64, codes []bucket) (recovery []string, err error) {
 	fresh := newRecoveryCodes()
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		recovery = nil
 		confirmed, err := tx.ExecOne(`
 			UPDATE totp SET confirmed_at = $2, last_step = $3 WHERE account_id = $1 AND confirmed_at IS NULL AND secret_sealed = $4`,
@@ -153,7 +153,7 @@ func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, s
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, fresh); err != nil {
 			return err
 		}
-		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
+		if err := distrustOthers(tx, v); err != nil {
 			return err
 		}
 		if err := giveBack(tx, codes); err != nil {
@@ -175,7 +175,7 @@ func (p *People) RemoveTOTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		removed, err := tx.ExecOne(`DELETE FROM totp WHERE account_id = $1`, v.person.AccountID)
 		if err != nil {
 			return fmt.Errorf("remove an authenticator app: %w", err)
@@ -356,7 +356,7 @@ func (p *People) RegenerateRecoveryCodes(ctx context.Context) ([]string, error) 
 		return nil, err
 	}
 	set := newRecoveryCodes()
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM recovery_codes WHERE account_id = $1`, v.person.AccountID); err != nil {
 			return fmt.Errorf("regenerate recovery codes: %w", err)
 		}
