@@ -448,3 +448,23 @@ func TestAProofFromBeforeTheSecondFactorIsNoneAfterIt(t *testing.T) {
 		owner.must(h.RequireFresh)
 	})
 }
+
+// A password that was looked at before there was a second factor lets nobody in after
+// it, nor makes their session fresh, however long the look took.
+func TestAPasswordFromBeforeTheSecondFactorIsNotEnoughAfterIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		owner, thief := h.browser().in(ann, password), h.browser().in(ann, password)
+		thief.visit(func(ctx context.Context) {
+			before, err := h.candidate(ctx, h.VisitorOf(ctx), "a.id = $1", a.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			owner.enrol()
+			byPassword := func(*db.Tx) (Method, error) { return ByPassword, nil }
+			refused(t, "a proof", h.makeFresh(ctx, before, byPassword, nil), SignInAgain)
+			refused(t, "a sign-in", h.complete(ctx, before, byPassword), SignInAgain)
+		})
+	})
+}
