@@ -432,15 +432,19 @@ func TestAProofFromBeforeTheSecondFactorIsNoneAfterIt(t *testing.T) {
 		h.account(ann, account.Customer)
 		thief := h.browser().in(ann, password)
 		owner := h.browser().in(ann, password)
-		thief.visit(func(ctx context.Context) {
+		now := h.now()
+		enrol := func() {
 			owner.must(func(ctx context.Context) error {
 				e, err := h.BeginTOTP(ctx)
 				if err != nil {
 					return err
 				}
-				_, err = h.ConfirmTOTP(ctx, h.code(e.Secret))
+				_, err = h.ConfirmTOTP(ctx, codeAt(t, e.Secret, now))
 				return err
 			})
+		}
+		thief.visit(func(ctx context.Context) {
+			enrol()
 			refused(t, "the app's removal by a request that was on its way", h.RemoveTOTP(ctx), NeedsProof)
 		})
 		refused(t, "the app's removal by a session from before", thief.do(h.RemoveTOTP), NeedsProof)
@@ -456,12 +460,13 @@ func TestAPasswordFromBeforeTheSecondFactorIsNotEnoughAfterIt(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a := h.account(ann, account.Customer)
 		owner, thief := h.browser().in(ann, password), h.browser().in(ann, password)
+		enrol := func() { owner.enrol() }
 		thief.visit(func(ctx context.Context) {
 			before, err := h.candidate(ctx, h.VisitorOf(ctx), "a.id = $1", a.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
-			owner.enrol()
+			enrol()
 			byPassword := func(*db.Tx) (Method, error) { return ByPassword, nil }
 			refused(t, "a proof", h.makeFresh(ctx, before, byPassword, nil), SignInAgain)
 			refused(t, "a sign-in", h.complete(ctx, before, byPassword), SignInAgain)
