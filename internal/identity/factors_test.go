@@ -473,3 +473,51 @@ func TestAPasswordFromBeforeTheSecondFactorIsNotEnoughAfterIt(t *testing.T) {
 		})
 	})
 }
+
+// An app's secret is shown and confirmed in the session that it was made in, and in no
+// other: who is signed in elsewhere neither sees the owner's nor slips them one that
+// they know.
+func TestAnEnrolmentIsItsSessions(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		owner, thief := h.browser().in(ann, password), h.browser().in(ann, password)
+		begin := func(b *browser) (secret string) {
+			b.must(func(ctx context.Context) error {
+				e, err := h.BeginTOTP(ctx)
+				secret = e.Secret
+				return err
+			})
+			return secret
+		}
+		pending := func(b *browser) (secret string, found bool) {
+			b.must(func(ctx context.Context) error {
+				e, is, err := h.PendingTOTP(ctx)
+				secret, found = e.Secret, is
+				return err
+			})
+			return secret, found
+		}
+		confirm := func(b *browser, secret string) error {
+			code := h.code(secret)
+			return b.do(func(ctx context.Context) error { _, err := h.ConfirmTOTP(ctx, code); return err })
+		}
+		secret := begin(owner)
+		if _, found := pending(thief); found {
+			t.Error("another session is shown the secret")
+		}
+		if got, found := pending(owner); !found || got != secret {
+			t.Error("its own session is not shown the secret once more")
+		}
+		slipped := begin(thief)
+		if _, found := pending(owner); found {
+			t.Error("the owner is shown a secret that another session made")
+		}
+		if err := confirm(owner, slipped); !fault.Is(err, fault.Conflict) {
+			t.Errorf("the owner confirmed a secret that another session made: %v", err)
+		}
+		if err := confirm(owner, begin(owner)); err != nil {
+			t.Error(err)
+		}
+	})
+}

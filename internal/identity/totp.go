@@ -59,9 +59,13 @@ func (e Enrolment) QR() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// enrolmentValue holds, in a session, the secret under way that was made there, sealed as
+// it is stored.
+const enrolmentValue = "enrolment"
+
 // BeginTOTP makes the secret of an authenticator app. It counts once ConfirmTOTP was
-// given a code of it; until then each call makes a new one. It needs a fresh
-// proof.
+// given a code of it in the same session; until then each call makes a new one. It needs
+// a fresh proof.
 func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 	v, err := p.fresh(ctx)
 	if err != nil {
@@ -85,17 +89,28 @@ func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 		}
 		return nil
 	})
-	return Enrolment{Secret: key.Secret(), URI: key.URL()}, err
+	if err != nil {
+		return Enrolment{}, err
+	}
+	p.scs.Put(ctx, enrolmentValue, sealed)
+	return Enrolment{Secret: key.Secret(), URI: key.URL()}, nil
 }
 
-// PendingTOTP returns the enrolment that waits for its code, so that a page can be
-// shown again. It needs a fresh proof, as it shows the secret.
+// underWay is the secret that waits for its code, where this session made it: another
+// one's is known to who sits there.
+func (p *People) underWay(ctx context.Context, accountID string) (secret totpSecret, found bool, err error) {
+	secret, found, err = p.totpSecret(ctx, accountID, false)
+	return secret, found && secret.sealed == p.scs.GetString(ctx, enrolmentValue), err
+}
+
+// PendingTOTP returns this session's enrolment that waits for its code, so that a page
+// can be shown again. It needs a fresh proof, as it shows the secret.
 func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err error) {
 	v, err := p.fresh(ctx)
 	if err != nil {
 		return e, false, err
 	}
-	secret, found, err := p.totpSecret(ctx, v.person.AccountID, false)
+	secret, found, err := p.underWay(ctx, v.person.AccountID)
 	if err != nil || !found {
 		return e, false, err
 	}
@@ -121,7 +136,7 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 	if err := p.takeNow(ctx, codes); err != nil {
 		return nil, err
 	}
-	secret, found, err := p.totpSecret(ctx, v.person.AccountID, false)
+	secret, found, err := p.underWay(ctx, v.person.AccountID)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +179,7 @@ func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, s
 	if err != nil {
 		return nil, err
 	}
+	p.scs.Remove(ctx, enrolmentValue)
 	v.person.TOTP = true
 	return recovery, nil
 }
