@@ -24,8 +24,8 @@ type pair struct{ name, value string }
 //
 //nolint:gochecknoglobals // a table
 var sampleValues = map[string]string{
-	"link": "https://example.com/landing", "comments": "First line\nSecond line", "usernames": "alice\nbob", "hashtags": "launch, sale",
-	"hashtag": "launch", "username": "alice", "media": "https://example.com/post/1", "answer_number": "2", "groups": "https://example.com/group/1",
+	"link": "https://example.com/landing", "comments": "First line\nSecond line", "usernames": "trade-weekly\nnews-desk", "hashtags": "launch, sale",
+	"hashtag": "launch", "username": "trade-weekly", "media": "https://example.com/post/1", "answer_number": "2", "groups": "https://example.com/group/1",
 	"delay": "30", "posts": "5", "keywords": "garden chairs, oak tables", "country": "DE", "device": "1", "type_of_traffic": "3",
 }
 
