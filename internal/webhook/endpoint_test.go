@@ -385,6 +385,7 @@ func TestReplaySinceEver(t *testing.T) {
 			if n, err := s.store.ReplayFailed(context.Background(), s.by, e.ID, from); n != want || err != nil {
 				t.Errorf("since %s: %d, %v", since, n, err)
 			}
+			d.AdvanceClock(webhook.ReplayEvery)
 		}
 	})
 }

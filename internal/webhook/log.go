@@ -140,6 +140,7 @@ func whole(tx *db.Tx, where string, args ...any) ([]Delivery, error) {
 var errDisabled = fault.New(fault.Conflict, "The webhook is disabled: enable it first, or send it a test").Because(IsDisabled)
 
 // Replay sends one delivery again, whatever became of it. The event keeps its id.
+// One that is under way, or goes by itself within a moment, is left to go.
 func (s *Store) Replay(ctx context.Context, by Owner, deliveryID string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		d, err := one(tx, by, deliveryID)
@@ -153,6 +154,9 @@ func (s *Store) Replay(ctx context.Context, by Owner, deliveryID string) error {
 		if e.State != Active {
 			return errDisabled
 		}
+		if d.State == Pending && !d.DueAt.After(tx.Now.Add(lease)) {
+			return nil
+		}
 		return sendAgain(tx, []Delivery{d})
 	})
 }
@@ -160,8 +164,12 @@ func (s *Store) Replay(ctx context.Context, by Owner, deliveryID string) error {
 // replayMost is how many deliveries one transaction sends again.
 const replayMost = 200
 
+// ReplayEvery is how often all that failed can be sent again: who owns the address
+// of a webhook may not be who asks for it.
+const ReplayEvery = 10 * time.Second
+
 // ReplayFailed sends again what failed at an endpoint since a time, and returns
-// how many those are.
+// how many those are. It is a conflict where that was done just now.
 func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, since time.Time) (replayed int, err error) {
 	if since.IsZero() {
 		since = time.Unix(0, 0) // the first second of the year 1 is no time to the database
@@ -170,9 +178,6 @@ func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, s
 	for {
 		var n int
 		err := s.db.Write(ctx, func(tx *db.Tx) error {
-			if until.IsZero() {
-				until = tx.Now
-			}
 			e, err := find(tx, by, endpointID, forUpdate)
 			if err != nil {
 				return err
@@ -180,6 +185,12 @@ func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, s
 			if e.State != Active {
 				return errDisabled
 			}
+			if until.IsZero() {
+				if err := replayNow(tx, e); err != nil {
+					return err
+				}
+			}
+			until = begun(until, tx.Now)
 			failed, err := db.All(tx, scanDelivery, `SELECT `+deliveryColumns+` FROM webhook_deliveries d
 				WHERE d.endpoint_id = $1 AND d.state = 'failed' AND d.finished_at BETWEEN $2 AND $3
 				ORDER BY d.finished_at, d.id LIMIT $4`, e.ID, db.At(since), db.At(until), replayMost)
@@ -197,6 +208,28 @@ func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, s
 			return replayed, nil
 		}
 	}
+}
+
+// begun is when a replay of several steps began.
+func begun(at, now time.Time) time.Time {
+	if at.IsZero() {
+		return now
+	}
+	return at
+}
+
+// replayNow notes that all that failed at a locked endpoint is sent again, unless
+// it was just now.
+func replayNow(tx *db.Tx, e *Endpoint) error {
+	done, err := tx.ExecOne(`UPDATE webhook_endpoints SET replayed_at = $2 WHERE id = $1 AND (replayed_at IS NULL OR replayed_at <= $3)`,
+		e.ID, db.At(tx.Now), db.At(tx.Now.Add(-ReplayEvery)))
+	if err != nil {
+		return fmt.Errorf("note a replay: %w", err)
+	}
+	if !done {
+		return fault.Newf(fault.Conflict, "All that failed can be replayed once in %d seconds", int(ReplayEvery.Seconds())).Because(TooManyReplays)
+	}
+	return nil
 }
 
 // sendAgain makes deliveries of a locked endpoint pending again.

@@ -11,9 +11,11 @@ import (
 
 // Reasons of refusals that have words of their own in each language.
 const (
-	TooMany      fault.Reason = "too_many_webhooks"
-	TooManyTests fault.Reason = "too_many_tests"
-	IsDisabled   fault.Reason = "webhook_disabled"
+	TooMany        fault.Reason = "too_many_webhooks"
+	TooManyAdds    fault.Reason = "too_many_webhooks_an_hour"
+	TooManyTests   fault.Reason = "too_many_tests"
+	TooManyReplays fault.Reason = "too_many_replays"
+	IsDisabled     fault.Reason = "webhook_disabled"
 )
 
 // DeliveriesIn is Deliveries of one outcome; "" is every one.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,13 +15,7 @@ import (
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
-// Bounds of what is under way at once, on each node.
 const (
-	perEndpoint = 4 // to one endpoint that answers well and soon
-	perHost     = 16
-	// inAll bounds each of two kinds of endpoints, so that those which fail or take
-	// their time never hold the places of the others.
-	inAll = 256
 	// ahead is how many deliveries of an endpoint are taken from the database
 	// before their turn, for one that is slow less: what is taken and can't be sent
 	// within the lease is sent later than if it had not been taken.
@@ -78,40 +71,6 @@ type Sender struct {
 	wake    func() // the claim loop
 }
 
-// pool bounds what is under way to endpoints of one kind.
-type pool struct {
-	running int
-	waiting []*lane // those that found no place here or at their host, the longest wait first
-}
-
-// lane is what this node sends to one endpoint.
-type lane struct {
-	id       string // of the endpoint
-	queue    []job
-	running  int
-	waiting  bool // in a pool's list
-	failing  bool // the last attempt failed: one at a time, until one succeeds
-	failedAt time.Time
-	slow     bool // it failed or took its time
-	host     string
-
-	endpoint *Endpoint
-	keys     [][]byte
-	readAt   time.Time
-	changes  int // of endpoints when it was read
-}
-
-// most is how many deliveries may be under way at once.
-func (l *lane) most() int {
-	if l.failing {
-		return 1
-	}
-	return perEndpoint
-}
-
-// ready reports whether more could be under way if there were a place.
-func (l *lane) ready() bool { return len(l.queue) > 0 && l.running < l.most() }
-
 // job is a delivery that this node has taken.
 type job struct {
 	Delivery
@@ -133,6 +92,7 @@ func NewSender(o SenderOptions) *Sender {
 	}
 	return &Sender{
 		o: o, outcomes: make(chan outcome, outcomesMost), lanes: map[string]*lane{}, hosts: map[string]int{}, wake: func() {},
+		healthy: pool{accounts: map[string]int{}}, slow: pool{accounts: map[string]int{}},
 	}
 }
 
@@ -334,67 +294,11 @@ func (s *Sender) line(e *Endpoint, jobs []job) {
 	l := s.lanes[e.ID]
 	if l == nil {
 		failing := !e.FailingSince.IsZero()
-		l = &lane{id: e.ID, failing: failing, slow: failing, host: e.Host()}
+		l = &lane{id: e.ID, failing: failing, slow: failing, account: e.AccountID, host: site(e.Host())}
 		s.lanes[e.ID] = l
 	}
 	l.queue = append(l.queue, jobs...)
 	s.start(l)
-}
-
-// start starts as many of a lane's deliveries as may be under way. The lock is
-// held.
-func (s *Sender) start(l *lane) {
-	for l.ready() && !s.stopped {
-		p := s.pool(l)
-		if p.running >= inAll || s.hosts[l.host] >= perHost {
-			if !l.waiting {
-				l.waiting, p.waiting = true, append(p.waiting, l)
-			}
-			return
-		}
-		s.begin(l, p)
-	}
-}
-
-// begin gives a lane one more place.
-func (s *Sender) begin(l *lane, p *pool) {
-	l.running++
-	p.running++
-	s.hosts[l.host]++
-	s.sending.Go(func() { s.work(l, p) })
-}
-
-// pool is the one of a lane's kind.
-func (s *Sender) pool(l *lane) *pool {
-	if l.slow {
-		return &s.slow
-	}
-	return &s.healthy
-}
-
-// neediest is the lane with the fewest places among those that wait in a pool and
-// could go on; leaving is one that is about to give a place back, or nil. The lock
-// is held.
-func (s *Sender) neediest(p *pool, leaving *lane) (found *lane) {
-	full, host := p.running, ""
-	if leaving != nil {
-		full, host = full-1, leaving.host
-	}
-	p.waiting = slices.DeleteFunc(p.waiting, func(w *lane) bool {
-		w.waiting = w.ready() && s.pool(w) == p
-		if w.waiting && w != leaving && full < inAll && (w.host == host || s.hosts[w.host] < perHost) && (found == nil || w.running < found.running) {
-			found = w
-		}
-		return !w.waiting
-	})
-	return found
-}
-
-// yields reports whether a lane has to leave one of its places to another, so that
-// one that always has something to send doesn't keep them for ever.
-func (s *Sender) yields(l *lane, p *pool) bool {
-	other := s.neediest(p, l)
-	return other != nil && (other.running == 0 || other.running+1 < l.running)
 }
 
 // work sends a lane's deliveries one after the other until there are none or the
@@ -419,10 +323,7 @@ func (s *Sender) work(l *lane, p *pool) {
 		}
 		done := s.attempt(e, keys, j)
 		s.mu.Lock()
-		if l.failing = !done.ok(); l.failing {
-			l.failedAt = clock.System()
-		}
-		l.slow = l.failing || done.Duration > slowAfter
+		l.answered(done.ok(), done.Duration)
 		s.mu.Unlock()
 		s.outcomes <- done
 	}
@@ -448,21 +349,6 @@ func (s *Sender) next(l *lane, p *pool) (j job, ok bool) {
 		s.wake()
 	}
 	return job{}, false
-}
-
-// giveBack frees one of a lane's places for who needs it most. The lock is held.
-func (s *Sender) giveBack(l *lane, p *pool) {
-	l.running--
-	p.running--
-	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
-		delete(s.hosts, l.host)
-	}
-	for _, some := range []*pool{&s.healthy, &s.slow} {
-		for w := s.neediest(some, nil); w != nil && !s.stopped; w = s.neediest(some, nil) {
-			s.begin(w, some)
-		}
-	}
-	s.start(l)
 }
 
 // current is what is known of an endpoint: one that was removed or got a new secret

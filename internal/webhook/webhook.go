@@ -32,6 +32,7 @@ import (
 // Bounds of what customers may have.
 const (
 	MaxPerKey   = 5  // endpoints of a key
+	AddsPerHour = 20 // endpoints that a key adds in an hour
 	TestsPerMin = 10 // test events of an account in a minute
 	// MaxOverlap bounds how long a rotated secret still signs.
 	MaxOverlap = 7 * 24 * time.Hour
@@ -241,6 +242,15 @@ func mayAdd(tx *db.Tx, e *Endpoint, lock string) error {
 	}
 	if has >= MaxPerKey {
 		return fault.Newf(fault.Conflict, "A key can have %d webhooks: remove one first", MaxPerKey).Because(TooMany)
+	}
+	// The owner is mailed of each.
+	err = tx.QueryRow(`SELECT COUNT(*) FROM webhook_endpoints WHERE key_id = $1 AND created_at > $2`,
+		e.KeyID, db.At(tx.Now.Add(-time.Hour))).Scan(&has)
+	if err != nil {
+		return fmt.Errorf("count webhooks: %w", err)
+	}
+	if has >= AddsPerHour {
+		return fault.Newf(fault.Conflict, "A key can add %d webhooks an hour", AddsPerHour).Because(TooManyAdds)
 	}
 	return nil
 }

@@ -77,7 +77,8 @@ type bounds struct {
 	List, ListUsual, Orders, OrdersUsual                  int64
 	TestOrders, TestDays, EnoughOrders, FactsOf, Refills  int64
 	SiteTimes, UndeliveredMinutes                         int64
-	Webhooks, WebhookTests, WebhookURL, AnswerKiB         int64
+	Webhooks, WebhookTests, WebhookAdds, ReplaySeconds    int64
+	WebhookURL, AnswerKiB                                 int64
 	OverlapHours, OverlapUsual, LogDays                   int64
 	Deliveries, DeliveriesUsual                           int64
 	PlayMoney                                             money.Amount
@@ -96,7 +97,8 @@ func (s Settings) values() values {
 			TestOrders: order.MaxTestOrders, TestDays: int64(ledger.PlayKept / (24 * time.Hour)),
 			EnoughOrders: catalog.EnoughOrders, FactsOf: order.FactsOf, Refills: catalog.UsualRefills,
 			SiteTimes: ratelimit.SiteTimes, UndeliveredMinutes: int64(order.UndeliveredFor / time.Minute),
-			Webhooks: webhook.MaxPerKey, WebhookTests: webhook.TestsPerMin, WebhookURL: outbound.MaxURL, AnswerKiB: outbound.DeliveryAnswer / kibi,
+			Webhooks: webhook.MaxPerKey, WebhookTests: webhook.TestsPerMin, WebhookAdds: webhook.AddsPerHour,
+			ReplaySeconds: int64(webhook.ReplayEvery.Seconds()), WebhookURL: outbound.MaxURL, AnswerKiB: outbound.DeliveryAnswer / kibi,
 			OverlapHours: int64(webhook.MaxOverlap / time.Hour), OverlapUsual: int64(webhook.UsualOverlap / time.Hour),
 			LogDays: int64(webhook.Kept / (24 * time.Hour)), Deliveries: apiv2.DeliveriesMost, DeliveriesUsual: apiv2.DeliveriesUsual,
 			PlayMoney: ledger.PlayMoney,

@@ -122,6 +122,19 @@ func webhookRefusals() map[string]func(*live) reply {
 			}
 			return p.call("live", "action", "webhook.add", "url", "https://shop.example/more")
 		},
+		"A key can add 20 webhooks an hour": func(p *live) reply {
+			for range webhook.AddsPerHour {
+				added := p.call("test", "action", "webhook.add", "url", "https://shop.example/more")
+				var webhook struct{ ID string }
+				must(p, json.Unmarshal([]byte(added.body), &webhook))
+				p.call("test", "action", "webhook.remove", "id", webhook.ID)
+			}
+			return p.call("test", "action", "webhook.add", "url", "https://shop.example/more")
+		},
+		"All that failed can be replayed once in 10 seconds": func(p *live) reply {
+			onHook("webhook.replay", "since", "2026-03-01T12:00:00Z")(p)
+			return onHook("webhook.replay", "since", "2026-03-01T12:00:00Z")(p)
+		},
 		"Webhooks can be tested 10 times a minute": func(p *live) reply {
 			for range webhook.TestsPerMin {
 				onHook("webhook.test")(p)

@@ -231,7 +231,7 @@ var rulings = []struct {
 	{regexp.MustCompile(`^quantity must be between `), wellFormed}, // the service's bounds
 	{regexp.MustCompile(`^coupon is not valid$`), wellFormed},
 	{regexp.MustCompile(`^Missing required parameter: (link|quantity)$`), wellFormed}, // of its type
-	{regexp.MustCompile(`^A key can have 5 webhooks: |^Webhooks can be tested |^The webhook is disabled: `), wellFormed},
+	{regexp.MustCompile(`^A key can have 5 webhooks: |^Webhooks can be tested |^A key can add 20 webhooks |^All that failed can be replayed |^The webhook is disabled: `), wellFormed},
 
 	{regexp.MustCompile(`^Missing required parameter: `), malformed},
 	{regexp.MustCompile(`^since must be a time`), malformed},

@@ -37,6 +37,10 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
 	case webhook.TooMany:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", webhook.MaxPerKey), true
+	case webhook.TooManyAdds:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", webhook.AddsPerHour), true
+	case webhook.TooManyReplays:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Seconds", int(webhook.ReplayEvery.Seconds())), true
 	case webhook.TooManyTests:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", webhook.TestsPerMin), true
 	default:

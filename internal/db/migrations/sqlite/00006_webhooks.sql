@@ -21,10 +21,11 @@ CREATE TABLE webhook_endpoints (
   previous_secret TEXT NOT NULL DEFAULT '',
   previous_until  BIGINT,
   failing_since   BIGINT,
+  replayed_at     BIGINT,
   created_at      BIGINT NOT NULL,
   updated_at      BIGINT NOT NULL
 );
-CREATE INDEX webhook_endpoints_key ON webhook_endpoints (key_id) WHERE state <> 'removed';
+CREATE INDEX webhook_endpoints_key ON webhook_endpoints (key_id, created_at);
 CREATE INDEX webhook_endpoints_account ON webhook_endpoints (account_id, mode) WHERE state <> 'removed';
 
 -- What happened, for those who listened when it did. An event of the catalogue
