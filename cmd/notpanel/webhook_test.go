@@ -55,6 +55,7 @@ func TestWebhookCommands(t *testing.T) {
 		{[]string{"webhook", "log", h.webhook}, []string{h.delivery, "ping", "failed"}},
 		{[]string{"webhook", "log", h.webhook, "--json"}, []string{`"request": "{\"id\":\"evt_`, `"attempts": []`}},
 		{[]string{"webhook", "replay", h.webhook, "--since", "1h"}, []string{"1 delivery is sent again."}},
+		{[]string{"webhook", "replay", h.webhook, "--since", "2026-03-01T12:00:00Z"}, []string{"0 deliveries are sent again."}},
 		{[]string{"webhook", "log", h.webhook}, []string{"pending"}},
 		{[]string{"webhook", "replay", h.delivery}, []string{h.delivery + " is sent again."}},
 		{[]string{"webhook", "disable", h.webhook}, []string{"Nothing more is sent to " + h.webhook}},
@@ -70,7 +71,6 @@ func TestWebhookCommands(t *testing.T) {
 			}
 		}
 	}
-	contains(t, h.fails(1, "webhook", "replay", h.webhook, "--since", "2026-03-01T12:00:00Z"), "once in 10 seconds")
 	if strings.Contains(h.ok("webhook", "list", "--json")+h.ok("webhook", "log", h.webhook, "--json"), "whsec_") {
 		t.Error("a secret is shown")
 	}

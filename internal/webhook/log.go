@@ -185,11 +185,6 @@ func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, s
 			if e.State != Active {
 				return errDisabled
 			}
-			if until.IsZero() {
-				if err := replayNow(tx, e); err != nil {
-					return err
-				}
-			}
 			until = begun(until, tx.Now)
 			failed, err := db.All(tx, scanDelivery, `SELECT `+deliveryColumns+` FROM webhook_deliveries d
 				WHERE d.endpoint_id = $1 AND d.state = 'failed' AND d.finished_at BETWEEN $2 AND $3
@@ -197,7 +192,11 @@ func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, s
 			if err != nil {
 				return fmt.Errorf("find failed deliveries: %w", err)
 			}
-			n = len(failed)
+			if n = len(failed); n > 0 && replayed == 0 {
+				if err := replayNow(tx, e); err != nil {
+					return err
+				}
+			}
 			return sendAgain(tx, failed)
 		})
 		if err != nil {
