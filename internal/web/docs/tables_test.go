@@ -85,7 +85,7 @@ func TestEveryTableIsTrue(t *testing.T) {
 	t.Parallel()
 	checks := map[string]func(*testing.T, *live, table){
 		"Action|What it does|Page":            checkActions,
-		"Link|The order ends as":              checkSimulator,
+		"Behind the link|The order ends as":   checkSimulator,
 		"Layer|Requests a minute|What counts": checkLayers,
 		"Header|Meaning":                      checkHeaders,
 		"Limit|Value":                         checkSizes,
@@ -145,7 +145,7 @@ func checkActions(t *testing.T, _ *live, one table) {
 func checkSimulator(t *testing.T, p *live, one table) {
 	ends := map[string]string{}
 	for i, row := range one.rows {
-		link := code(row[0])[0]
+		link := "https://example.com/page" + strings.Join(code(row[0]), "")
 		got := p.call("test", "action", "add", "request_id", "sim-"+strconv.Itoa(i), "service", "1", "quantity", "100", "link", strings.ReplaceAll(link, "#", "%23"))
 		if got.status != http.StatusOK {
 			t.Errorf("%s: %+v", link, got)
