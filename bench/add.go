@@ -27,11 +27,10 @@ const producers = 256
 
 // all measures every row.
 func (b *bench) all(ctx context.Context) error {
-	if err := b.syncs(); err != nil {
-		return err
-	}
-	if err := b.bare(ctx); err != nil {
-		return err
+	if b.wants("add") {
+		if err := errors.Join(b.syncs(), b.bare(ctx)); err != nil {
+			return err
+		}
 	}
 	if err := b.sqlite(ctx); err != nil {
 		return err
@@ -48,6 +47,14 @@ func (b *bench) all(ctx context.Context) error {
 }
 
 func (b *bench) sqlite(ctx context.Context) error {
+	if b.wants("webhooks") {
+		if err := b.webhooks(ctx, "SQLite", "sqlite:"+filepath.Join(b.dir, "webhooks.db")); err != nil {
+			return err
+		}
+	}
+	if !b.wants("add") {
+		return nil
+	}
 	for _, c := range []struct {
 		name      string
 		ungrouped bool
@@ -61,6 +68,18 @@ func (b *bench) sqlite(ctx context.Context) error {
 }
 
 func (b *bench) postgres(ctx context.Context, server *pgtest.Server) error {
+	if b.wants("webhooks") {
+		const database = "bench_webhooks"
+		if err := server.CreateDatabase(ctx, database); err != nil {
+			return fmt.Errorf("webhooks: %w", err)
+		}
+		if err := b.webhooks(ctx, "PostgreSQL", server.URL(database)); err != nil {
+			return err
+		}
+	}
+	if !b.wants("add") {
+		return nil
+	}
 	if err := b.pgbench(ctx, server); err != nil {
 		return err
 	}

@@ -58,8 +58,8 @@ func addBuyer(ctx context.Context, d *db.DB, i int) (b order.Buyer, err error) {
 	accountID := id.New(id.Account)
 	err = d.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(`
-			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at)
-			VALUES ($1, $2, 'none', $3, $4, $5, $6)`,
+			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at, email_verified_at)
+			VALUES ($1, $2, 'none', $3, $4, $5, $6, $6)`,
 			accountID, fmt.Sprintf("bench-%d@example.com", i), string(account.Active), string(account.Standard), string(account.Customer), db.At(tx.Now))
 		if err != nil {
 			return err

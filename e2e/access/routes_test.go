@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -9,12 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 var update = flag.Bool("update", false, "write the table of routes anew")
@@ -125,7 +128,28 @@ func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]string{"/dashboard/api/keys/": k.ID}
+	e, deliveryID := hookOf(t, p, webhook.Owner{AccountID: accountID, KeyID: k.ID})
+	return map[string]string{"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID}
+}
+
+// hookOf makes a webhook to an address that the panel dials never, and a delivery
+// that failed there.
+func hookOf(t *testing.T, p *panel, by webhook.Owner) (e *webhook.Endpoint, deliveryID string) {
+	t.Helper()
+	store := webhook.NewStore(p.Core.DB, p.Core.Ring)
+	store.CheckURL = func(_ context.Context, raw string) (string, error) { return raw, nil }
+	e, _, err := store.Add(t.Context(), by, "https://127.0.0.1/Shop", "order.created", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliveryID, err = store.Test(t.Context(), by, e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := store.Await(t.Context(), by, deliveryID, 0, time.Minute); err != nil || d.State != webhook.Failed {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	return e, deliveryID
 }
 
 // path fills a pattern's wildcards: with the member's things below what only a
@@ -211,6 +235,15 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 	k, err := p.Core.Keys.Own(t.Context(), accountID, ids["/dashboard/api/keys/"])
 	if err != nil || !k.RevokedAt.IsZero() || !k.RotatedAt.IsZero() || k.Name != "Shop" {
 		t.Errorf("the member's key: %+v, %v", k, err)
+	}
+	by := webhook.Owner{AccountID: accountID}
+	all, _, err := p.Core.Webhooks.List(t.Context(), by)
+	if err != nil || len(all) != 1 || all[0].State != webhook.Active || len(all[0].Events) != 1 || !all[0].PreviousUntil.IsZero() {
+		t.Errorf("the member's webhooks: %+v, %v", all, err)
+	}
+	sent, err := p.Core.Webhooks.Deliveries(t.Context(), by, ids["/dashboard/api/webhooks/"], "", 10)
+	if err != nil || len(sent) != 1 || sent[0].State != webhook.Failed || sent[0].Tries != 1 {
+		t.Errorf("the member's deliveries: %+v, %v", sent, err)
 	}
 }
 

@@ -240,7 +240,8 @@ func TestMailedLinksAreSpentByTheirButton(t *testing.T) {
 		says(t, path+" again", v.post(path, fields...), http.StatusGone, "no longer works")
 		says(t, path+" again", v.get(path+"?token="+token), http.StatusGone, "no longer works")
 	}
-	spend(identity.VerifyPath, verify)
+	says(t, "a wrong password", v.post(identity.VerifyPath, "token", verify, "password", another), http.StatusUnprocessableEntity, "The password is not right")
+	spend(identity.VerifyPath, verify, "password", password)
 
 	says(t, "forgot", v.post("/forgot-password", "email", ann), http.StatusOK, "is on its way")
 	reset := p.token(identity.ResetPath)

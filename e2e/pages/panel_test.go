@@ -67,7 +67,7 @@ func startWith(t *testing.T, change func(*config.Serve)) *panel {
 	t.Helper()
 	settings := config.Serve{
 		Storage:  config.InFile(filepath.Join(t.TempDir(), "panel.db")),
-		Outbound: config.Outbound{ProviderTimeout: time.Second},
+		Outbound: config.Outbound{ProviderTimeout: time.Second, OutboundAllow: "127.0.0.0/8"},
 		Listen:   "127.0.0.1:0", AutoMigrate: true, Dev: true,
 	}
 	change(&settings)

@@ -61,8 +61,8 @@ func signOut(t *testing.T, p *browser.Page) {
 	p.Open("/login")
 }
 
-// testSignUp signs up, confirms the address from the mail, and signs in; with
-// scripts and without.
+// testSignUp signs up, confirms the address from the mail, which signs in, and signs in
+// once more; with scripts and without.
 func testSignUp(t *testing.T, scripts bool) {
 	panel := start(t)
 	p := browser.New(t, panel.at)
@@ -90,8 +90,16 @@ func testSignUp(t *testing.T, scripts bool) {
 	p.Open("/_outbox")
 	p.Submit("[href^='/verify-email']")
 	p.WaitText("main", ann)
+	p.Expect("status 422: POST /verify-email")
+	p.Fill("[name=password]", "not the password")
 	p.Submit("main form [type=submit]")
-	p.WaitText("main [role=status]", "confirmed")
+	p.WaitText("#password-error", "is not right")
+	p.Fill("[name=password]", password)
+	p.Submit("main form [type=submit]")
+	if got := p.Path(); got != "/dashboard" {
+		t.Errorf("the confirmed address leads to %s", got)
+	}
+	signOut(t, p)
 
 	p.Expect("status 422: POST /login")
 	signIn(p, ann, "not the password")

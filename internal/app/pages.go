@@ -58,7 +58,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		SignIn: signin.New(s.people, s.mails),
 		Site:   public,
 		Dashboard: dashboard.New(dashboard.Deps{
-			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
+			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),

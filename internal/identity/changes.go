@@ -194,7 +194,7 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 		return fault.New(fault.Invalid, "This is your address already").Because(BadEmail)
 	}
 	token := newToken()
-	return p.write(ctx, v, func(tx *db.Tx) error {
+	return p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		var taken int64
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM accounts WHERE email = $1`, email).Scan(&taken); err != nil {
 			return fmt.Errorf("change an address: %w", err)
@@ -214,12 +214,14 @@ func (p *People) RequestEmailChange(ctx context.Context, email string) error {
 	})
 }
 
+// mailChange mails the link, or a taken address's owner that they have an account. It
+// ends an earlier link both times: whether that one still works would tell them apart.
 func (p *People) mailChange(tx *db.Tx, who Person, email, token string, taken bool) error {
-	if taken {
-		return p.remindOwner(tx, email)
-	}
 	if err := p.issue(tx, ChangeEmail, mailed{who.AccountID, email}, token); err != nil {
 		return err
+	}
+	if taken { // nobody gets the token
+		return p.remindOwner(tx, email)
 	}
 	return p.options.Mailer.Queue(tx, Mail{
 		To: email, Language: who.Language, Template: MailChange,

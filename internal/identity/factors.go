@@ -202,6 +202,19 @@ func asWrongPassword(err error) error {
 	return err
 }
 
+// distrustOthers ends what was proved elsewhere while there was one factor less: other
+// browsers are unknown again, and other sessions are not fresh.
+func distrustOthers(tx *db.Tx, v *visit) error {
+	if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`UPDATE sessions SET fresh_at = NULL WHERE account_id = $1 AND id <> $2`, v.person.AccountID, v.person.SessionID)
+	if err != nil {
+		return fmt.Errorf("end older proofs: %w", err)
+	}
+	return nil
+}
+
 // changedFactor tells the owner and the audit log of a change to the second
 // factors. What is done over and over is refused: it would fill both.
 func (p *People) changedFactor(tx *db.Tx, v *visit, change, detail string) error {

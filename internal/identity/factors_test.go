@@ -423,3 +423,101 @@ func TestCancelPending(t *testing.T) {
 		refused(t, "the code afterwards", b.code(h.code(secret)), SignInAgain)
 	})
 }
+
+// What a password alone had proved before there was a second factor does not take that
+// away again: every other session proves itself anew.
+func TestAProofFromBeforeTheSecondFactorIsNoneAfterIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		thief := h.browser().in(ann, password)
+		owner := h.browser().in(ann, password)
+		now := h.now()
+		enrol := func() {
+			owner.must(func(ctx context.Context) error {
+				e, err := h.BeginTOTP(ctx)
+				if err != nil {
+					return err
+				}
+				_, err = h.ConfirmTOTP(ctx, codeAt(t, e.Secret, now))
+				return err
+			})
+		}
+		thief.visit(func(ctx context.Context) {
+			enrol()
+			refused(t, "the app's removal by a request that was on its way", h.RemoveTOTP(ctx), NeedsProof)
+		})
+		refused(t, "the app's removal by a session from before", thief.do(h.RemoveTOTP), NeedsProof)
+		refused(t, "another address", thief.do(func(ctx context.Context) error { return h.RequestEmailChange(ctx, "thief@example.com") }), NeedsProof)
+		owner.must(h.RequireFresh)
+	})
+}
+
+// A password that was looked at before there was a second factor lets nobody in after
+// it, nor makes their session fresh, however long the look took.
+func TestAPasswordFromBeforeTheSecondFactorIsNotEnoughAfterIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		a := h.account(ann, account.Customer)
+		owner, thief := h.browser().in(ann, password), h.browser().in(ann, password)
+		enrol := func() { owner.enrol() }
+		thief.visit(func(ctx context.Context) {
+			before, err := h.candidate(ctx, h.VisitorOf(ctx), "a.id = $1", a.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			enrol()
+			byPassword := func(*db.Tx) (Method, error) { return ByPassword, nil }
+			refused(t, "a proof", h.makeFresh(ctx, before, byPassword, nil), SignInAgain)
+			refused(t, "a sign-in", h.complete(ctx, before, byPassword), SignInAgain)
+		})
+	})
+}
+
+// An app's secret is shown and confirmed in the session that it was made in, and in no
+// other: who is signed in elsewhere neither sees the owner's nor slips them one that
+// they know.
+func TestAnEnrolmentIsItsSessions(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		owner, thief := h.browser().in(ann, password), h.browser().in(ann, password)
+		begin := func(b *browser) (secret string) {
+			b.must(func(ctx context.Context) error {
+				e, err := h.BeginTOTP(ctx)
+				secret = e.Secret
+				return err
+			})
+			return secret
+		}
+		pending := func(b *browser) (secret string, found bool) {
+			b.must(func(ctx context.Context) error {
+				e, is, err := h.PendingTOTP(ctx)
+				secret, found = e.Secret, is
+				return err
+			})
+			return secret, found
+		}
+		confirm := func(b *browser, secret string) error {
+			code := h.code(secret)
+			return b.do(func(ctx context.Context) error { _, err := h.ConfirmTOTP(ctx, code); return err })
+		}
+		secret := begin(owner)
+		if _, found := pending(thief); found {
+			t.Error("another session is shown the secret")
+		}
+		if got, found := pending(owner); !found || got != secret {
+			t.Error("its own session is not shown the secret once more")
+		}
+		slipped := begin(thief)
+		if _, found := pending(owner); found {
+			t.Error("the owner is shown a secret that another session made")
+		}
+		if err := confirm(owner, slipped); !fault.Is(err, fault.Conflict) {
+			t.Errorf("the owner confirmed a secret that another session made: %v", err)
+		}
+		if err := confirm(owner, begin(owner)); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -95,15 +95,18 @@ func isKnown(tx *db.Tx, accountID, device string) (bool, error) {
 }
 
 // meet notes a device from which an account signs in and reports whether it is a
-// new one of an account that has others, or signed in before it had any. The
-// account is locked, and of its devices the last ones stay.
+// new one of an account that may have signed in before: of one that is older than the
+// history nobody knows that it has not. The account is locked, and of its devices the
+// last ones stay.
 func meet(tx *db.Tx, accountID, device string) (strange bool, err error) {
 	known, err := isKnown(tx, accountID, device)
 	if err != nil {
 		return false, err
 	}
 	var before int64
-	err = tx.QueryRow(`SELECT COUNT(*) FROM sign_ins WHERE account_id = $1 AND outcome = 'ok'`, accountID).Scan(&before)
+	err = tx.QueryRow(`
+		SELECT (SELECT COUNT(*) FROM sign_ins WHERE account_id = $1 AND outcome = 'ok')
+			+ (SELECT COUNT(*) FROM accounts WHERE id = $1 AND created_at <= $2)`, accountID, db.At(tx.Now.Add(-historyFor))).Scan(&before)
 	if err == nil {
 		_, err = tx.Exec(`
 			INSERT INTO devices (account_id, hash, created_at, seen_at) VALUES ($1, $2, $3, $3)

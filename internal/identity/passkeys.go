@@ -209,14 +209,14 @@ func (p *People) AddPasskey(ctx context.Context, name string, response []byte) (
 		return nil, fmt.Errorf("keep a passkey: %w", err)
 	}
 	set := newRecoveryCodes()
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		if err := p.insertPasskey(tx, v.person.AccountID, name, key, string(text)); err != nil {
 			return err
 		}
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, set); err != nil {
 			return err
 		}
-		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
+		if err := distrustOthers(tx, v); err != nil {
 			return err
 		}
 		return p.changedFactor(tx, v, ChangePasskeyAdded, name)
@@ -489,7 +489,7 @@ func (p *People) RemovePasskey(ctx context.Context, passkeyID string) error {
 		return noPasskey()
 	}
 	var clonedAt time.Time
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		var name string
 		err := tx.QueryRow(`DELETE FROM passkeys WHERE id = $1 AND account_id = $2 RETURNING name, cloned_at`, passkeyID, v.person.AccountID).
 			Scan(&name, db.Time(&clonedAt))

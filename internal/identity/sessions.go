@@ -256,6 +256,20 @@ func (p *People) write(ctx context.Context, v *visit, fn func(*db.Tx) error) err
 	})
 }
 
+// writeFresh is write for what fresh let in, as long as that proof still counts.
+func (p *People) writeFresh(ctx context.Context, v *visit, fn func(*db.Tx) error) error {
+	return p.write(ctx, v, func(tx *db.Tx) error {
+		var at time.Time
+		if err := tx.QueryRow(`SELECT fresh_at FROM sessions WHERE id = $1`, v.person.SessionID).Scan(db.Time(&at)); err != nil {
+			return fmt.Errorf("look for the proof: %w", err)
+		}
+		if at.IsZero() {
+			return needsProof()
+		}
+		return fn(tx)
+	})
+}
+
 // begin makes the request's session one of an account, under a new token. Whatever
 // was in it is gone.
 func (p *People) begin(ctx context.Context, accountID string, version int64) error {

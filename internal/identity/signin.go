@@ -30,15 +30,17 @@ type candidate struct {
 	known    bool   // was signed in from this device before
 }
 
+// countFactors is how many second factors the account a has.
+const countFactors = `(SELECT COUNT(*) FROM totp f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL)
+	+ (SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id)`
+
 func (p *People) candidate(ctx context.Context, v Visitor, where string, arg any) (c candidate, err error) {
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
 		c = candidate{}
 		var factors int64
 		var verifiedAt time.Time
 		err := tx.QueryRow(`
-			SELECT a.id, a.email, a.password_hash, a.state, a.sign_in_version, a.language, a.email_verified_at,
-				(SELECT COUNT(*) FROM totp f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL)
-				+ (SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id)
+			SELECT a.id, a.email, a.password_hash, a.state, a.sign_in_version, a.language, a.email_verified_at, `+countFactors+`
 			FROM accounts a WHERE `+where, arg).
 			Scan(&c.id, &c.email, &c.hash, &c.state, &c.version, &c.language, db.Time(&verifiedAt), &factors)
 		if err != nil && !errors.Is(err, db.ErrNoRows) {
@@ -181,16 +183,19 @@ func (p *People) tellOfDevice(tx *db.Tx, accountID string, v Visitor) error {
 	return p.mail(tx, who, MailNewDevice, v.facts(tx.Now))
 }
 
-// stillOpen locks the account and refuses where it was suspended or signed out
-// since c was read.
+// stillOpen locks the account and refuses where it was suspended or signed out since
+// c was read, or got its first second factor: then the password is not enough any more.
 func stillOpen(tx *db.Tx, c candidate) error {
 	var state account.State
-	var version int64
+	var version, factors int64
 	err := tx.QueryRow(`SELECT state, sign_in_version FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, c.id).Scan(&state, &version)
+	if err == nil { // by itself: what the lock waited for is seen only now
+		err = tx.QueryRow(`SELECT `+countFactors+` FROM accounts a WHERE a.id = $1`, c.id).Scan(&factors)
+	}
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
-	if state != account.Active || version != c.version {
+	if state != account.Active || version != c.version || (factors > 0 && !c.second) {
 		return signInAgain()
 	}
 	return nil

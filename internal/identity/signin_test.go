@@ -560,3 +560,24 @@ func TestIDsThatAreNoText(t *testing.T) {
 		}
 	})
 }
+
+// Whose last sign-in is so long ago that the history has lost it is told of the next
+// one: nobody knows that it is their first.
+func TestAfterTheHistoryANewDeviceIsTold(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.account(ann, account.Customer)
+		h.browser().in(ann, password)
+		if mails := h.mailed(MailNewDevice); len(mails) != 0 {
+			t.Errorf("the first sign-in of a new account mailed %+v", mails)
+		}
+		h.db.AdvanceClock(historyFor + time.Hour)
+		if _, err := h.purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.browser().in(ann, password)
+		if mails := h.mailed(MailNewDevice); len(mails) != 1 {
+			t.Errorf("a sign-in from a new browser after a long time mailed %+v", mails)
+		}
+	})
+}

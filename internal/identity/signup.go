@@ -85,11 +85,13 @@ func (p *People) mailVerification(tx *db.Tx, m mailed, language, token string) e
 	})
 }
 
-// verifyAgain mails an unverified account another link, as often as anybody can ask
-// for one; the older one ends. Where there is nothing to mail it writes as much all
-// the same, to the attempts that were counted in buckets, so that both take one time.
+// verifyAgain mails an unverified account another link; the older one ends. These
+// mails are counted by themselves: out of the budgets of what anybody can ask for, the
+// visitor would learn that one was sent. Where there is nothing to mail it writes as
+// much all the same, to the attempts that were counted in buckets, so that both take
+// one time.
 func (p *People) verifyAgain(ctx context.Context, c candidate, buckets []bucket, right bool) error {
-	mails := p.mailBuckets(p.VisitorOf(ctx), MailVerify, c.email)
+	mails := []bucket{p.hidden("mail again", c.email, mailLimit, mailWindow)}
 	if !right || c.state != account.Active {
 		const tokenAndMail = 2
 		return p.db.Write(ctx, func(tx *db.Tx) error {
@@ -114,23 +116,58 @@ func (p *People) verifyAgain(ctx context.Context, c candidate, buckets []bucket,
 	return err
 }
 
-// Verify spends the token of a verification mail. It signs nobody in.
-func (p *People) Verify(ctx context.Context, token string) error {
-	return p.db.Write(ctx, func(tx *db.Tx) error {
-		m, err := p.spend(tx, VerifyEmail, token)
-		if err != nil {
-			return err
-		}
-		verified, err := tx.ExecOne(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
-			m.accountID, m.email, db.At(tx.Now))
-		if err != nil {
-			return fmt.Errorf("verify an address: %w", err)
-		}
-		if !verified {
-			return badToken()
-		}
-		return account.Record(tx, m.accountID, "account.verify_email", m.accountID, m.email)
+// Verify spends the token of a verification mail and signs in, for who knows the
+// account's password: somebody else may have signed up with the address, and a click of
+// its owner must not open that account to them. A wrong password spends nothing, and
+// counts as a wrong sign-in does.
+func (p *People) Verify(ctx context.Context, token, password string) error {
+	v := visitOf(ctx)
+	var m mailed
+	err := p.db.Read(ctx, func(tx *db.Tx) (err error) {
+		m, err = p.peek(tx, VerifyEmail, token)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	c, err := p.candidate(ctx, v.visitor, "a.id = $1", m.accountID)
+	if err != nil {
+		return err
+	}
+	if c.id == "" || c.verified {
+		return badToken()
+	}
+	c.verified = true // as far as the password is concerned
+	buckets := p.passwordBuckets(v.visitor, c.email, c.known)
+	if err := p.tryPassword(ctx, c, password, buckets, nil); err != nil {
+		return asWrongPassword(err)
+	}
+	if c.state != account.Active {
+		return p.stopped(ctx, c, ByPassword)
+	}
+	return p.complete(ctx, c, func(tx *db.Tx) (Method, error) {
+		if err := p.verify(tx, token); err != nil {
+			return "", err
+		}
+		return ByPassword, giveBack(tx, buckets)
+	})
+}
+
+// verify spends the token of a verification mail.
+func (p *People) verify(tx *db.Tx, token string) error {
+	m, err := p.spend(tx, VerifyEmail, token)
+	if err != nil {
+		return err
+	}
+	verified, err := tx.ExecOne(`UPDATE accounts SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL`,
+		m.accountID, m.email, db.At(tx.Now))
+	if err != nil {
+		return fmt.Errorf("verify an address: %w", err)
+	}
+	if !verified {
+		return badToken()
+	}
+	return account.Record(tx, m.accountID, "account.verify_email", m.accountID, m.email)
 }
 
 func normalEmail(email string) (string, error) {

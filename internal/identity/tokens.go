@@ -57,15 +57,19 @@ func (p *People) issue(tx *db.Tx, purpose Purpose, m mailed, token string) error
 }
 
 // spend ends a token and returns what it stood for. Of many who spend it at once
-// one succeeds.
+// one succeeds. What was mailed to an address that the account has left is of no use:
+// it may have been asked for at the very moment of the change.
 func (p *People) spend(tx *db.Tx, purpose Purpose, token string) (m mailed, err error) {
 	if m, err = p.peek(tx, purpose, token); err != nil {
 		return m, err
 	}
 	// The account first: who suspends it locks in this order too.
-	var locked string
-	if err := tx.QueryRow(`SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, m.accountID).Scan(&locked); err != nil {
+	var present string
+	if err := tx.QueryRow(`SELECT email FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, m.accountID).Scan(&present); err != nil {
 		return m, fmt.Errorf("lock account: %w", err)
+	}
+	if purpose != ChangeEmail && present != m.email {
+		return m, badToken()
 	}
 	err = tx.QueryRow(`DELETE FROM tokens WHERE hash = ANY($1) AND purpose = $2 AND expires_at > $3 RETURNING account_id, email`,
 		p.ring.TokenHashes(token), string(purpose), db.At(tx.Now)).Scan(&m.accountID, &m.email)

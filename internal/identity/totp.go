@@ -59,9 +59,13 @@ func (e Enrolment) QR() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// enrolmentValue holds, in a session, the secret under way that was made there, sealed as
+// it is stored.
+const enrolmentValue = "enrolment"
+
 // BeginTOTP makes the secret of an authenticator app. It counts once ConfirmTOTP was
-// given a code of it; until then each call makes a new one. It needs a fresh
-// proof.
+// given a code of it in the same session; until then each call makes a new one. It needs
+// a fresh proof.
 func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 	v, err := p.fresh(ctx)
 	if err != nil {
@@ -72,7 +76,7 @@ func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 		return Enrolment{}, fmt.Errorf("make a TOTP secret: %w", err)
 	}
 	sealed := p.ring.Seal([]byte(key.Secret()), totpTable, totpColumn, v.person.AccountID)
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		made, err := tx.ExecOne(`
 			INSERT INTO totp (account_id, secret_sealed, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (account_id) DO UPDATE SET secret_sealed = $2, created_at = $3 WHERE totp.confirmed_at IS NULL`,
@@ -85,17 +89,28 @@ func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 		}
 		return nil
 	})
-	return Enrolment{Secret: key.Secret(), URI: key.URL()}, err
+	if err != nil {
+		return Enrolment{}, err
+	}
+	p.scs.Put(ctx, enrolmentValue, sealed)
+	return Enrolment{Secret: key.Secret(), URI: key.URL()}, nil
 }
 
-// PendingTOTP returns the enrolment that waits for its code, so that a page can be
-// shown again. It needs a fresh proof, as it shows the secret.
+// underWay is the secret that waits for its code, where this session made it: another
+// one's is known to who sits there.
+func (p *People) underWay(ctx context.Context, accountID string) (secret totpSecret, found bool, err error) {
+	secret, found, err = p.totpSecret(ctx, accountID, false)
+	return secret, found && secret.sealed == p.scs.GetString(ctx, enrolmentValue), err
+}
+
+// PendingTOTP returns this session's enrolment that waits for its code, so that a page
+// can be shown again. It needs a fresh proof, as it shows the secret.
 func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err error) {
 	v, err := p.fresh(ctx)
 	if err != nil {
 		return e, false, err
 	}
-	secret, found, err := p.totpSecret(ctx, v.person.AccountID, false)
+	secret, found, err := p.underWay(ctx, v.person.AccountID)
 	if err != nil || !found {
 		return e, false, err
 	}
@@ -121,7 +136,7 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 	if err := p.takeNow(ctx, codes); err != nil {
 		return nil, err
 	}
-	secret, found, err := p.totpSecret(ctx, v.person.AccountID, false)
+	secret, found, err := p.underWay(ctx, v.person.AccountID)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +154,7 @@ func (p *People) ConfirmTOTP(ctx context.Context, code string) (recovery []strin
 // meanwhile. What was right is given back to the buckets.
 func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, step int64, codes []bucket) (recovery []string, err error) {
 	fresh := newRecoveryCodes()
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		recovery = nil
 		confirmed, err := tx.ExecOne(`
 			UPDATE totp SET confirmed_at = $2, last_step = $3 WHERE account_id = $1 AND confirmed_at IS NULL AND secret_sealed = $4`,
@@ -153,7 +168,7 @@ func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, s
 		if recovery, err = p.firstRecoveryCodes(tx, v.person.AccountID, fresh); err != nil {
 			return err
 		}
-		if err := forgetOthers(tx, v.person.AccountID, v.visitor.device); err != nil {
+		if err := distrustOthers(tx, v); err != nil {
 			return err
 		}
 		if err := giveBack(tx, codes); err != nil {
@@ -164,6 +179,7 @@ func (p *People) confirmTOTP(ctx context.Context, v *visit, secret totpSecret, s
 	if err != nil {
 		return nil, err
 	}
+	p.scs.Remove(ctx, enrolmentValue)
 	v.person.TOTP = true
 	return recovery, nil
 }
@@ -175,7 +191,7 @@ func (p *People) RemoveTOTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		removed, err := tx.ExecOne(`DELETE FROM totp WHERE account_id = $1`, v.person.AccountID)
 		if err != nil {
 			return fmt.Errorf("remove an authenticator app: %w", err)
@@ -356,7 +372,7 @@ func (p *People) RegenerateRecoveryCodes(ctx context.Context) ([]string, error) 
 		return nil, err
 	}
 	set := newRecoveryCodes()
-	err = p.write(ctx, v, func(tx *db.Tx) error {
+	err = p.writeFresh(ctx, v, func(tx *db.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM recovery_codes WHERE account_id = $1`, v.person.AccountID); err != nil {
 			return fmt.Errorf("regenerate recovery codes: %w", err)
 		}

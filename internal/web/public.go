@@ -17,9 +17,9 @@ import (
 const leastPacked = 1024
 
 // public is what pages for anyone get beyond the others: who is not signed in may
-// keep them as long as the browser asks each time, and they are compressed. Pages
-// behind the sign-in are not: how well they compress could tell a stranger what is
-// in them.
+// keep them as long as the browser asks each time, and they are compressed. What who
+// is signed in reads is not: the frame names them, and how well an answer compresses
+// could tell a stranger what is in it.
 func public(route Route, next http.Handler) http.Handler {
 	if route.Access != Anyone || !strings.HasPrefix(route.Pattern, "GET ") {
 		return next
@@ -62,7 +62,7 @@ func (p *packed) WriteHeader(status int) {
 		h.Set("Cache-Control", "private, no-cache")
 	}
 	length, err := strconv.Atoi(h.Get("Content-Length"))
-	if p.takes && err == nil && length >= leastPacked && isText(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
+	if p.takes && p.reader.Person == nil && err == nil && length >= leastPacked && isText(h.Get("Content-Type")) && h.Get("Content-Encoding") == "" {
 		p.pack()
 	}
 	p.ResponseWriter.WriteHeader(status)

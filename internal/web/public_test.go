@@ -81,6 +81,17 @@ func TestPublicPagesAreCompressed(t *testing.T) {
 	}
 }
 
+// Public pages name who is signed in, so theirs are not compressed.
+func TestPagesOfMembersAreNotCompressed(t *testing.T) {
+	t.Parallel()
+	h := answering(Anyone, http.MethodGet, "text/html", 5000)
+	got := ask(t, h, http.MethodGet, &ui.Person{Email: "customer@example.com"})
+	defer func() { _ = got.Body.Close() }()
+	if body, err := io.ReadAll(got.Body); err != nil || len(body) != 5000 || got.Header.Get("Content-Encoding") != "" {
+		t.Errorf("%d bytes, %q, %v", len(body), got.Header.Get("Content-Encoding"), err)
+	}
+}
+
 // A browser may keep a public page of who is not signed in, and nothing else.
 func TestOnlyPublicPagesAreKept(t *testing.T) {
 	t.Parallel()

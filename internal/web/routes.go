@@ -1,6 +1,8 @@
 package web
 
 import (
+	"slices"
+
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/web/docs"
 	"github.com/notpanel/notpanel/internal/web/site"
@@ -10,7 +12,7 @@ import (
 // Routes is every page and action of the panel with who may use it. A test asks
 // each of them as everybody and compares.
 func (s *Server) Routes() []Route {
-	return []Route{
+	return slices.Concat([]Route{
 		{"GET /{$}", Anyone, s.Site.Home},
 		{"GET /services", Anyone, s.Site.Services},
 		{"GET /services/{id}", Anyone, s.Site.Service},
@@ -81,6 +83,14 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/account/sessions/{id}/revoke", Member, s.Dashboard.RevokeSession},
 
 		{"GET /dashboard", Member, s.Dashboard.Overview},
+	}, s.keyRoutes(), []Route{
+		{"GET /_ui", Dev, s.gallery},
+	})
+}
+
+// keyRoutes are those of API keys and their webhooks.
+func (s *Server) keyRoutes() []Route {
+	return []Route{
 		{"GET /dashboard/api", Member, s.Dashboard.Keys},
 		{"GET /dashboard/api/keys/new", Member, s.Dashboard.NewKey},
 		{"POST /dashboard/api/keys", Member, s.Dashboard.CreateKey},
@@ -91,8 +101,22 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/api/keys/{id}/rotate", Member, s.Dashboard.RotateKey},
 		{"GET /dashboard/api/keys/{id}/revoke", Member, s.Dashboard.AskRevoke},
 		{"POST /dashboard/api/keys/{id}/revoke", Member, s.Dashboard.RevokeKey},
-
-		{"GET /_ui", Dev, s.gallery},
+		{"GET /dashboard/api/keys/{id}/webhooks/new", Member, s.Dashboard.NewWebhook},
+		{"POST /dashboard/api/keys/{id}/webhooks", Member, s.Dashboard.AddWebhook},
+		{"GET /dashboard/api/webhooks/{id}", Member, s.Dashboard.Webhook},
+		{"GET /dashboard/api/webhooks/{id}/events", Member, s.Dashboard.EditEvents},
+		{"POST /dashboard/api/webhooks/{id}/events", Member, s.Dashboard.SetEvents},
+		{"GET /dashboard/api/webhooks/{id}/rotate", Member, s.Dashboard.AskRotateSecret},
+		{"POST /dashboard/api/webhooks/{id}/rotate", Member, s.Dashboard.RotateSecret},
+		{"POST /dashboard/api/webhooks/{id}/test", Member, s.Dashboard.TestWebhook},
+		{"POST /dashboard/api/webhooks/{id}/disable", Member, s.Dashboard.DisableWebhook},
+		{"POST /dashboard/api/webhooks/{id}/enable", Member, s.Dashboard.EnableWebhook},
+		{"GET /dashboard/api/webhooks/{id}/remove", Member, s.Dashboard.AskRemoveWebhook},
+		{"POST /dashboard/api/webhooks/{id}/remove", Member, s.Dashboard.RemoveWebhook},
+		{"GET /dashboard/api/webhooks/{id}/replay", Member, s.Dashboard.AskReplay},
+		{"POST /dashboard/api/webhooks/{id}/replay", Member, s.Dashboard.ReplayFailed},
+		{"GET /dashboard/api/deliveries/{id}", Member, s.Dashboard.Delivery},
+		{"POST /dashboard/api/deliveries/{id}/replay", Member, s.Dashboard.Replay},
 	}
 }
 

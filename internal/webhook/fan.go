@@ -80,6 +80,13 @@ func (s *Sender) Fan(ctx context.Context) (found int, err error) {
 			return fmt.Errorf("find events: %w", err)
 		}
 		found = len(events)
+		fanned := make([][]any, len(events))
+		for i, e := range events {
+			fanned[i] = []any{e.ID, db.At(tx.Now)}
+		}
+		if err := tx.ExecMany(`UPDATE webhook_events SET fanned_at = $2 WHERE id = $1`, fanned); err != nil {
+			return fmt.Errorf("note what was told: %w", err)
+		}
 		slices.SortFunc(events, func(a, b event.Event) int {
 			return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ID, b.ID))
 		})
@@ -93,13 +100,6 @@ func (s *Sender) Fan(ctx context.Context) (found int, err error) {
 		}
 		if err := tx.ExecMany(insertDelivery, rows); err != nil {
 			return fmt.Errorf("write deliveries: %w", err)
-		}
-		fanned := make([][]any, len(events))
-		for i, e := range events {
-			fanned[i] = []any{e.ID, db.At(tx.Now)}
-		}
-		if err := tx.ExecMany(`UPDATE webhook_events SET fanned_at = $2 WHERE id = $1`, fanned); err != nil {
-			return fmt.Errorf("note what was told: %w", err)
 		}
 		if len(rows) > 0 {
 			tx.Ring(deliveriesBell)

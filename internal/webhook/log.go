@@ -71,14 +71,7 @@ func scanDelivery(s db.Scanner) (d Delivery, err error) {
 // Deliveries returns a page of an endpoint's log, the newest first. before is the
 // id of the last one that was seen, "" for the first page.
 func (s *Store) Deliveries(ctx context.Context, by Owner, endpointID, before string, limit int) (page []Delivery, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		if _, err := find(tx, by, endpointID, ""); err != nil {
-			return err
-		}
-		page, err = whole(tx, `d.endpoint_id = $1 AND ($2 = '' OR d.id < $2) ORDER BY d.id DESC LIMIT $3`, endpointID, before, limit)
-		return err
-	})
-	return page, err
+	return s.DeliveriesIn(ctx, by, endpointID, "", before, limit)
 }
 
 // Delivery returns one delivery with its attempts.
@@ -144,7 +137,7 @@ func whole(tx *db.Tx, where string, args ...any) ([]Delivery, error) {
 }
 
 // errDisabled refuses a replay to an endpoint that is not told anything now.
-var errDisabled = fault.New(fault.Conflict, "The webhook is disabled: enable it first, or send it a test")
+var errDisabled = fault.New(fault.Conflict, "The webhook is disabled: enable it first, or send it a test").Because(IsDisabled)
 
 // Replay sends one delivery again, whatever became of it. The event keeps its id.
 func (s *Store) Replay(ctx context.Context, by Owner, deliveryID string) error {

@@ -15,7 +15,7 @@ import (
 
 const (
 	// outcomesMost is how many outcomes are written in one transaction.
-	outcomesMost = 128
+	outcomesMost = 256
 	// patience is how long a delivery is tried.
 	patience = 3 * 24 * time.Hour
 	// hopeless is for how long an endpoint may do nothing but fail.
@@ -78,16 +78,16 @@ func (s *Sender) write(all []outcome) {
 // store writes outcomes of deliveries and what follows from them for their
 // endpoints.
 func (s *Sender) store(tx *db.Tx, all []outcome) error {
+	if err := logAttempts(tx, all); err != nil { // first: nobody is to wait for it
+		return err
+	}
 	endpoints, err := lockThese(tx, all)
 	if err != nil {
 		return err
 	}
-	var ended, again, tries, follow [][]any
+	var ended, again, follow [][]any
 	for _, o := range all {
 		e := endpoints[o.EndpointID]
-		tries = append(tries, []any{
-			o.ID, o.Number, db.At(tx.Now.Add(-o.Duration)), o.Status, o.Error, int64(o.Duration), o.Answer,
-		})
 		next := tx.Now.Add(pauseAfter(o.failures+1, s.o.Backoff))
 		switch {
 		case o.ok():
@@ -106,10 +106,8 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 		what, query string
 		rows        [][]any
 	}{
-		{"ends", `UPDATE webhook_deliveries SET state = $2, due_at = NULL, finished_at = $3, attempts = $4, failures = $5 WHERE id = $1 AND state = 'pending'`, ended},
-		{"retries", `UPDATE webhook_deliveries SET due_at = $2, attempts = $3, failures = $4 WHERE id = $1 AND state = 'pending'`, again},
-		{"attempts", `INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries},
+		{"ends", `UPDATE webhook_deliveries SET state = $2, due_at = NULL, finished_at = $3, attempts = $4, failures = $5 WHERE id = $1 AND ` + unended, ended},
+		{"retries", `UPDATE webhook_deliveries SET due_at = $2, attempts = $3, failures = $4 WHERE id = $1 AND ` + unended, again},
 		{"what follows", followUp, follow},
 	} {
 		if err := tx.ExecMany(one.query, one.rows); err != nil {
@@ -121,6 +119,24 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 	}
 	return s.judge(tx, endpoints, all)
 }
+
+// logAttempts writes down what receivers answered.
+func logAttempts(tx *db.Tx, all []outcome) error {
+	tries := make([][]any, len(all))
+	for i, o := range all {
+		tries[i] = []any{o.ID, o.Number, db.At(tx.Now.Add(-o.Duration)), o.Status, o.Error, int64(o.Duration), o.Answer}
+	}
+	err := tx.ExecMany(`INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries)
+	if err != nil {
+		return fmt.Errorf("store attempts: %w", err)
+	}
+	return nil
+}
+
+// unended is state = 'pending' in words that fit no index: the planner, which takes
+// the pending for few, would read them all to find the one with an id.
+const unended = `state NOT IN ('delivered', 'failed')`
 
 // followUp lets the next event of an order go.
 const followUp = `
@@ -200,14 +216,22 @@ func failingSince(tx *db.Tx, e *Endpoint, since time.Time) error {
 // giveUpMost is how many deliveries of an endpoint are given up in one transaction.
 const giveUpMost = 500
 
-// giveUpAll ends what waits for an endpoint that is told nothing any more.
+// giveUpAll ends what waits for an endpoint that is told nothing any more, some at a
+// time. Those that wait for an earlier one go first: as long as any is left, one of
+// each order is due, so that nothing is forgotten, nor waits for ever for one that
+// was given up should the endpoint be enabled meanwhile.
 func (s *Sender) giveUpAll(ctx context.Context, e *Endpoint) (n int, err error) {
 	err = s.o.DB.Write(ctx, func(tx *db.Tx) error {
+		n = 0
+		locked, err := scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1 FOR NO KEY UPDATE`, e.ID))
+		if err != nil || locked.State == Active {
+			return err
+		}
 		ended, err := tx.Exec(`
 			UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, finished_at = $2
-			WHERE id IN (SELECT d.id FROM webhook_deliveries d JOIN webhook_endpoints w ON w.id = d.endpoint_id
-				WHERE d.endpoint_id = $1 AND d.state = 'pending' AND w.state <> 'active' AND (d.type <> 'ping' OR w.state = 'removed') LIMIT $3)`,
-			e.ID, db.At(tx.Now), giveUpMost)
+			WHERE id IN (SELECT id FROM webhook_deliveries
+				WHERE endpoint_id = $1 AND state = 'pending' AND (type <> 'ping' OR $4) ORDER BY due_at IS NOT NULL LIMIT $3)`,
+			e.ID, db.At(tx.Now), giveUpMost, locked.State == Removed)
 		n = int(ended)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,13 +24,19 @@ const (
 	// their time never hold the places of the others.
 	inAll = 256
 	// ahead is how many deliveries of an endpoint are taken from the database
-	// before their turn.
-	ahead = 32
-	// claimMost is how many one transaction takes.
-	claimMost = 256
+	// before their turn, for one that is slow less: what is taken and can't be sent
+	// within the lease is sent later than if it had not been taken.
+	ahead     = 64
+	aheadSlow = 2 * perEndpoint
+	// claimMost is how many one transaction takes. Each waits for the disk.
+	claimMost = 2048
 )
 
 const (
+	// afterFailure is how long an endpoint that failed gets nothing more than what was
+	// taken for it: one that refuses at once would else cost the database two commits
+	// as often as it can refuse.
+	afterFailure = 100 * time.Millisecond
 	// slowAfter makes an endpoint one of the slow.
 	slowAfter = 2 * time.Second
 	// lease is how long deliveries that were taken are nobody else's. One whose
@@ -63,22 +70,30 @@ type Sender struct {
 	mu      sync.Mutex
 	lanes   map[string]*lane
 	hosts   map[string]int
-	healthy int // under way to endpoints that answer well
-	slow    int // and to the others
-	blocked bool
+	healthy pool // to endpoints that answer well
+	slow    pool // and to the others
 	stopped bool
 	changes int // of endpoints, by this node
 	sending sync.WaitGroup
 	wake    func() // the claim loop
 }
 
+// pool bounds what is under way to endpoints of one kind.
+type pool struct {
+	running int
+	waiting []*lane // those that found no place here or at their host, the longest wait first
+}
+
 // lane is what this node sends to one endpoint.
 type lane struct {
-	queue   []job
-	running int
-	failing bool // the last attempt failed: one at a time, until one succeeds
-	slow    bool // it failed or took its time
-	host    string
+	id       string // of the endpoint
+	queue    []job
+	running  int
+	waiting  bool // in a pool's list
+	failing  bool // the last attempt failed: one at a time, until one succeeds
+	failedAt time.Time
+	slow     bool // it failed or took its time
+	host     string
 
 	endpoint *Endpoint
 	keys     [][]byte
@@ -93,6 +108,9 @@ func (l *lane) most() int {
 	}
 	return perEndpoint
 }
+
+// ready reports whether more could be under way if there were a place.
+func (l *lane) ready() bool { return len(l.queue) > 0 && l.running < l.most() }
 
 // job is a delivery that this node has taken.
 type job struct {
@@ -122,10 +140,13 @@ func NewSender(o SenderOptions) *Sender {
 func (s *Sender) Run(g *worker.Group) {
 	s.recorded.Go(s.record)
 	fan := g.Go(s.fanLoop())
+	s.mu.Lock() // the loop runs before Go has returned, and its deliveries wake it
 	s.wake = g.Go(s.claimLoop())
+	wake := s.wake
+	s.mu.Unlock()
 	s.o.DB.OnCommit(event.Bell, fan)
-	s.o.DB.OnCommit(event.Bell, s.wake)
-	s.o.DB.OnCommit(deliveriesBell, s.wake)
+	s.o.DB.OnCommit(event.Bell, wake)
+	s.o.DB.OnCommit(deliveriesBell, wake)
 	s.o.DB.OnCommit(endpointsBell, func() {
 		s.mu.Lock()
 		s.changes++
@@ -192,17 +213,19 @@ func (s *Sender) Claim(ctx context.Context) (found int, err error) {
 
 // withDue returns the endpoints for which something is due, and those that are told
 // nothing any more but have something waiting. It steps from one to the next in the
-// index, however much waits for each.
+// index of what is due, however much waits for each and however long the log is:
+// the order asked for is that index's and no other's.
 func withDue(tx *db.Tx) ([]*Endpoint, error) {
 	all, err := db.All(tx, scan, `
 		WITH RECURSIVE due (endpoint_id) AS (
-			SELECT MIN(endpoint_id) FROM webhook_deliveries WHERE due_at IS NOT NULL
+			SELECT (SELECT endpoint_id FROM webhook_deliveries WHERE due_at IS NOT NULL ORDER BY endpoint_id, due_at LIMIT 1)
 			UNION ALL
-			SELECT (SELECT MIN(d.endpoint_id) FROM webhook_deliveries d WHERE d.due_at IS NOT NULL AND d.endpoint_id > due.endpoint_id)
+			SELECT (SELECT d.endpoint_id FROM webhook_deliveries d WHERE d.due_at IS NOT NULL AND d.endpoint_id > due.endpoint_id
+				ORDER BY d.endpoint_id, d.due_at LIMIT 1)
 			FROM due WHERE due.endpoint_id IS NOT NULL)
 		SELECT `+columns+` FROM webhook_endpoints w
 		WHERE w.id IN (SELECT endpoint_id FROM due WHERE endpoint_id IS NOT NULL)
-			AND (w.state <> 'active' OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.due_at <= $1))`, db.At(tx.Now))
+			AND (w.state <> 'active' OR (SELECT MIN(d.due_at) FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.due_at IS NOT NULL) <= $1)`, db.At(tx.Now))
 	if err != nil {
 		return nil, fmt.Errorf("find webhooks with deliveries: %w", err)
 	}
@@ -223,28 +246,38 @@ func (s *Sender) room(e *Endpoint) int {
 		return 0
 	}
 	l := s.lanes[e.ID]
+	most := ahead
 	switch {
 	case l == nil:
-		return ahead
+		return most
+	case l.failing && clock.System().Sub(l.failedAt) < afterFailure:
+		return 0
 	case l.failing:
-		return 1 - l.running - len(l.queue)
+		most = 1
+	case l.slow:
+		most = aheadSlow
 	}
 	// A batch at a time: taking one for each that was sent would cost as many
 	// transactions as deliveries.
-	if n := l.running + len(l.queue); n > ahead/2 {
+	n := l.running + len(l.queue)
+	if n > most/2 {
 		return 0
 	}
-	return ahead - l.running - len(l.queue)
+	return most - n
 }
 
+// claimable are an endpoint's due deliveries, of each order the first that waits.
+// It says so with MIN, which looks at one entry of an index: what NOT EXISTS does
+// depends on what the planner knows of how many wait, and in a burst it knows
+// nothing of the burst. The order is that of the index, so that it stops early.
 const claimable = `
 	SELECT ` + deliveryColumns + `, d.failures, d.give_up_at, e.created_at, e.data
 	FROM webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id
 	WHERE d.endpoint_id = $1 AND d.due_at <= $2 AND ($4 = '' OR d.type = $4)
-		AND NOT EXISTS (SELECT 1 FROM webhook_deliveries b WHERE b.endpoint_id = d.endpoint_id AND b.order_id = d.order_id
-			AND b.state = 'pending' AND b.sequence < d.sequence)
-		AND NOT EXISTS (SELECT 1 FROM webhook_events n WHERE n.order_id = d.order_id AND n.sequence < d.sequence AND n.fanned_at IS NULL)
-	ORDER BY d.due_at, d.id LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED`
+		AND (d.order_id IS NULL OR d.sequence <= (SELECT MIN(b.sequence) FROM webhook_deliveries b
+				WHERE b.endpoint_id = d.endpoint_id AND b.order_id = d.order_id AND b.state = 'pending')
+			AND d.sequence <= COALESCE((SELECT MIN(n.sequence) FROM webhook_events n WHERE n.order_id = d.order_id AND n.fanned_at IS NULL), d.sequence))
+	ORDER BY d.due_at LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED`
 
 // take claims deliveries for this node by moving their time behind the lease.
 func (s *Sender) take(ctx context.Context, wanted []want) (taken int, err error) {
@@ -301,45 +334,74 @@ func (s *Sender) line(e *Endpoint, jobs []job) {
 	l := s.lanes[e.ID]
 	if l == nil {
 		failing := !e.FailingSince.IsZero()
-		l = &lane{failing: failing, slow: failing, host: e.Host()}
+		l = &lane{id: e.ID, failing: failing, slow: failing, host: e.Host()}
 		s.lanes[e.ID] = l
 	}
 	l.queue = append(l.queue, jobs...)
-	s.start(e.ID, l)
+	s.start(l)
 }
 
 // start starts as many of a lane's deliveries as may be under way. The lock is
 // held.
-func (s *Sender) start(endpointID string, l *lane) {
-	for len(l.queue) > 0 && !s.stopped {
-		pool := s.pool(l)
-		if l.running >= l.most() {
+func (s *Sender) start(l *lane) {
+	for l.ready() && !s.stopped {
+		p := s.pool(l)
+		if p.running >= inAll || s.hosts[l.host] >= perHost {
+			if !l.waiting {
+				l.waiting, p.waiting = true, append(p.waiting, l)
+			}
 			return
 		}
-		if *pool >= inAll || s.hosts[l.host] >= perHost {
-			s.blocked = true
-			return
-		}
-		l.running++
-		*pool++
-		s.hosts[l.host]++
-		s.sending.Go(func() { s.work(endpointID, l, pool) })
+		s.begin(l, p)
 	}
 }
 
-// pool counts what is under way to endpoints of a lane's kind.
-func (s *Sender) pool(l *lane) *int {
+// begin gives a lane one more place.
+func (s *Sender) begin(l *lane, p *pool) {
+	l.running++
+	p.running++
+	s.hosts[l.host]++
+	s.sending.Go(func() { s.work(l, p) })
+}
+
+// pool is the one of a lane's kind.
+func (s *Sender) pool(l *lane) *pool {
 	if l.slow {
 		return &s.slow
 	}
 	return &s.healthy
 }
 
+// neediest is the lane with the fewest places among those that wait in a pool and
+// could go on; leaving is one that is about to give a place back, or nil. The lock
+// is held.
+func (s *Sender) neediest(p *pool, leaving *lane) (found *lane) {
+	full, host := p.running, ""
+	if leaving != nil {
+		full, host = full-1, leaving.host
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(w *lane) bool {
+		w.waiting = w.ready() && s.pool(w) == p
+		if w.waiting && w != leaving && full < inAll && (w.host == host || s.hosts[w.host] < perHost) && (found == nil || w.running < found.running) {
+			found = w
+		}
+		return !w.waiting
+	})
+	return found
+}
+
+// yields reports whether a lane has to leave one of its places to another, so that
+// one that always has something to send doesn't keep them for ever.
+func (s *Sender) yields(l *lane, p *pool) bool {
+	other := s.neediest(p, l)
+	return other != nil && (other.running == 0 || other.running+1 < l.running)
+}
+
 // work sends a lane's deliveries one after the other until there are none or the
 // lane has more under way than it may have.
-func (s *Sender) work(endpointID string, l *lane, pool *int) {
+func (s *Sender) work(l *lane, p *pool) {
 	for {
-		j, ok := s.next(endpointID, l, pool)
+		j, ok := s.next(l, p)
 		if !ok {
 			return
 		}
@@ -347,7 +409,7 @@ func (s *Sender) work(endpointID string, l *lane, pool *int) {
 		if began.Sub(j.takenAt) > lease-outbound.DeliveryTimeout-time.Second {
 			continue // its turn came too late: it is taken again when the lease has run out
 		}
-		e, keys, err := s.current(endpointID, l)
+		e, keys, err := s.current(l)
 		if err != nil {
 			s.o.Log.LogAttrs(context.Background(), slog.LevelError, "delivery not sent", slog.String("delivery", j.ID), slog.Any("error", err))
 			continue
@@ -357,7 +419,9 @@ func (s *Sender) work(endpointID string, l *lane, pool *int) {
 		}
 		done := s.attempt(e, keys, j)
 		s.mu.Lock()
-		l.failing = !done.ok()
+		if l.failing = !done.ok(); l.failing {
+			l.failedAt = clock.System()
+		}
 		l.slow = l.failing || done.Duration > slowAfter
 		s.mu.Unlock()
 		s.outcomes <- done
@@ -366,30 +430,19 @@ func (s *Sender) work(endpointID string, l *lane, pool *int) {
 
 // next takes the next delivery off a lane. Where there is none, or the lane may
 // have no more under way, it gives the place back.
-func (s *Sender) next(endpointID string, l *lane, pool *int) (j job, ok bool) {
+func (s *Sender) next(l *lane, p *pool) (j job, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(l.queue) > 0 && !s.stopped && l.running <= l.most() && s.pool(l) == pool {
+	if len(l.queue) > 0 && !s.stopped && l.running <= l.most() && s.pool(l) == p && !s.yields(l, p) {
 		j, l.queue = l.queue[0], l.queue[1:]
 		if len(l.queue) == ahead/4 {
 			s.wake() // the next batch is there before this one is sent
 		}
 		return j, true
 	}
-	l.running--
-	*pool--
-	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
-		delete(s.hosts, l.host)
-	}
-	s.start(endpointID, l)
+	s.giveBack(l, p)
 	if l.running == 0 && len(l.queue) == 0 && (!l.slow || l.endpoint == nil || l.endpoint.State == Removed) {
-		delete(s.lanes, endpointID) // a slow one is remembered
-	}
-	if s.blocked {
-		s.blocked = false
-		for other, waiting := range s.lanes {
-			s.start(other, waiting)
-		}
+		delete(s.lanes, l.id) // a slow one is remembered
 	}
 	if len(l.queue) == 0 {
 		s.wake()
@@ -397,9 +450,24 @@ func (s *Sender) next(endpointID string, l *lane, pool *int) (j job, ok bool) {
 	return job{}, false
 }
 
+// giveBack frees one of a lane's places for who needs it most. The lock is held.
+func (s *Sender) giveBack(l *lane, p *pool) {
+	l.running--
+	p.running--
+	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
+		delete(s.hosts, l.host)
+	}
+	for _, some := range []*pool{&s.healthy, &s.slow} {
+		for w := s.neediest(some, nil); w != nil && !s.stopped; w = s.neediest(some, nil) {
+			s.begin(w, some)
+		}
+	}
+	s.start(l)
+}
+
 // current is what is known of an endpoint: one that was removed or got a new secret
 // is not sent to as before.
-func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte, err error) {
+func (s *Sender) current(l *lane) (e *Endpoint, keys [][]byte, err error) {
 	now := clock.System()
 	s.mu.Lock()
 	e, keys = l.endpoint, l.keys
@@ -410,8 +478,8 @@ func (s *Sender) current(endpointID string, l *lane) (e *Endpoint, keys [][]byte
 		return e, keys, nil
 	}
 	err = s.o.DB.Read(context.Background(), func(tx *db.Tx) error {
-		if e, err = scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1`, endpointID)); err != nil {
-			return fmt.Errorf("read webhook %s: %w", endpointID, err)
+		if e, err = scan(tx.QueryRow(`SELECT `+columns+` FROM webhook_endpoints WHERE id = $1`, l.id)); err != nil {
+			return fmt.Errorf("read webhook %s: %w", l.id, err)
 		}
 		keys, err = s.o.Store.secrets(e, tx.Now)
 		return err

@@ -237,7 +237,7 @@ func mayAdd(tx *db.Tx, e *Endpoint) error {
 		return fmt.Errorf("count webhooks: %w", err)
 	}
 	if has >= MaxPerKey {
-		return fault.Newf(fault.Conflict, "A key can have %d webhooks: remove one first", MaxPerKey)
+		return fault.Newf(fault.Conflict, "A key can have %d webhooks: remove one first", MaxPerKey).Because(TooMany)
 	}
 	return nil
 }
@@ -316,6 +316,7 @@ func setState(tx *db.Tx, e *Endpoint, to State, why Reason) error {
 		return fmt.Errorf("webhook %s to %s: %w", e.ID, to, err)
 	}
 	tx.Ring(event.Bell) // what waits for it is done with
+	tx.Ring(endpointsBell)
 	return nil
 }
 
@@ -403,6 +404,7 @@ func KeyRevoked(tx *db.Tx, keyID string) error {
 	}
 	if n > 0 {
 		tx.Ring(event.Bell)
+		tx.Ring(endpointsBell)
 	}
 	return nil
 }
@@ -422,7 +424,7 @@ func (s *Store) Test(ctx context.Context, by Owner, endpointID string) (delivery
 			return fmt.Errorf("count tests: %w", err)
 		}
 		if recent >= TestsPerMin {
-			return fault.Newf(fault.Conflict, "Webhooks can be tested %d times a minute", TestsPerMin)
+			return fault.Newf(fault.Conflict, "Webhooks can be tested %d times a minute", TestsPerMin).Because(TooManyTests)
 		}
 		ping := event.Event{
 			ID: id.New(id.Event), Scope: event.Scope{AccountID: e.AccountID, Mode: e.Mode}, Type: event.Ping, Data: event.Endpoint{Webhook: e.ID},

@@ -87,7 +87,7 @@ func (c *checker) as(ctx context.Context, access Access, pages []int) error {
 		return err
 	}
 	defer first.Close()
-	if err := c.find(first, pages); err != nil { //nolint:contextcheck // a tab has its own
+	if err := c.find(ctx, first, pages); err != nil {
 		return err
 	}
 	queue := make(chan int, len(pages))
@@ -120,24 +120,20 @@ func (c *checker) as(ctx context.Context, access Access, pages []int) error {
 }
 
 // find puts into the paths what only the demo knows.
-func (c *checker) find(tab *browser.Tab, pages []int) error {
-	keyID := ""
+func (c *checker) find(ctx context.Context, tab *browser.Tab, pages []int) error {
+	var ids *strings.Replacer
 	for _, i := range pages {
 		page := &c.results[i].Page
-		if !strings.Contains(page.Path, aKey) {
+		if !strings.Contains(page.Path, "{") {
 			continue
 		}
-		if keyID == "" {
-			if err := tab.Open("/dashboard/api"); err != nil {
-				return fmt.Errorf("find a key: %w", err)
+		if ids == nil {
+			var err error
+			if ids, err = named(ctx, tab); err != nil {
+				return fmt.Errorf("find what pages are of: %w", err)
 			}
-			href, err := browser.Ask[string](tab, "find a key", `document.querySelector("a.row-link").getAttribute("href")`)
-			if err != nil {
-				return fmt.Errorf("find a key: %w", err)
-			}
-			keyID = href[strings.LastIndexByte(href, '/')+1:]
 		}
-		page.Path = strings.ReplaceAll(page.Path, aKey, keyID)
+		page.Path = ids.Replace(page.Path)
 	}
 	return nil
 }

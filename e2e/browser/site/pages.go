@@ -29,8 +29,13 @@ const (
 // SignIn signs a visitor in, through the pages.
 type SignIn func(tab *browser.Tab) error
 
-// aKey stands in a path for the id of a key that the demo has made.
-const aKey = "{key}"
+// These stand in a path for the id of a key that the demo has made, and of a webhook
+// and a delivery that the check makes.
+const (
+	aKey      = "{key}"
+	aWebhook  = "{webhook}"
+	aDelivery = "{delivery}"
+)
 
 // Pages lists every page of the panel but the steps that only a sign-in under way
 // or a proof shows.
@@ -43,6 +48,9 @@ func signedIn(language string) (all []Page) {
 	for _, path := range []string{
 		"/dashboard", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
+		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",
+		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",
+		"/dashboard/api/webhooks/" + aWebhook + "/remove", "/dashboard/api/deliveries/" + aDelivery,
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
 		"/dashboard/account/app", "/dashboard/account/passkeys/new",
 	} {

@@ -1,5 +1,5 @@
 // Package dashboard is what a customer sees behind the sign-in: the overview, the
-// API keys with what they were used for, and the account.
+// API keys with what they were used for and their webhooks, and the account.
 //
 // It translates: the domain decides what may be done, and the route table in web
 // who comes here at all.
@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // Deps are what the pages ask.
@@ -25,6 +26,7 @@ type Deps struct {
 	People   *identity.People
 	Keys     *apikey.Store
 	Requests *requestlog.Store
+	Webhooks *webhook.Store
 	// LastUse returns a use of a key that is not stored yet.
 	LastUse func(keyID string) (at time.Time, ok bool)
 	Limits  *ratelimit.Limiter

@@ -36,7 +36,11 @@ func (d *Dashboard) Keys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return ui.Render(w, r, http.StatusOK, keysPage(keysView{Keys: all, Usage: usage, Most: apikey.MaxActive}))
+	webhooks, err := d.allWebhooks(r, all)
+	if err != nil {
+		return err
+	}
+	return ui.Render(w, r, http.StatusOK, keysPage(keysView{Keys: all, Usage: usage, Most: apikey.MaxActive, Webhooks: webhooks}))
 }
 
 // ownKeys returns the keys of who is signed in, the active ones first and the
@@ -106,7 +110,7 @@ func (d *Dashboard) CreateKey(w http.ResponseWriter, r *http.Request) error {
 		return d.again(w, r, f, err, d.showNewKey)
 	}
 	page := ui.Page{Title: ui.T(ctx, "keys.made_title")}
-	return ui.RenderDialog(w, r, http.StatusOK, page, keyValue(k, value, false))
+	return ui.RenderDialog(w, r, http.StatusOK, page, keyValue(k, value, false, nil))
 }
 
 // again shows a form once more with what was wrong.
@@ -143,6 +147,9 @@ func (d *Dashboard) Key(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if v.Usage, err = d.usage(r, who.AccountID, k.ID); err != nil {
+		return err
+	}
+	if v.Webhooks, err = d.webhooksOf(r, k); err != nil {
 		return err
 	}
 	return ui.Render(w, r, http.StatusOK, keyPage(v))
@@ -237,7 +244,11 @@ func (d *Dashboard) RotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return d.again(w, r, f, err, d.showRotate(k))
 	}
-	return ui.RenderDialog(w, r, http.StatusOK, ui.Page{Title: ui.T(ctx, "keys.made_title")}, keyValue(k, value, true))
+	webhooks, err := d.webhooksOf(r, k)
+	if err != nil {
+		webhooks = nil // the value is shown now or never
+	}
+	return ui.RenderDialog(w, r, http.StatusOK, ui.Page{Title: ui.T(ctx, "keys.made_title")}, keyValue(k, value, true, webhooks))
 }
 
 // AskRevoke asks before a key ends.

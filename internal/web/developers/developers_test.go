@@ -173,7 +173,7 @@ func TestTheAddressChoosesTheLanguageOfSamples(t *testing.T) {
 func TestPagesThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	h := serve(t)
-	for _, path := range []string{"/developers/none", "/developers/none.md", "/developers/.md", "/developers/overview", "/developers/errors.md.md", "/developers/%2e%2e", "/developers/webhooks"} {
+	for _, path := range []string{"/developers/none", "/developers/none.md", "/developers/.md", "/developers/overview", "/developers/errors.md.md", "/developers/%2e%2e", "/developers/web-hooks"} {
 		if w := get(h, path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}

@@ -31,6 +31,7 @@ func (e example) answer() (Answer, error) {
 // gave the answer.
 func (a *Answer) suit(s Settings) {
 	a.Text = strings.ReplaceAll(a.Text, `"currency": "USD"`, `"currency": `+quoted(s.Currency))
+	a.Text = strings.ReplaceAll(a.Text, `\"currency\":\"USD\"`, `\"currency\":\"`+s.Currency+`\"`) // in the body of a delivery
 	a.HTML = content.Highlight(a.Text, "json")
 	limit, tier := s.Limits.Key, int64(0)
 	if len(s.Limits.Tiers) > 0 {

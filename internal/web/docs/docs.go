@@ -6,7 +6,8 @@
 // Pages are Markdown files in the folder content, by language. Numbers in them come
 // from the running panel's settings and from the constants of the packages that hold
 // them. The answers beside the samples, in the folder answers, were given by the API:
-// tests run every sample in every language and compare.
+// tests run every sample in every language and compare. What a receiver of webhooks
+// does, in the folder receivers, is tried with deliveries that the panel makes.
 package docs
 
 import (
@@ -22,7 +23,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 )
 
-//go:embed content answers
+//go:embed content answers receivers
 var files embed.FS
 
 // Root is where the documentation stands on the site; it is the path of the overview.
@@ -45,7 +46,8 @@ var chapters = []struct {
 	{"catalog", []string{"services"}},
 	{"orders", []string{"add-order", "order-status", "refill", "cancel"}},
 	{"account", []string{"balance"}},
-	{"reference", []string{"changelog", "classic"}},
+	{"webhooks", []string{"webhooks"}},
+	{"reference", []string{"sdks", "changelog", "classic"}},
 }
 
 // Slugs lists the pages in reading order; the overview's is empty.

@@ -37,6 +37,7 @@ func refusals() map[string]func(*live) reply {
 	all := requestRefusals()
 	maps.Copy(all, addRefusals())
 	maps.Copy(all, orderRefusals())
+	maps.Copy(all, webhookRefusals())
 	return all
 }
 

@@ -132,7 +132,7 @@ func (p *live) serve(limits ratelimit.Limits) {
 	p.deps = apiv2.Deps{
 		Keys: apikey.NewAuthenticator(p.d, p.ring, clock.System), Epochs: epoch.NewReader(p.d), Catalog: catalog.NewCache(p.d),
 		Services: catalog.NewStore(p.d), Placer: p.placer, Orders: order.NewStore(p.d), Cancel: order.NewCanceller(p.d, nil),
-		Refills: order.NewRefiller(p.d, nil), Currency: "USD", Log: slog.New(slog.DiscardHandler),
+		Refills: order.NewRefiller(p.d, nil), Webhooks: p.webhooks(), Currency: "USD", Log: slog.New(slog.DiscardHandler),
 		Balance: func(ctx context.Context, walletID string) (balance money.Amount, err error) {
 			err = p.d.Read(ctx, func(tx *db.Tx) error {
 				balance, err = ledger.Balance(tx, walletID)
@@ -242,6 +242,7 @@ func (p *live) plant() {
 	must(p, err)
 	_, err = account.NewStore(p.d).SetState(ctx, suspended.ID, account.Suspended, "test")
 	must(p, err)
+	p.hook(reseller)
 	p.orders(reseller)
 	p.place("other's", other, ledger.Live, "service", "1", "quantity", "100", "link", "https://example.com/other")
 	p.place("test-mode", reseller, ledger.Test, "service", "1", "quantity", "100", "link", "https://example.com/test")
@@ -358,6 +359,7 @@ func (p *live) orders(a account.Account) {
 			p.at(at.Add(time.Duration(j+1) * 7 * time.Minute))
 			p.move(orderID, to, o.remains)
 		}
+		p.deliver(o.n)
 	}
 	_, err := order.Feed(context.Background(), p.d, func() {})
 	must(p, err)

@@ -92,7 +92,8 @@ func (r runner) need(t *testing.T) {
 }
 
 var (
-	anyID     = regexp.MustCompile(`(ord|ref)_[0-9A-Z]{26}`)
+	anyID     = regexp.MustCompile(`(ord|ref|whk|dlv|evt)_[0-9A-Z]{26}`)
+	anySecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/]{43}=`)
 	anySecond = regexp.MustCompile(`(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\dZ`)
 )
 
@@ -115,6 +116,7 @@ func (p *live) told(e example, text string) string {
 	for told, given := range p.real {
 		text = strings.ReplaceAll(text, given, told)
 	}
+	text = anySecret.ReplaceAllString(text, webhookSecret)
 	return anySecond.ReplaceAllString(text, "$1:00Z")
 }
 
@@ -281,7 +283,7 @@ func (p *live) goProgram(t *testing.T, folder string, all []example) func(e exam
 		code = strings.Replace(code, "package main\n", fmt.Sprintf("package s%d\n", i), 1)
 		code = strings.Replace(code, "func main() {", "func Main() {", 1)
 		code += "\nvar Given func(string) string\n"
-		code = regexp.MustCompile(`\{("[^"\n]*(?:`+Placeholder+`|(?:ord|ref)_[0-9A-Z]{26})[^"\n]*")\}`).ReplaceAllString(code, "{Given($1)}")
+		code = regexp.MustCompile(`\{("[^"\n]*(?:`+Placeholder+`|(?:ord|ref|whk|dlv|evt)_[0-9A-Z]{26})[^"\n]*")\}`).ReplaceAllString(code, "{Given($1)}")
 		must(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("s%d", i), "sample.go"), []byte(code), 0o600))
 		fmt.Fprintf(&imports, "\t\"samples/s%d\"\n", i)
 		fmt.Fprintf(&cases, "\tcase %q:\n\t\ts%d.Given = given\n\t\ts%d.Main()\n", e.id, i, i)

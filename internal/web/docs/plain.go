@@ -39,8 +39,16 @@ func (d *Docs) absolute(text string) string {
 	return strings.ReplaceAll(text, "](/", "]("+d.settings.BaseURL+"/")
 }
 
-// markdown is the sample for curl and its answer.
+// markdown is the sample for curl and its answer, or what a receiver does in every
+// language.
 func (s Sample) markdown() string {
+	if s.Action == "" {
+		var all []string
+		for _, c := range s.Code {
+			all = append(all, "```"+c.fence()+"\n"+c.Text+"```")
+		}
+		return strings.Join(all, "\n\n")
+	}
 	var answer strings.Builder
 	if s.Answer.Status != 200 || len(s.Answer.Headers) > 0 {
 		fmt.Fprintf(&answer, "Status %d", s.Answer.Status)

@@ -31,7 +31,7 @@ func Rules() []Rule {
 		{ID: "running-completes", Says: "A request that was already let in completes."},
 		{ID: "revoke-for-good", Says: "**Revoking** ends a key for good"},
 		{ID: "password", Says: "**Making and rotating ask for your password each time**", WithPages: true},
-		{ID: "can", Says: "A key can list services, place orders, read their status, ask for refills, cancel, and read your balance and statement."},
+		{ID: "can", Says: "A key can list services, place orders, read their status, ask for refills, cancel, read your balance and statement, and register webhooks of its own."},
 		{ID: "cannot-move-money", Says: "move money out of your wallet"},
 		{ID: "cannot-keys", Says: "make, change, rotate or revoke keys"},
 		{ID: "cannot-profile", Says: "change your e-mail address, password, second factor or profile"},

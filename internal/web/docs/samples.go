@@ -17,10 +17,11 @@ const Placeholder = "YOUR_API_KEY"
 // take it from there.
 const KeyVariable = "PANEL_API_KEY"
 
-// Sample is a call in every language and the answer to it.
+// Sample is a call in every language and the answer to it, or what a receiver of
+// webhooks does.
 type Sample struct {
 	ID     string
-	Action string
+	Action string  // "" of what a receiver does: it has no fields and no answer
 	Fields []Field // beside key and action, in their order
 	Code   []Code
 	Answer Answer
@@ -67,9 +68,15 @@ type example struct {
 	try     bool
 }
 
-// orderID and refillID are the ids of the pages.
-func orderID(n int) string  { return fmt.Sprintf("ord_01KA7Q2M5V8X3C6N9P4R7T0W%02d", n) }
-func refillID(n int) string { return fmt.Sprintf("ref_01KB3F8H1J4M7Q0S5V2X9Z6C%02d", n) }
+// These are the ids of the pages.
+func orderID(n int) string    { return fmt.Sprintf("ord_01KA7Q2M5V8X3C6N9P4R7T0W%02d", n) }
+func refillID(n int) string   { return fmt.Sprintf("ref_01KB3F8H1J4M7Q0S5V2X9Z6C%02d", n) }
+func webhookID(n int) string  { return fmt.Sprintf("whk_01KB5K7N0Q3S6V9X2Z5B8D1F%02d", n) }
+func deliveryID(n int) string { return fmt.Sprintf("dlv_01KB5M2T9W4Y7B1D6F8H3J5K%02d", n) }
+func eventID(n int) string    { return fmt.Sprintf("evt_01KB5M2T9W4Y7B1D6F8H3J5K%02d", n) }
+
+// webhookSecret stands in the answers in the place of every webhook's secret.
+const webhookSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" //nolint:gosec // nobody's
 
 // Numbers of the ids that are there before the samples run, by the state of their
 // order, and of those that samples make.
@@ -84,6 +91,13 @@ const (
 	exComments
 	exSubscription
 	exRun
+)
+
+// Numbers of the webhooks and deliveries of the samples.
+const (
+	exHook      = 1 // there before the samples run, told of orders 1 and 3
+	exAddedHook = 2
+	exPing      = 9 // the delivery of the test
 )
 
 func pairs(all ...string) (fields []Field) {
@@ -152,6 +166,17 @@ func examples() []example {
 		{id: "cancel-many", action: "cancel", fields: pairs("orders", orderID(exPlaced)+",1,no-such-order")},
 		{id: "transactions", action: "transactions", fields: pairs("limit", "2"), try: true},
 		{
+			id: "webhook-add", action: "webhook.add", creates: []string{webhookID(exAddedHook)},
+			fields: pairs("url", "https://shop.example/webhooks", "events", "order.completed,order.partial,order.canceled"),
+		},
+		{id: "webhook-list", action: "webhook.list", try: true},
+		{id: "webhook-deliveries", action: "webhook.deliveries", fields: pairs("id", webhookID(exHook), "limit", "1")},
+		{id: "webhook-replay", action: "webhook.replay", fields: pairs("delivery", deliveryID(exPartial))},
+		{id: "webhook-replay-since", action: "webhook.replay", fields: pairs("id", webhookID(exHook), "since", "2026-03-01T12:00:00Z")},
+		{id: "webhook-test", action: "webhook.test", fields: pairs("id", webhookID(exHook)), creates: []string{deliveryID(exPing)}},
+		{id: "webhook-rotate", action: "webhook.rotate", fields: pairs("id", webhookID(exHook), "overlap", "24")},
+		{id: "webhook-remove", action: "webhook.remove", fields: pairs("id", webhookID(exAddedHook))},
+		{
 			id: "classic-add", action: "add", dialect: apikey.Classic,
 			fields: pairs("service", "1", "quantity", "1000", "link", "https://example.com/landing"),
 		},
@@ -174,6 +199,9 @@ func SampleIDs() (all []string) {
 
 // Sample returns a sample for the panel; fault.NotFound where there is none.
 func (d *Docs) Sample(id string) (Sample, error) {
+	if slices.Contains(ReceiverIDs(), id) {
+		return receiver(id)
+	}
 	all := examples()
 	i := slices.IndexFunc(all, func(e example) bool { return e.id == id })
 	if i < 0 {

@@ -9,10 +9,13 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // Settings are what the pages say of the panel that shows them.
@@ -63,6 +66,7 @@ type values struct {
 	Max     bounds
 	Actions string // names, separated by commas
 	Words   string // that status answers, separated by commas
+	Events  string // that a webhook may be told of, with commas between as the API writes them
 }
 
 // bounds are the numbers of the program that no setting changes.
@@ -73,6 +77,9 @@ type bounds struct {
 	List, ListUsual, Orders, OrdersUsual                  int64
 	TestOrders, TestDays, EnoughOrders, FactsOf, Refills  int64
 	SiteTimes, UndeliveredMinutes                         int64
+	Webhooks, WebhookTests, WebhookURL, AnswerKiB         int64
+	OverlapHours, OverlapUsual, LogDays                   int64
+	Deliveries, DeliveriesUsual                           int64
 	PlayMoney                                             money.Amount
 }
 
@@ -89,11 +96,23 @@ func (s Settings) values() values {
 			TestOrders: order.MaxTestOrders, TestDays: int64(ledger.PlayKept / (24 * time.Hour)),
 			EnoughOrders: catalog.EnoughOrders, FactsOf: order.FactsOf, Refills: catalog.UsualRefills,
 			SiteTimes: ratelimit.SiteTimes, UndeliveredMinutes: int64(order.UndeliveredFor / time.Minute),
+			Webhooks: webhook.MaxPerKey, WebhookTests: webhook.TestsPerMin, WebhookURL: outbound.MaxURL, AnswerKiB: outbound.DeliveryAnswer / kibi,
+			OverlapHours: int64(webhook.MaxOverlap / time.Hour), OverlapUsual: int64(webhook.UsualOverlap / time.Hour),
+			LogDays: int64(webhook.Kept / (24 * time.Hour)), Deliveries: apiv2.DeliveriesMost, DeliveriesUsual: apiv2.DeliveriesUsual,
 			PlayMoney: ledger.PlayMoney,
 		},
 		Actions: strings.Join(apiv2.Actions(), ", "),
 		Words:   strings.Join(apiv2.StatusWords(), ", "),
+		Events:  strings.Join(eventNames(), ","),
 	}
+}
+
+// eventNames are the events that a webhook may be told of.
+func eventNames() (names []string) {
+	for _, t := range event.Types() {
+		names = append(names, string(t))
+	}
+	return names
 }
 
 // functions are what a page's template may call, in a language.

@@ -102,6 +102,8 @@ func TestEveryTableIsTrue(t *testing.T) {
 		"Action|Fields|Answer":                checkClassicActions,
 		"Classic status|When":                 checkClassicStatuses,
 		"Error|What to do":                    checkClassicErrors,
+		"Event|When|Data":                     checkEvents,
+		"Language|Install|Needs":              checkLibraries,
 	}
 	used := map[string]bool{}
 	for _, slug := range Slugs() {
@@ -131,7 +133,7 @@ func checkActions(t *testing.T, _ *live, one table) {
 	for _, row := range one.rows {
 		named = append(named, code(row[0])...)
 	}
-	want := told()
+	want := apiv2.Actions()
 	slices.Sort(want)
 	slices.Sort(named)
 	if diff := cmp.Diff(want, named); diff != "" {
@@ -330,6 +332,11 @@ var wrongFields = map[string][2]string{
 	"refill_status/refill": {"x", "Refill not found"}, "refill_status/refills": {"x", "Refill not found"},
 	"cancel/order": {"x", "Order not found"}, "cancel/orders": {"x", "Order not found"},
 	"transactions/cursor": {"x", "cursor must be"}, "transactions/limit": {"501", "between 1 and 500"},
+	"webhook.add/url": {"x", "url must be"}, "webhook.add/events": {"x", "events must be of"},
+	"webhook.test/id": {"x", "Webhook not found"}, "webhook.remove/id": {"x", "Webhook not found"},
+	"webhook.deliveries/id": {"x", "Webhook not found"}, "webhook.deliveries/cursor": {"x", "cursor must be"}, "webhook.deliveries/limit": {"101", "between 1 and 100"},
+	"webhook.replay/delivery": {"x", "Delivery not found"}, "webhook.replay/id": {"x", "Missing required parameter: since"}, "webhook.replay/since": {"x", "since must be"},
+	"webhook.rotate/id": {"x", "Webhook not found"}, "webhook.rotate/overlap": {"169", "between 0 and 168 hours"},
 }
 
 // checkFields sends each field with a value that it can't have: the action reads it.
@@ -346,8 +353,13 @@ func checkFields(t *testing.T, p *live, one table) {
 			if e.action == "add" {
 				said = map[string]string{"request_id": "x", "service": "1", "quantity": "10", "link": "https://example.com/x", "runs": "2", "interval": "1"}
 			}
-			if e.action == "service" {
+			switch {
+			case e.action == "service":
 				said["service"] = "1"
+			case e.action == "webhook.add":
+				said["url"] = "https://shop.example/more"
+			case strings.HasPrefix(e.action, "webhook.") && name != "delivery":
+				said["id"] = "whk_any"
 			}
 			said[name] = wrong[0]
 			var fields []string
@@ -393,7 +405,7 @@ func checkProperties(t *testing.T, _ *live, one table) {
 	if !ok {
 		t.Fatalf("%s is no object", answer.Text)
 	}
-	for _, name := range []string{"changes", "transactions"} {
+	for _, name := range []string{"changes", "transactions", "deliveries"} {
 		if rows, ok := object[name].([]any); ok {
 			v = rows[0]
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web/ui"
+	"github.com/notpanel/notpanel/internal/webhook"
 )
 
 // Text returns what a form says about an error. Not ok is an error that no form
@@ -32,8 +33,12 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 		return ui.T(ctx, "refusal.throttled", "Wait", wait(ctx, f.Args)), true
 	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.WrongPassword,
 		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor, identity.NotYours,
-		apikey.TooManyKeys:
+		apikey.TooManyKeys, webhook.IsDisabled:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
+	case webhook.TooMany:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", webhook.MaxPerKey), true
+	case webhook.TooManyTests:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", webhook.TestsPerMin), true
 	default:
 		return f.Text, true
 	}

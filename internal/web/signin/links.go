@@ -60,23 +60,35 @@ func (p *Pages) dead(w http.ResponseWriter, r *http.Request, purpose identity.Pu
 
 // Verify shows the page of the link that verifies an address.
 func (p *Pages) Verify(w http.ResponseWriter, r *http.Request) error {
-	return p.opened(w, r, identity.VerifyEmail, verifyPage)
+	return p.opened(w, r, identity.VerifyEmail, func(email, token string) templ.Component {
+		return verifyPage(email, token, ui.NewForm(nil))
+	})
 }
 
-// SpendVerify verifies an address and leads on: who is signed in to the dashboard,
-// everybody else to the sign-in, which says what was done.
+// SpendVerify verifies an address and signs in, for the password.
 func (p *Pages) SpendVerify(w http.ResponseWriter, r *http.Request) error {
-	err := p.people.Verify(r.Context(), r.PostFormValue("token"))
-	if because(err, identity.BadToken) {
+	keepToken(w)
+	f := ui.Sent(r)
+	token := f.Value("token")
+	err := p.people.Verify(r.Context(), token, r.PostFormValue("password"))
+	switch {
+	case because(err, identity.BadToken):
 		return p.dead(w, r, identity.VerifyEmail)
+	case err != nil:
+		return again(w, r, f, err, p.asked(identity.VerifyEmail, token, verifyPage))
 	}
-	if err != nil {
-		return err
+	return see(w, r, homePath)
+}
+
+// asked shows the form of a mailed link once more.
+func (p *Pages) asked(purpose identity.Purpose, token string, page func(email, token string, f *ui.Form) templ.Component) show {
+	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
+		email, err := p.people.Peek(r.Context(), purpose, token)
+		if err != nil {
+			return p.dead(w, r, purpose)
+		}
+		return ui.Render(w, r, status, page(email, token, f))
 	}
-	if _, signedIn := p.people.Current(r.Context()); signedIn {
-		return see(w, r, homePath)
-	}
-	return see(w, r, loginPath+"?done="+doneVerified)
 }
 
 // Change shows the page of the link that changes an address, to who asked for it.
@@ -153,13 +165,7 @@ func (p *Pages) SpendReset(w http.ResponseWriter, r *http.Request) error {
 	case because(err, identity.BadToken):
 		return p.dead(w, r, identity.ResetPassword)
 	case err != nil:
-		return again(w, r, f, err, func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-			email, err := p.people.Peek(r.Context(), identity.ResetPassword, token)
-			if err != nil {
-				return p.dead(w, r, identity.ResetPassword)
-			}
-			return ui.Render(w, r, status, resetPage(email, token, f))
-		})
+		return again(w, r, f, err, p.asked(identity.ResetPassword, token, resetPage))
 	}
 	return see(w, r, loginPath+"?done="+doneReset)
 }

@@ -11,9 +11,8 @@ import (
 
 // What led to the page of the sign-in and is said there.
 const (
-	doneVerified = "verified"
-	doneReset    = "reset"
-	doneAgain    = "again" // the sign-in under way ended
+	doneReset = "reset"
+	doneAgain = "again" // the sign-in under way ended
 )
 
 // loginView is what the page of the sign-in shows.
@@ -26,7 +25,7 @@ type loginView struct {
 // doneOf reads why the page was led to.
 func doneOf(r *http.Request) string {
 	switch done := r.URL.Query().Get("done"); done {
-	case doneVerified, doneReset, doneAgain:
+	case doneReset, doneAgain:
 		return done
 	default:
 		return ""

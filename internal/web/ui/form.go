@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/a-h/templ"
 )
@@ -141,6 +142,15 @@ func chosen(f *Form, name, value, usual string) bool {
 		return f.Values.Get(name) == value
 	}
 	return value == usual
+}
+
+// ticked reports whether an option is among the form's, or the usual where the form
+// has none of the kind.
+func ticked(f *Form, name, value string, usual []string) bool {
+	if f != nil && f.Values.Has(name) {
+		return slices.Contains(f.Values[name], value)
+	}
+	return slices.Contains(usual, value)
 }
 
 // ProofFields are what a form asks for that needs a proof of who sends it: the

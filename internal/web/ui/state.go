@@ -16,7 +16,7 @@ func shapeOf(word string) shape {
 		return shape{"blue", "half"}
 	case "in_progress":
 		return shape{"blue", "ring"}
-	case "completed":
+	case "completed", "delivered":
 		return shape{"green", "disc"}
 	case "partial":
 		return shape{"amber", "half-disc"}

@@ -40,7 +40,7 @@ func cellClass(k CellKind) string {
 }
 
 func galleryStates() []string {
-	return []string{"pending", "processing", "in_progress", "completed", "partial", "canceled", "failed", "refunded", "uncertain"}
+	return []string{"pending", "processing", "in_progress", "completed", "partial", "canceled", "failed", "refunded", "uncertain", "delivered"}
 }
 
 func cellAttributes(k CellKind, name string) templ.Attributes {

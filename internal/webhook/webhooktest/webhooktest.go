@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,8 +51,23 @@ type Receiver struct {
 // New starts a receiver that answers 200.
 func New(t testing.TB) *Receiver {
 	t.Helper()
+	return At(t, "127.0.0.1:0")
+}
+
+// At starts a receiver on an address of this machine, for those that are dead until
+// then, and for many that are not to be taken for one server.
+func At(t testing.TB, address string) *Receiver {
+	t.Helper()
+	var c net.ListenConfig
+	l, err := c.Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &Receiver{more: make(chan struct{}, 1)}
-	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	r.server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
+	_ = r.server.Listener.Close()
+	r.server.Listener = l
+	r.server.Start()
 	r.URL = r.server.URL + "/hook"
 	t.Cleanup(r.Close)
 	return r

@@ -1,0 +1,117 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/notpanel/notpanel/e2e/browser"
+)
+
+// named finds what the demo has made, and makes a webhook with a delivery that
+// arrived and one that failed. The ids stand in the links of the pages.
+func named(ctx context.Context, tab *browser.Tab) (*strings.Replacer, error) {
+	receiver, err := receive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer receiver.close()
+	const keys = "/dashboard/api"
+	if err := tab.Open(keys); err != nil { //nolint:contextcheck // a tab has its own
+		return nil, fmt.Errorf("open the keys: %w", err)
+	}
+	keyID, err := idOf(tab, "a.row-link") //nolint:contextcheck // a tab has its own
+	if err != nil {
+		return nil, err
+	}
+	webhookID, err := addWebhook(tab, keys+"/keys/"+keyID+"/webhooks/new", receiver.url()) //nolint:contextcheck // a tab has its own
+	if err != nil {
+		return nil, fmt.Errorf("add a webhook: %w", err)
+	}
+	page := keys + "/webhooks/" + webhookID
+	if err := test(tab, page, "200 OK"); err != nil { //nolint:contextcheck // a tab has its own
+		return nil, err
+	}
+	receiver.failing.Store(true)
+	if err := test(tab, page, "503 Service Unavailable"); err != nil { //nolint:contextcheck // a tab has its own
+		return nil, err
+	}
+	deliveryID, err := idOf(tab, "#deliveries a.row-link") //nolint:contextcheck // a tab has its own
+	if err != nil {
+		return nil, err
+	}
+	return strings.NewReplacer(aKey, keyID, aWebhook, webhookID, aDelivery, deliveryID), nil
+}
+
+// idOf is the last part of a link's path.
+func idOf(tab *browser.Tab, css string) (string, error) {
+	href, err := browser.Ask[string](tab, "find "+css, `document.querySelector("`+css+`").getAttribute("href")`)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", css, err)
+	}
+	return href[strings.LastIndexByte(href, '/')+1:], nil
+}
+
+func addWebhook(tab *browser.Tab, form, address string) (webhookID string, err error) {
+	for _, step := range []func() error{
+		func() error { return tab.Open(form) },
+		func() error { return tab.Fill("[name=url]", address) },
+		func() error { return tab.Click("form[action$='/webhooks'] [type=submit]") },
+		func() error { return tab.Wait("#webhook-secret") },
+	} {
+		if err := step(); err != nil {
+			return "", err
+		}
+	}
+	return idOf(tab, "main a[data-close]")
+}
+
+// test sends a test and waits for the answer in the log.
+func test(tab *browser.Tab, page, answer string) error {
+	if err := tab.Open(page); err != nil {
+		return fmt.Errorf("open a webhook: %w", err)
+	}
+	if err := tab.Submit("form[action$='/test'] [type=submit]"); err != nil {
+		return fmt.Errorf("test a webhook: %w", err)
+	}
+	if err := tab.WaitText("#deliveries table", answer); err != nil {
+		return fmt.Errorf("test a webhook: %w", err)
+	}
+	return nil
+}
+
+// receiver is a server on this machine that takes deliveries, or fails.
+type receiver struct {
+	listener net.Listener
+	server   *http.Server
+	failing  atomic.Bool
+}
+
+func receive(ctx context.Context) (*receiver, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("receive webhooks: %w", err)
+	}
+	r := &receiver{listener: listener}
+	r.server = &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if r.failing.Load() {
+			http.Error(w, "The shop is being updated", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok"))
+	})}
+	go func() { _ = r.server.Serve(listener) }() // until close
+	return r, nil
+}
+
+// url is long, as some are: no page may grow by it.
+func (r *receiver) url() string {
+	return "http://" + r.listener.Addr().String() + "/webhooks/notpanel/" + strings.Repeat("winter-shop/", 6) + strings.Repeat("x", 60)
+}
+
+func (r *receiver) close() { _ = r.server.Close() }
