@@ -43,6 +43,12 @@ const (
 	MaxReason    = 500
 )
 
+// Reasons of refusals that have words of their own in each language.
+const (
+	TooMany    fault.Reason = "too_many_topups"
+	NotOffered fault.Reason = "topups_closed"
+)
+
 // Payment is money that came, or is said to come, to an account's live wallet.
 type Payment struct {
 	ID        string
@@ -61,8 +67,8 @@ type Payment struct {
 
 var (
 	errNotFound   = fault.New(fault.NotFound, "Top-up not found")
-	errNotOffered = fault.New(fault.Conflict, "Top-ups by transfer are not offered")
-	errTooMany    = fault.Newf(fault.Conflict, "%d top-ups are waiting already: wait for one of them, or withdraw it", MaxWaiting)
+	errNotOffered = fault.New(fault.Conflict, "Top-ups by transfer are not offered").Because(NotOffered)
+	errTooMany    = fault.Newf(fault.Conflict, "%d top-ups are waiting already: wait for one of them, or withdraw it", MaxWaiting).Because(TooMany)
 )
 
 // Store keeps payments. Times are the database's.
