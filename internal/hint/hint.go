@@ -157,7 +157,12 @@ func (r *Receiver) note(ctx context.Context, providerID string, e client.Event) 
 // Note brings the look at an order and a refill of a provider's forward, if its
 // event was not noted before.
 func Note(tx *db.Tx, providerID, eventID, orderID, refillID string) error {
-	if eventID == "" || len(eventID) > maxID || len(orderID) > maxID || len(refillID) > maxID {
+	for _, name := range []string{eventID, orderID, refillID} {
+		if len(name) > maxID || strings.ContainsRune(name, 0) { // which PostgreSQL stores in no text
+			return errForm
+		}
+	}
+	if eventID == "" {
 		return errForm
 	}
 	fresh, err := tx.ExecOne(`INSERT INTO provider_hints (provider_id, event_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,

@@ -193,20 +193,21 @@ func TestForeignDeliveriesAreRefused(t *testing.T) {
 
 			status int
 		}{
-			"another secret":       {delivery{id: "evt_1", order: "ord_there", secret: webhook.NewSecret()}, http.StatusUnauthorized},
-			"another secret, own":  {delivery{id: "evt_1", order: "ord_there", secret: webhook.NewSecret(), own: true}, http.StatusUnauthorized},
-			"six minutes old":      {delivery{id: "evt_1", order: "ord_there", at: clock.System().Add(-6 * time.Minute)}, http.StatusUnauthorized},
-			"six minutes ahead":    {delivery{id: "evt_1", order: "ord_there", at: clock.System().Add(6 * time.Minute)}, http.StatusUnauthorized},
-			"an unknown provider":  {delivery{id: "evt_1", order: "ord_there", path: "prv_01M8DN2EPYTWJJ929KPMCNVGND"}, http.StatusUnauthorized},
-			"no id of a provider":  {delivery{id: "evt_1", order: "ord_there", path: "1"}, http.StatusUnauthorized},
-			"no provider":          {delivery{id: "evt_1", order: "ord_there", path: "../hooks/"}, http.StatusUnauthorized},
-			"too large":            {delivery{id: "evt_1", body: `{"id":"evt_1","type":"order.completed","data":{"order":"ord_there","link":"` + strings.Repeat("x", 64<<10) + `"}}`}, http.StatusRequestEntityTooLarge},
-			"no event":             {delivery{id: "evt_1", body: `{"order":"ord_there"}`}, http.StatusBadRequest},
-			"no JSON":              {delivery{id: "evt_1", body: `order=ord_there`}, http.StatusBadRequest},
-			"an id without an end": {delivery{id: strings.Repeat("e", 65), order: "ord_there"}, http.StatusBadRequest},
-			"nothing of an order":  {delivery{id: "evt_1", body: `{"id":"evt_1","type":"ping","data":{"webhook":"whk_there"}}`}, http.StatusNoContent},
-			"an unknown order":     {delivery{id: "evt_2", order: "ord_elsewhere"}, http.StatusNoContent},
-			"another type":         {delivery{id: "evt_3", body: `{"id":"evt_3","type":"order.questioned","data":{"order":"ord_there"}}`}, http.StatusNoContent},
+			"another secret":         {delivery{id: "evt_1", order: "ord_there", secret: webhook.NewSecret()}, http.StatusUnauthorized},
+			"another secret, own":    {delivery{id: "evt_1", order: "ord_there", secret: webhook.NewSecret(), own: true}, http.StatusUnauthorized},
+			"six minutes old":        {delivery{id: "evt_1", order: "ord_there", at: clock.System().Add(-6 * time.Minute)}, http.StatusUnauthorized},
+			"six minutes ahead":      {delivery{id: "evt_1", order: "ord_there", at: clock.System().Add(6 * time.Minute)}, http.StatusUnauthorized},
+			"an unknown provider":    {delivery{id: "evt_1", order: "ord_there", path: "prv_01M8DN2EPYTWJJ929KPMCNVGND"}, http.StatusUnauthorized},
+			"no id of a provider":    {delivery{id: "evt_1", order: "ord_there", path: "1"}, http.StatusUnauthorized},
+			"no provider":            {delivery{id: "evt_1", order: "ord_there", path: "../hooks/"}, http.StatusUnauthorized},
+			"too large":              {delivery{id: "evt_1", body: `{"id":"evt_1","type":"order.completed","data":{"order":"ord_there","link":"` + strings.Repeat("x", 64<<10) + `"}}`}, http.StatusRequestEntityTooLarge},
+			"no event":               {delivery{id: "evt_1", body: `{"order":"ord_there"}`}, http.StatusBadRequest},
+			"no JSON":                {delivery{id: "evt_1", body: `order=ord_there`}, http.StatusBadRequest},
+			"a NUL in an order's id": {delivery{id: "evt_1", body: `{"id":"evt_1","type":"order.completed","created_at":"2026-03-01T12:00:00Z","sequence":3,"data":{"order":"ord\u0000"}}`}, http.StatusBadRequest},
+			"an id without an end":   {delivery{id: strings.Repeat("e", 65), order: "ord_there"}, http.StatusBadRequest},
+			"nothing of an order":    {delivery{id: "evt_1", body: `{"id":"evt_1","type":"ping","data":{"webhook":"whk_there"}}`}, http.StatusNoContent},
+			"an unknown order":       {delivery{id: "evt_2", order: "ord_elsewhere"}, http.StatusNoContent},
+			"another type":           {delivery{id: "evt_3", body: `{"id":"evt_3","type":"order.questioned","data":{"order":"ord_there"}}`}, http.StatusNoContent},
 		} {
 			if got := h.send(c.delivery); got != c.status {
 				t.Errorf("%s: status %d, want %d", name, got, c.status)

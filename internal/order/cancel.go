@@ -132,11 +132,15 @@ func KeepWish(tx *db.Tx, o *Order) error {
 	return EndWish(tx, o, "panel", "the provider has the order, and the service allows no cancel then")
 }
 
-// EndWish says that a wish to cancel was refused: the order goes on.
+// EndWish says that a wish to cancel was refused: the order goes on. A run's or a
+// post's refusal is not told: its parent has taken the cancel.
 func EndWish(tx *db.Tx, o *Order, actor, reason string) error {
 	o.CancelState, o.CancelWishAt, o.CancelDueAt = CancelRefused, noTime, noTime
-	o.Events++
-	if err := Note(tx, o, actor, CancelRefusal+": "+reason); err != nil {
+	told := o.ParentID == ""
+	if told {
+		o.Events++
+	}
+	if err := Note(tx, o, actor, CancelRefusal+": "+reason); err != nil || !told {
 		return err
 	}
 	return event.Write(tx, o.event(event.CancelRejected, ""))

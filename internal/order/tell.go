@@ -21,9 +21,10 @@ func (o *Order) event(t event.Type, refillID string) event.Event {
 }
 
 // eventOf returns the event that a step from a state causes; is is false where it
-// causes none. Runs and posts are told of by their parent.
+// causes none. Runs and posts are told of by their parent. What stays the same word
+// is told again only where an order that has ended gives back more.
 func (o *Order) eventOf(from State, refund money.Amount) (t event.Type, is bool) {
-	if o.ParentID != "" || from == o.State && refund == 0 {
+	if o.ParentID != "" || from == o.State && (refund == 0 || !o.State.Final()) {
 		return "", false
 	}
 	switch o.State {

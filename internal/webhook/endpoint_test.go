@@ -3,10 +3,12 @@ package webhook_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -295,4 +297,120 @@ func TestParseEvents(t *testing.T) {
 			t.Errorf("%q: %v, %v", list, got, err)
 		}
 	}
+}
+
+// What was taken for a webhook when its key is revoked is not sent any more.
+func TestNothingIsSentAfterItsKeyWasRevoked(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		e, _ := s.add(r, "")
+		under, release := make(chan struct{}, 100), make(chan struct{})
+		r.Answer(func(http.ResponseWriter, *http.Request) {
+			under <- struct{}{}
+			<-release
+		})
+		s.happened(20, "order.created")
+		s.send(1)
+		const places = 4
+		for range places {
+			<-under
+		}
+		_, err := s.keys.Revoke(context.Background(), e.KeyID, "test")
+		ordertest.Must(t, err)
+		close(release)
+		s.eventually("nothing is under way", s.idle)
+		if n := len(r.All()); n != places {
+			t.Errorf("%d arrived, want the %d that were under way", n, places)
+		}
+	})
+}
+
+// Tests are counted over all webhooks of an account, also when they come at once.
+func TestTestsAtOnceAreCounted(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		var tests []func() error
+		for range 4 {
+			by := s.key(apikey.Live)
+			for range webhook.MaxPerKey {
+				e, _, err := s.store.Add(context.Background(), by, r.URL, "", "test")
+				ordertest.Must(t, err)
+				tests = append(tests, func() error {
+					_, err := s.store.Test(context.Background(), by, e.ID)
+					return err
+				})
+			}
+		}
+		var sent atomic.Int64
+		var calls sync.WaitGroup
+		for _, test := range tests {
+			calls.Go(func() {
+				switch err := test(); {
+				case err == nil:
+					sent.Add(1)
+				case !fault.Is(err, fault.Conflict):
+					t.Error(err)
+				}
+			})
+		}
+		calls.Wait()
+		if sent.Load() != webhook.TestsPerMin {
+			t.Errorf("%d tests of %d were sent within a minute", sent.Load(), webhook.TestsPerMin)
+		}
+	})
+}
+
+// All that ever failed is sent again, however long ago "since" is.
+func TestReplaySinceEver(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		e, _ := s.add(webhooktest.New(t), "")
+		for i, since := range []string{"0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"} {
+			if i == 0 {
+				s.happened(1, "order.created")
+				s.all(s.sender(1).Fan)
+			}
+			s.Exec(`UPDATE webhook_deliveries SET state = 'failed', finished_at = created_at, due_at = NULL`)
+			from, err := time.Parse(time.RFC3339, since)
+			ordertest.Must(t, err)
+			want := 1
+			if from.After(time.Now()) {
+				want = 0
+			}
+			if n, err := s.store.ReplayFailed(context.Background(), s.by, e.ID, from); n != want || err != nil {
+				t.Errorf("since %s: %d, %v", since, n, err)
+			}
+		}
+	})
+}
+
+// Who may add no webhook lets no name be looked up either.
+func TestWhoMayAddNoneLooksNothingUp(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		looked := 0
+		s.store.CheckURL = func(_ context.Context, raw string) (string, error) {
+			looked++
+			return raw, nil
+		}
+		for n := range webhook.MaxPerKey + 1 {
+			_, _, err := s.store.Add(context.Background(), s.by, "https://receiver.example/", "", "test")
+			if full := n == webhook.MaxPerKey; fault.Is(err, fault.Conflict) != full || !full && err != nil {
+				t.Errorf("webhook %d: %v", n+1, err)
+			}
+		}
+		s.Exec(`UPDATE accounts SET email_verified_at = NULL`)
+		if _, _, err := s.store.Add(context.Background(), s.key(apikey.Live), "https://receiver.example/", "", "test"); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("without a confirmed address: %v", err)
+		}
+		if looked != webhook.MaxPerKey {
+			t.Errorf("%d addresses were looked at, want %d", looked, webhook.MaxPerKey)
+		}
+	})
 }

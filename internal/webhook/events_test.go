@@ -304,6 +304,33 @@ func TestChangesOfTheCatalogueAreToldToWhoAsked(t *testing.T) {
 	})
 }
 
+// Of a service that is not sold nobody is told more than that, as the action changes
+// does it: its name or its price may be the operator's secret yet.
+func TestChangesOfWhatIsNotSoldAreNotTold(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		s.all(s.sender(1).TellChanges) // before anybody asked
+		s.add(r, "service.changed")
+		s.send(1)
+		services := catalog.NewStore(d)
+		for _, c := range []catalog.Change{
+			{State: new(catalog.Paused)}, {Name: new("Not for sale yet")}, {Rate: new(9 * money.Unit)}, {State: new(catalog.Retired)},
+		} {
+			_, err := services.Set(t.Context(), s.Service.ID, c, "test")
+			ordertest.Must(t, err)
+		}
+		s.eventually("all was looked at", func() bool {
+			return s.count(`SELECT COUNT(*) FROM catalog_changes WHERE seq > (SELECT seq FROM webhook_changes)`) == 0 && s.idle()
+		})
+		got := r.Wait(t, 1)
+		if last := got[0].Event.Data; len(got) != 1 || last["field"] != "state" || last["before"] != "active" || last["after"] != "paused" {
+			t.Errorf("got %v of %v", types(got), last)
+		}
+	})
+}
+
 // The runs of a drip-feed are told of as one order.
 func TestADripFeedIsToldAsOneOrder(t *testing.T) {
 	t.Parallel()
@@ -332,6 +359,57 @@ func TestADripFeedIsToldAsOneOrder(t *testing.T) {
 		ordertest.Must(t, err)
 		if got := types(r.Wait(t, 3)); !slices.Equal(got, []string{"order.created", "order.in_progress", "order.completed"}) {
 			t.Errorf("got %v", got)
+		}
+		s.audit()
+	})
+}
+
+// A drip-feed that is canceled under way says so once, with its end: neither that it
+// is in progress again, nor what the provider says to the cancel of a run.
+func TestACanceledDripFeedIsToldAsOneOrder(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		r := webhooktest.New(t)
+		s.add(r, "")
+		s.Exec(`UPDATE services SET dripfeed = TRUE, cancel = TRUE`)
+		s.send(1)
+		p := order.NewPlacer(d, order.PlacerOptions{})
+		defer p.Close()
+		placed, err := p.Place(t.Context(), s.Buyer, s.Request("drip", "https://example.com/", 100, "runs", "2", "interval", "1"), s.Snapshot())
+		ordertest.Must(t, err)
+		_, err = order.Feed(t.Context(), d, func() {})
+		ordertest.Must(t, err)
+		var run string
+		s.Read(func(tx *db.Tx) error {
+			return tx.QueryRow(`SELECT id FROM orders WHERE parent_id = $1`, placed.OrderID).Scan(&run)
+		})
+		s.move(run, 0, order.Submitting, order.Processing, order.InProgress)
+		_, err = order.NewCanceller(d, nil).Cancel(t.Context(), s.Buyer.Scope, order.Ref(placed.OrderID), "test")
+		ordertest.Must(t, err)
+		s.Write(func(tx *db.Tx) error {
+			locked, err := order.LockAlone(tx, run)
+			if err != nil {
+				return err
+			}
+			return order.EndWish(tx, locked, "provider", "the provider says no")
+		})
+		s.move(run, 0, order.Completed)
+		_, err = order.Feed(t.Context(), d, func() {})
+		ordertest.Must(t, err)
+		r.Wait(t, 3)
+		s.eventually("nothing is under way", s.idle)
+		got := r.All()
+		if !slices.Equal(types(got), []string{"order.created", "order.in_progress", "order.partial"}) {
+			t.Fatalf("got %v", types(got))
+		}
+		for i, g := range got {
+			if g.Event.Sequence != int64(i)+1 || g.Event.Data["order"] != placed.OrderID {
+				t.Errorf("event %d: %+v", i+1, g.Event)
+			}
+		}
+		if last := got[2].Event.Data; last["charge"] != "0.20" || last["refunded"] != "0.20" {
+			t.Errorf("in the end: %v", last)
 		}
 		s.audit()
 	})

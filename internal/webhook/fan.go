@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,6 +23,9 @@ const (
 const (
 	// fanMost is how many events one transaction turns into deliveries.
 	fanMost = 100
+	// fanRows is how many deliveries one transaction writes, more or less: the orders
+	// of everybody wait for it.
+	fanRows = 500
 	// lookEvery is how often a loop looks by itself: other nodes and the command
 	// line write events too.
 	lookEvery = 500 * time.Millisecond
@@ -71,42 +75,112 @@ func (s *Sender) fanLoop() worker.Loop {
 }
 
 // Fan turns some of the new events into a delivery for each endpoint that is
-// subscribed to them. It returns how many it found.
+// subscribed to them. It returns how many events it found. Those of the catalogue,
+// which may go to everybody, take turns with the others.
 func (s *Sender) Fan(ctx context.Context) (found int, err error) {
-	err = s.o.DB.Write(ctx, func(tx *db.Tx) error {
-		events, err := db.All(tx, scanNews, `SELECT id, account_id, mode, type, order_id, sequence FROM webhook_events
-			WHERE fanned_at IS NULL ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`, fanMost)
-		if err != nil {
-			return fmt.Errorf("find events: %w", err)
-		}
-		found = len(events)
-		fanned := make([][]any, len(events))
-		for i, e := range events {
-			fanned[i] = []any{e.ID, db.At(tx.Now)}
-		}
-		if err := tx.ExecMany(`UPDATE webhook_events SET fanned_at = $2 WHERE id = $1`, fanned); err != nil {
-			return fmt.Errorf("note what was told: %w", err)
-		}
-		slices.SortFunc(events, func(a, b event.Event) int {
-			return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ID, b.ID))
+	for _, some := range []func(*db.Tx) (int, error){fanAccounts, fanCatalogue} {
+		n := 0
+		err := s.o.DB.Write(ctx, func(tx *db.Tx) error {
+			n, err = some(tx)
+			return err
 		})
-		endpoints, err := lockEndpoints(tx, events)
 		if err != nil {
-			return err
+			return found, err
 		}
-		rows, err := deliveriesOf(tx, events, endpoints)
-		if err != nil {
-			return err
-		}
-		if err := tx.ExecMany(insertDelivery, rows); err != nil {
-			return fmt.Errorf("write deliveries: %w", err)
-		}
-		if len(rows) > 0 {
-			tx.Ring(deliveriesBell)
-		}
-		return nil
+		found += n
+	}
+	return found, nil
+}
+
+const news = `SELECT id, account_id, mode, type, order_id, sequence FROM webhook_events WHERE fanned_at IS NULL AND `
+
+// fanAccounts turns events of accounts into deliveries.
+func fanAccounts(tx *db.Tx) (found int, err error) {
+	events, err := db.All(tx, scanNews, news+`account_id <> '' ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`, fanMost)
+	if err != nil {
+		return 0, fmt.Errorf("find events: %w", err)
+	}
+	endpoints, err := lockEndpoints(tx, events)
+	if err != nil {
+		return 0, err
+	}
+	events = asMany(events, endpoints)
+	slices.SortFunc(events, func(a, b event.Event) int {
+		return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ID, b.ID))
 	})
-	return found, err
+	rows, err := deliveriesOf(tx, events, endpoints)
+	if err != nil {
+		return 0, err
+	}
+	return len(events), deliver(tx, events, rows)
+}
+
+// asMany are the first of the events, up to the one that makes enough rows.
+func asMany(events []event.Event, endpoints []*Endpoint) []event.Event {
+	rows := 0
+	for i, e := range events {
+		for _, to := range endpoints {
+			if to.hears(e) {
+				rows++
+			}
+		}
+		if rows >= fanRows {
+			return events[:i+1]
+		}
+	}
+	return events
+}
+
+// hears reports whether an account's event goes to an endpoint.
+func (e *Endpoint) hears(of event.Event) bool {
+	return e.AccountID == of.AccountID && e.Mode == of.Mode && e.Wants(of.Type)
+}
+
+// fanCatalogue turns events of the catalogue into deliveries. An event stays new
+// until all that are subscribed have it.
+func fanCatalogue(tx *db.Tx) (found int, err error) {
+	events, err := db.All(tx, scanNews, news+`account_id = '' ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`, fanMost)
+	if err != nil {
+		return 0, fmt.Errorf("find events: %w", err)
+	}
+	var rows [][]any
+	var told []event.Event
+	for _, e := range events {
+		room := fanRows - len(rows)
+		endpoints, err := db.All(tx, scan, `SELECT `+columns+` FROM webhook_endpoints w
+			WHERE state <> 'removed' AND events LIKE '%service.changed%'
+				AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.event_id = $1)
+			ORDER BY id LIMIT $2`, e.ID, room)
+		if err != nil {
+			return 0, fmt.Errorf("find webhooks for %s: %w", e.ID, err)
+		}
+		for _, to := range endpoints {
+			rows = append(rows, deliveringTo(to, e, tx.Now).row(tx.Now))
+		}
+		if len(endpoints) == room {
+			break // there may be more of them
+		}
+		told = append(told, e)
+	}
+	return len(events), deliver(tx, told, rows)
+}
+
+// deliver writes deliveries and that events have become them.
+func deliver(tx *db.Tx, events []event.Event, rows [][]any) error {
+	if err := tx.ExecMany(insertDelivery, rows); err != nil {
+		return fmt.Errorf("write deliveries: %w", err)
+	}
+	fanned := make([][]any, len(events))
+	for i, e := range events {
+		fanned[i] = []any{e.ID, db.At(tx.Now)}
+	}
+	if err := tx.ExecMany(`UPDATE webhook_events SET fanned_at = $2 WHERE id = $1`, fanned); err != nil {
+		return fmt.Errorf("note what was told: %w", err)
+	}
+	if len(rows) > 0 {
+		tx.Ring(deliveriesBell)
+	}
+	return nil
 }
 
 // scanNews reads an event without its data.
@@ -119,21 +193,28 @@ func scanNews(s db.Scanner) (e event.Event, err error) {
 // the same lock, so that which of an order's events is first can't change between
 // being looked at and being written.
 func lockEndpoints(tx *db.Tx, events []event.Event) ([]*Endpoint, error) {
-	accounts, everybody := map[string]bool{}, false
+	accounts := map[string]bool{}
 	for _, e := range events {
 		accounts[e.AccountID] = true
-		everybody = everybody || e.AccountID == ""
-	}
-	names := make([]string, 0, len(accounts))
-	for accountID := range accounts {
-		names = append(names, accountID)
 	}
 	all, err := db.All(tx, scan, `SELECT `+columns+` FROM webhook_endpoints
-		WHERE state <> 'removed' AND (account_id = ANY($1) OR $2 AND events LIKE '%service.changed%') ORDER BY id FOR NO KEY UPDATE`, names, everybody)
+		WHERE state <> 'removed' AND account_id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, slices.Sorted(maps.Keys(accounts)))
 	if err != nil {
 		return nil, fmt.Errorf("lock webhooks: %w", err)
 	}
 	return all, nil
+}
+
+// deliveringTo is the delivery of an event to an endpoint, due at once or never.
+func deliveringTo(to *Endpoint, e event.Event, now time.Time) delivering {
+	d := delivering{
+		id: id.New(id.Delivery), endpointID: to.ID, eventID: e.ID, eventType: e.Type, orderID: e.OrderID, sequence: e.Sequence,
+		lost: to.State == Disabled,
+	}
+	if !d.lost {
+		d.due = now
+	}
+	return d
 }
 
 // deliveriesOf are the rows of who gets which event.
@@ -145,19 +226,15 @@ func deliveriesOf(tx *db.Tx, events []event.Event, endpoints []*Endpoint) ([][]a
 	var rows [][]any
 	for _, e := range events {
 		for _, to := range endpoints {
-			if e.AccountID != "" && (to.AccountID != e.AccountID || to.Mode != e.Mode) || !to.Wants(e.Type) {
+			if !to.hears(e) {
 				continue
 			}
-			d := delivering{
-				id: id.New(id.Delivery), endpointID: to.ID, eventID: e.ID, eventType: e.Type, orderID: e.OrderID, sequence: e.Sequence,
-				lost: to.State == Disabled,
-			}
+			d := deliveringTo(to, e, tx.Now)
 			line := orderLine{to.ID, e.OrderID}
-			if first, is := waiting[line]; !d.lost && (!is || e.Sequence < first) {
-				d.due = tx.Now
-				if e.OrderID != "" {
-					waiting[line] = e.Sequence
-				}
+			if first, is := waiting[line]; is && e.Sequence >= first {
+				d.due = time.Time{}
+			} else if !d.lost && e.OrderID != "" {
+				waiting[line] = e.Sequence
 			}
 			rows = append(rows, d.row(tx.Now))
 		}

@@ -163,6 +163,9 @@ const replayMost = 200
 // ReplayFailed sends again what failed at an endpoint since a time, and returns
 // how many those are.
 func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, since time.Time) (replayed int, err error) {
+	if since.IsZero() {
+		since = time.Unix(0, 0) // the first second of the year 1 is no time to the database
+	}
 	var until time.Time // what fails meanwhile is not sent for ever
 	for {
 		var n int

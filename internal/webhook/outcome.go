@@ -20,6 +20,9 @@ const (
 	patience = 3 * 24 * time.Hour
 	// hopeless is for how long an endpoint may do nothing but fail.
 	hopeless = 5 * 24 * time.Hour
+	// attemptsKept is how many attempts of a delivery the log keeps, the latest: who
+	// replays one again and again must not fill it. Without replays there are twelve.
+	attemptsKept = 20
 	// spread is the share by which a pause is longer or shorter, so that what failed
 	// together does not come back together.
 	spread = 0.2
@@ -123,13 +126,20 @@ func (s *Sender) store(tx *db.Tx, all []outcome) error {
 // logAttempts writes down what receivers answered.
 func logAttempts(tx *db.Tx, all []outcome) error {
 	tries := make([][]any, len(all))
+	var old [][]any
 	for i, o := range all {
+		if o.Number > attemptsKept {
+			old = append(old, []any{o.ID, o.Number - attemptsKept})
+		}
 		tries[i] = []any{o.ID, o.Number, db.At(tx.Now.Add(-o.Duration)), o.Status, o.Error, int64(o.Duration), o.Answer}
 	}
 	err := tx.ExecMany(`INSERT INTO webhook_attempts (delivery_id, number, at, status, error, duration, answer)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (delivery_id, number) DO NOTHING`, tries)
 	if err != nil {
 		return fmt.Errorf("store attempts: %w", err)
+	}
+	if err := tx.ExecMany(`DELETE FROM webhook_attempts WHERE delivery_id = $1 AND number <= $2`, old); err != nil {
+		return fmt.Errorf("forget attempts: %w", err)
 	}
 	return nil
 }

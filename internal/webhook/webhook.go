@@ -186,15 +186,18 @@ func (s *Store) Add(ctx context.Context, by Owner, rawURL, events, actor string)
 	if err != nil {
 		return nil, "", err
 	}
-	address, err := s.CheckURL(ctx, rawURL)
-	if err != nil {
+	e = &Endpoint{ID: id.New(id.Webhook), KeyID: by.KeyID, AccountID: by.AccountID, Events: types, State: Active}
+	// Who may add none lets no name be looked up.
+	if err := s.db.Read(ctx, func(tx *db.Tx) error { return mayAdd(tx, e, "") }); err != nil {
 		return nil, "", err
 	}
-	e = &Endpoint{ID: id.New(id.Webhook), KeyID: by.KeyID, AccountID: by.AccountID, URL: address, Events: types, State: Active}
+	if e.URL, err = s.CheckURL(ctx, rawURL); err != nil {
+		return nil, "", err
+	}
 	value = NewSecret()
 	e.sealed = s.seal(e.ID, value)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		if err := mayAdd(tx, e); err != nil {
+		if err := mayAdd(tx, e, ` FOR NO KEY UPDATE OF k`); err != nil {
 			return err
 		}
 		e.CreatedAt, e.UpdatedAt = tx.Now, tx.Now
@@ -216,13 +219,13 @@ func (s *Store) Add(ctx context.Context, by Owner, rawURL, events, actor string)
 	return e, value, nil
 }
 
-// mayAdd locks the key, so that it can't be revoked meanwhile and of two endpoints
-// made at once the second counts the first.
-func mayAdd(tx *db.Tx, e *Endpoint) error {
+// mayAdd reports why a key can have no more endpoints. With the key's lock it can't
+// be revoked meanwhile, and of two endpoints made at once the second counts the first.
+func mayAdd(tx *db.Tx, e *Endpoint, lock string) error {
 	var usable bool
 	var confirmed *int64
 	err := tx.QueryRow(`SELECT k.mode, `+keyActive+`, a.email_verified_at FROM api_keys k JOIN accounts a ON a.id = k.account_id
-		WHERE k.id = $1 AND k.account_id = $3 FOR NO KEY UPDATE OF k`, e.KeyID, db.At(tx.Now), e.AccountID).Scan(&e.Mode, &usable, &confirmed)
+		WHERE k.id = $1 AND k.account_id = $3`+lock, e.KeyID, db.At(tx.Now), e.AccountID).Scan(&e.Mode, &usable, &confirmed)
 	switch {
 	case errors.Is(err, db.ErrNoRows) || err == nil && !usable:
 		return fault.New(fault.Unauthorized, "Invalid API key")
@@ -413,6 +416,11 @@ func KeyRevoked(tx *db.Tx, keyID string) error {
 // disabled because it failed is told again once it answers well.
 func (s *Store) Test(ctx context.Context, by Owner, endpointID string) (deliveryID string, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		// Of tests at the same moment the second counts the first, whichever webhooks
+		// they are for.
+		if _, err := tx.Exec(`SELECT 1 FROM accounts WHERE id = $1`+forUpdate, by.AccountID); err != nil {
+			return fmt.Errorf("lock account: %w", err)
+		}
 		e, err := find(tx, by, endpointID, forUpdate)
 		if err != nil {
 			return err
