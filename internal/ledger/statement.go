@@ -28,12 +28,14 @@ func Statement(tx *db.Tx, walletID string, afterSeq int64, limit int) ([]Entry, 
 }
 
 // Latest returns up to limit entries of a wallet that come before seq, newest first;
-// 0 begins with the last.
+// 0, and what no entry has yet, begins with the last.
 func Latest(tx *db.Tx, walletID string, beforeSeq int64, limit int) ([]Entry, error) {
-	if beforeSeq == 0 {
-		if err := tx.QueryRow(`SELECT seq + 1 FROM wallets WHERE id = $1`, walletID).Scan(&beforeSeq); err != nil {
-			return nil, fmt.Errorf("statement of %s: %w", walletID, err)
-		}
+	var next int64
+	if err := tx.QueryRow(`SELECT seq + 1 FROM wallets WHERE id = $1`, walletID).Scan(&next); err != nil {
+		return nil, fmt.Errorf("statement of %s: %w", walletID, err)
+	}
+	if beforeSeq == 0 || beforeSeq > next {
+		beforeSeq = next
 	}
 	entries, err := between(tx, walletID, beforeSeq-1-int64(limit), beforeSeq-1)
 	slices.Reverse(entries)
