@@ -235,6 +235,27 @@ func TestTopupRefusalsAreInWords(t *testing.T) {
 	}
 }
 
+// An amount is typed as its language writes it; one that may be read as a thousand
+// times another is asked for again.
+func TestTopupIsReadInTheLanguage(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	a := p.account(ann, account.Customer)
+	p.offerTopups()
+	v := p.visitor().signIn(ann, password)
+	v.header.Set("Accept-Language", "tr")
+	ask := func(amount string) answer { return v.post(walletPage+"/topups", "amount", amount, "reference", amount) }
+	says(t, "a thousand", ask("5.000"), http.StatusUnprocessableEntity, "25,00 gibi bir tutar yazın.")
+	if got := ask("25,50"); got.status != http.StatusSeeOther {
+		t.Errorf("with a comma: %d", got.status)
+	}
+	v.header.Set("Accept-Language", "en")
+	says(t, "a comma in English", ask("25,50"), http.StatusUnprocessableEntity, "Write an amount such as 25.00.")
+	if all := p.topups(a); len(all) != 1 || all[0].Asked != 25_500_000 {
+		t.Errorf("asked for: %+v", all)
+	}
+}
+
 // olderPage is the link to the page of the statement behind the one that is shown.
 var olderPage = regexp.MustCompile(`href="(/dashboard/wallet\?before=\d+)#statement"`)
 

@@ -119,7 +119,7 @@ func (d *Dashboard) AskTopup(w http.ResponseWriter, r *http.Request) error {
 
 // readAmount reads what is paid. What is wrong with it is said in the form.
 func readAmount(ctx context.Context, f *ui.Form, offer payment.Offer) money.Amount {
-	amount, err := money.Parse(strings.TrimSpace(f.Value("amount")))
+	amount, err := ui.Of(ctx).Language.ReadAmount(f.Value("amount"))
 	switch {
 	case err != nil:
 		f.Refuse("amount", ui.T(ctx, "topup.error_amount"))
