@@ -42,6 +42,7 @@ type commands struct {
 	Price    priceCommands    `cmd:"" help:"Set what a tier or an account pays less than the list price."`
 	Block    blockCommands    `cmd:"" help:"Say which targets nobody may order for."`
 	Order    orderCommands    `cmd:"" help:"List and show orders, and settle those that wait for a person."`
+	Topup    topupCommands    `cmd:"" help:"Say how customers pay by transfer, and approve what they paid."`
 	Webhook  webhookCommands  `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
 	Mail     mailCommands     `cmd:"" help:"Try the mail server."`
 	Audit    auditCommand     `cmd:"" help:"Prove every wallet, every order and the audit log."`

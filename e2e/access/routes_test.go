@@ -16,6 +16,8 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
@@ -129,7 +131,24 @@ func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
 		t.Fatal(err)
 	}
 	e, deliveryID := hookOf(t, p, webhook.Owner{AccountID: accountID, KeyID: k.ID})
-	return map[string]string{"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID}
+	return map[string]string{
+		"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID,
+		"/dashboard/wallet/topups/": topupOf(t, p, accountID),
+	}
+}
+
+// topupOf makes a top-up that waits.
+func topupOf(t *testing.T, p *panel, accountID string) (paymentID string) {
+	t.Helper()
+	offer := payment.Offer{Instructions: "Pay to the account 12 34.", Least: 5 * money.Unit, Most: 500 * money.Unit}
+	if err := p.Core.Payments.SetOffer(t.Context(), offer, "test"); err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := p.Core.Payments.Request(t.Context(), accountID, 25*money.Unit, "Shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return waiting.ID
 }
 
 // hookOf makes a webhook to an address that the panel dials never, and a delivery
@@ -244,6 +263,10 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 	sent, err := p.Core.Webhooks.Deliveries(t.Context(), by, ids["/dashboard/api/webhooks/"], "", 10)
 	if err != nil || len(sent) != 1 || sent[0].State != webhook.Failed || sent[0].Tries != 1 {
 		t.Errorf("the member's deliveries: %+v, %v", sent, err)
+	}
+	topup, err := p.Core.Payments.Find(t.Context(), ids["/dashboard/wallet/topups/"])
+	if err != nil || topup.State != payment.Waiting || topup.AccountID != accountID || topup.DecidedBy != "" {
+		t.Errorf("the member's top-up: %+v, %v", topup, err)
 	}
 }
 

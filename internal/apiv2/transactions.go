@@ -55,6 +55,8 @@ func spoken(l order.Line) (word, memo string) {
 		return "charge", "Order " + number
 	case ledger.OrderRefund:
 		return "refund", "Refund of order " + number
+	case ledger.Deposit:
+		return "deposit", "Top-up: " + l.Reference
 	case ledger.Opening:
 		return "opening", "Play money"
 	case ledger.Credit:

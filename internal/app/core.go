@@ -15,6 +15,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
@@ -35,6 +36,7 @@ type Core struct {
 	Requests  *requestlog.Store
 	Mails     *notify.Store
 	Webhooks  *webhook.Store
+	Payments  *payment.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -81,6 +83,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Requests: requestlog.NewStore(d),
 		Mails:    notify.NewStore(ring),
 		Webhooks: webhook.NewStore(d, ring),
+		Payments: payment.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)
@@ -90,6 +93,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 	if err != nil {
 		return nil, fmt.Errorf("read the panel's settings: %w", err)
 	}
+	c.Payments.Tell = tellOfPayment(c.Mails, c.Currency)
 	return c, nil
 }
 

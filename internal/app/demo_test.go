@@ -14,6 +14,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/payment"
 )
 
 // startDemo starts a demo in a folder; it must be ready in time.
@@ -77,6 +78,10 @@ func TestDemoStartsAgainAfterAKill(t *testing.T) {
 	})
 	if err != nil || credits != 1 {
 		t.Errorf("%d credits (%v)", credits, err)
+	}
+	topups, err := d.Core.Payments.Of(t.Context(), customer.ID, "", 100)
+	if err != nil || len(topups) != 4 || topups[0].State != payment.Waiting || topups[3].Amount != demoTransfer {
+		t.Errorf("top-ups: %+v (%v)", topups, err)
 	}
 	if orders, err := d.seeded(t.Context()); err != nil || len(orders) != len(seeds) {
 		t.Errorf("%d orders (%v)", len(orders), err)

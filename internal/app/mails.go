@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/notify"
+	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -81,6 +82,19 @@ func tellOfWebhook(mails *notify.Store) func(*db.Tx, webhook.Notice, *webhook.En
 	}
 	return func(tx *db.Tx, n webhook.Notice, e *webhook.Endpoint) error {
 		return tell(tx, mails, e.AccountID, templates[n], map[string]string{"host": e.Host(), "webhook": e.ID})
+	}
+}
+
+// tellOfPayment queues the notice of how a top-up ended.
+func tellOfPayment(mails *notify.Store, currency string) func(*db.Tx, payment.Payment) error {
+	return func(tx *db.Tx, p payment.Payment) error {
+		template, amount := notify.TopUpCredited, p.Amount
+		if p.State == payment.Rejected {
+			template, amount = notify.TopUpRejected, p.Asked
+		}
+		return tell(tx, mails, p.AccountID, template, map[string]string{
+			"amount": amount.String() + " " + currency, "reference": p.Reference, "reason": p.Reason,
+		})
 	}
 }
 

@@ -59,6 +59,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Site:   public,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
+			Payments: s.Core.Payments,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),

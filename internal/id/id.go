@@ -36,6 +36,7 @@ const (
 	Webhook    Prefix = "whk_" // an endpoint
 	Event      Prefix = "evt_"
 	Delivery   Prefix = "dlv_"
+	Payment    Prefix = "pay_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 

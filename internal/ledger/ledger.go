@@ -35,6 +35,7 @@ const (
 	OrderRefund Kind = "refund"  // the order's id and the step of its life, with a dot between
 	Credit      Kind = "credit"  // the id of the operator's act
 	Opening     Kind = "opening" // the test wallet's id
+	Deposit     Kind = "deposit" // the payment's id
 )
 
 // House is a ledger account of the house.
@@ -46,6 +47,11 @@ const (
 	Adjustment House = "adjustment"
 	Bonus      House = "bonus"
 )
+
+// Deposits is the house account of the money that a gateway brought.
+func Deposits(gateway string) House { return House(depositsPrefix + gateway) }
+
+const depositsPrefix = "deposits:"
 
 // Account returns the house account of a mode.
 func (h House) Account(m Mode) string {

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -595,6 +596,75 @@ func TestStatementPages(t *testing.T) {
 			t.Errorf("%d entries after the end", len(got))
 		}
 	})
+}
+
+// Pages from the newest on meet the same entries as those from the oldest, whatever
+// their size, and there is nothing before the first.
+func TestLatestPages(t *testing.T) {
+	t.Parallel()
+	const entries = 7
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		a, other, empty := newWallet(t, d, 100*unit), newWallet(t, d, 100*unit), newWallet(t, d, 0)
+		for i := range entries - 1 {
+			m := transfer(a, other, money.Amount(i+1))
+			if i%3 == 0 {
+				m = transfer(other, a, money.Amount(i+1))
+			}
+			if err := book(t.Context(), d, m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := statement(t, d, a, 0, entries+1)
+		slices.Reverse(want)
+		if len(want) != entries {
+			t.Fatalf("%d entries, want %d", len(want), entries)
+		}
+		for page := 1; page <= entries+1; page++ {
+			if got := latestByPage(t, d, a, page); !slices.Equal(got, want) {
+				t.Errorf("by %d: %+v, want %+v", page, got, want)
+			}
+		}
+		for _, c := range []struct {
+			wallet string
+			before int64
+			want   []ledger.Entry
+		}{
+			{a, 1, nil},
+			{a, 2, want[entries-1:]},
+			{a, entries + 1, want[:2]},
+			{a, entries + 100, want[:2]},
+			{a, math.MaxInt64, want[:2]},
+			{empty, 0, nil},
+			{empty, 9, nil},
+		} {
+			if got := latest(t, d, c.wallet, c.before, 2); !slices.Equal(got, c.want) {
+				t.Errorf("before %d: %+v, want %+v", c.before, got, c.want)
+			}
+		}
+	})
+}
+
+// latestByPage reads a wallet's entries in pages, the newest first, to the end.
+func latestByPage(t *testing.T, d *db.DB, walletID string, page int) (all []ledger.Entry) {
+	t.Helper()
+	var before int64
+	for {
+		got := latest(t, d, walletID, before, page)
+		if len(got) == 0 {
+			return all
+		}
+		all = append(all, got...)
+		before = got[len(got)-1].Seq
+	}
+}
+
+func latest(t *testing.T, d *db.DB, walletID string, beforeSeq int64, limit int) (entries []ledger.Entry) {
+	t.Helper()
+	read(t, d, func(tx *db.Tx) (err error) {
+		entries, err = ledger.Latest(tx, walletID, beforeSeq, limit)
+		return err
+	})
+	return entries
 }
 
 // Wallets whose numbers run out are named in time.

@@ -115,7 +115,14 @@ func isHouse(account string) bool {
 			return true
 		}
 	}
-	return false
+	return isDeposits(account)
+}
+
+// isDeposits reports whether an account is what Deposits returns, of real money:
+// no gateway brings play money.
+func isDeposits(account string) bool {
+	gateway, found := strings.CutPrefix(account, depositsPrefix)
+	return found && gateway != ""
 }
 
 // allowed reports whether the kind moves money between these two accounts, and
@@ -133,6 +140,8 @@ func (m moved) allowed() (pair, ref bool) {
 			from, into = into, from
 		}
 		return into.mode == Live && from.account == Adjustment.Account(Live), id.Valid(id.Transfer, m.ref)
+	case Deposit:
+		return into.mode == Live && isDeposits(from.account), id.Valid(id.Payment, m.ref)
 	case Opening:
 		return into.mode == Test && from.account == Bonus.Account(Test), m.ref == into.account
 	}

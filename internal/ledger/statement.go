@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
@@ -23,6 +24,26 @@ type Entry struct {
 
 // Statement returns up to limit entries of a wallet that come after seq, oldest first.
 func Statement(tx *db.Tx, walletID string, afterSeq int64, limit int) ([]Entry, error) {
+	return between(tx, walletID, afterSeq, afterSeq+int64(limit))
+}
+
+// Latest returns up to limit entries of a wallet that come before seq, newest first;
+// 0, and what no entry has yet, begins with the last.
+func Latest(tx *db.Tx, walletID string, beforeSeq int64, limit int) ([]Entry, error) {
+	var next int64
+	if err := tx.QueryRow(`SELECT seq + 1 FROM wallets WHERE id = $1`, walletID).Scan(&next); err != nil {
+		return nil, fmt.Errorf("statement of %s: %w", walletID, err)
+	}
+	if beforeSeq == 0 || beforeSeq > next {
+		beforeSeq = next
+	}
+	entries, err := between(tx, walletID, beforeSeq-1-int64(limit), beforeSeq-1)
+	slices.Reverse(entries)
+	return entries, err
+}
+
+// between returns the entries of a wallet behind one number up to another.
+func between(tx *db.Tx, walletID string, after, upTo int64) ([]Entry, error) {
 	entries, err := db.All(tx, scanEntry, `
 		SELECT seq, id, kind, ref, amount, balance, memo, actor, created_at FROM (
 			SELECT debit_seq AS seq, id, kind, ref, -amount AS amount, debit_balance AS balance, memo, actor, created_at
@@ -30,7 +51,7 @@ func Statement(tx *db.Tx, walletID string, afterSeq int64, limit int) ([]Entry, 
 			UNION ALL
 			SELECT credit_seq AS seq, id, kind, ref, amount, credit_balance AS balance, memo, actor, created_at
 			FROM transfers WHERE credit = $1 AND credit_seq > $2 AND credit_seq <= $3
-		) AS entries ORDER BY seq`, walletID, afterSeq, afterSeq+int64(limit))
+		) AS entries ORDER BY seq`, walletID, after, upTo)
 	if err != nil {
 		return nil, fmt.Errorf("statement of %s: %w", walletID, err)
 	}

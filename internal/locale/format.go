@@ -124,3 +124,18 @@ func (l *Language) Span(d time.Duration) string {
 
 // Decimal writes a decimal number that has a dot with the language's own sign.
 func (l *Language) Decimal(text string) string { return strings.Replace(text, ".", l.decimal, 1) }
+
+// ReadAmount reads an amount as somebody types it: with a dot, or the language's own
+// sign, before the decimals, and without grouping. Where the language groups by dots,
+// 1.000 may be meant as a thousand or as one, and is malformed.
+func (l *Language) ReadAmount(text string) (money.Amount, error) {
+	text = strings.TrimSpace(text)
+	_, decimals, dotted := strings.Cut(text, ".")
+	switch {
+	case !dotted:
+		text = strings.Replace(text, l.decimal, ".", 1)
+	case l.group == "." && len(decimals) == 3:
+		return 0, money.ErrMalformed
+	}
+	return money.Parse(text)
+}

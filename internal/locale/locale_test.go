@@ -149,3 +149,50 @@ func TestLanguageIsMatched(t *testing.T) {
 		}
 	}
 }
+
+// Amounts are read as they are written, and as programs write them; what may mean
+// two amounts is neither.
+func TestReadAmount(t *testing.T) {
+	t.Parallel()
+	s := load(t)
+	tr, ok := s.Find("tr")
+	if !ok {
+		t.Fatal("no Turkish")
+	}
+	en := s.English()
+	const none = money.Amount(-1)
+	for _, c := range []struct {
+		text     string
+		en, turk money.Amount
+	}{
+		{"25", 25 * money.Unit, 25 * money.Unit},
+		{" 25.00 ", 25 * money.Unit, 25 * money.Unit},
+		{"0.5", money.Unit / 2, money.Unit / 2},
+		{"25,50", none, 25_500_000},
+		{"0,000001", none, 1},
+		{"1,000", none, money.Unit}, // no thousand in Turkish
+		{"1.000", money.Unit, none},
+		{"1.0000", money.Unit, money.Unit},
+		{"1.000,50", none, none},
+		{"1,000.50", none, none},
+		{"1,2,3", none, none},
+		{",5", none, none},
+		{"5,", none, none},
+		{"", none, none},
+		{"a few", none, none},
+		{"1e3", none, none},
+	} {
+		for name, of := range map[string]struct {
+			language *locale.Language
+			want     money.Amount
+		}{"English": {en, c.en}, "Turkish": {tr, c.turk}} {
+			got, err := of.language.ReadAmount(c.text)
+			if err != nil {
+				got = none
+			}
+			if got != of.want {
+				t.Errorf("%q in %s: %s (%v), want %s", c.text, name, got, err, of.want)
+			}
+		}
+	}
+}

@@ -25,6 +25,8 @@ const (
 	WebhookAdded        = "webhook_added"         // host, webhook: its id
 	WebhookDisabled     = "webhook_disabled"      // the same
 	WebhookGone         = "webhook_gone"          // the same
+	TopUpCredited       = "topup_credited"        // amount with its currency, reference
+	TopUpRejected       = "topup_rejected"        // the same, and reason
 
 	// testMail is what the command line sends to try the settings.
 	testMail = "test"
@@ -76,6 +78,8 @@ func kinds() map[string]kind {
 		WebhookAdded:        notice("host", "webhook"),
 		WebhookDisabled:     notice("host", "webhook"),
 		WebhookGone:         notice("host", "webhook"),
+		TopUpCredited:       notice("amount", "reference"),
+		TopUpRejected:       notice("amount", "reference", "reason"),
 		testMail:            {notice: true, patience: patience},
 	}
 }

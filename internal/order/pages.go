@@ -79,13 +79,32 @@ type Line struct {
 	OrderID string       // "" where it was for no order, or for a test order that is not kept any more
 	Number  int64        // the order's; 0 as above
 	At      time.Time
+
+	Reference string // of a deposit, in the account's words
+	PaymentID string // of a deposit
 }
 
 // Statement returns up to limit lines of a wallet that come after a line, the
 // oldest first. What staff wrote beside a movement is not in it.
-func (s *Store) Statement(ctx context.Context, walletID string, after int64, limit int) (lines []Line, err error) {
+func (s *Store) Statement(ctx context.Context, walletID string, after int64, limit int) ([]Line, error) {
+	return s.lines(ctx, func(tx *db.Tx) ([]ledger.Entry, error) { return ledger.Statement(tx, walletID, after, limit) })
+}
+
+// Latest returns up to limit lines of a wallet that come before a line, the newest
+// first; 0 begins with the last.
+func (s *Store) Latest(ctx context.Context, own Scope, before int64, limit int) ([]Line, error) {
+	return s.lines(ctx, func(tx *db.Tx) ([]ledger.Entry, error) {
+		walletID, err := ledger.WalletID(tx, own.AccountID, own.Mode)
+		if err != nil {
+			return nil, err
+		}
+		return ledger.Latest(tx, walletID, before, limit)
+	})
+}
+
+func (s *Store) lines(ctx context.Context, read func(*db.Tx) ([]ledger.Entry, error)) (lines []Line, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		entries, err := ledger.Statement(tx, walletID, after, limit)
+		entries, err := read(tx)
 		if err != nil {
 			return err
 		}
@@ -94,6 +113,9 @@ func (s *Store) Statement(ctx context.Context, walletID string, after int64, lim
 		var index []int
 		for i, e := range entries {
 			lines[i] = Line{Seq: e.Seq, Kind: e.Kind, Amount: e.Amount, Balance: e.Balance, At: e.At}
+			if e.Kind == ledger.Deposit {
+				lines[i].PaymentID, lines[i].Reference = e.Ref, e.Memo
+			}
 			if orderID, ok := orderOf(e); ok {
 				args, index = append(args, []any{orderID}), append(index, i)
 			}

@@ -83,6 +83,10 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/account/sessions/{id}/revoke", Member, s.Dashboard.RevokeSession},
 
 		{"GET /dashboard", Member, s.Dashboard.Overview},
+		{"GET /dashboard/wallet", Member, s.Dashboard.Wallet},
+		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
+		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
+		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
 	}, s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	})

@@ -13,7 +13,8 @@ import (
 )
 
 // named finds what the demo has made, and makes a webhook with a delivery that
-// arrived and one that failed. The ids stand in the links of the pages.
+// arrived and one that failed, and a top-up with a long reference. The ids stand in
+// the links of the pages.
 func named(ctx context.Context, tab *browser.Tab) (*strings.Replacer, error) {
 	receiver, err := receive(ctx)
 	if err != nil {
@@ -44,6 +45,9 @@ func named(ctx context.Context, tab *browser.Tab) (*strings.Replacer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := topUp(tab); err != nil { //nolint:contextcheck // a tab has its own
+		return nil, fmt.Errorf("top up: %w", err)
+	}
 	return strings.NewReplacer(aKey, keyID, aWebhook, webhookID, aDelivery, deliveryID), nil
 }
 
@@ -68,6 +72,23 @@ func addWebhook(tab *browser.Tab, form, address string) (webhookID string, err e
 		}
 	}
 	return idOf(tab, "main a[data-close]")
+}
+
+// topUp asks for a top-up whose reference is as long as may be, without a space: no
+// page may grow by it.
+func topUp(tab *browser.Tab) error {
+	for _, step := range []func() error{
+		func() error { return tab.Open("/dashboard/wallet/topups/new") },
+		func() error { return tab.Fill("[name=amount]", "999.99") },
+		func() error { return tab.Fill("[name=reference]", strings.Repeat("REF/2026-", 15)+"1045") },
+		func() error { return tab.Click("form[action$='/topups'] [type=submit]") },
+		func() error { return tab.WaitText("main", "Your top-up waits") },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // test sends a test and waits for the answer in the log.

@@ -1,5 +1,6 @@
 // Package dashboard is what a customer sees behind the sign-in: the overview, the
-// API keys with what they were used for and their webhooks, and the account.
+// wallet, the API keys with what they were used for and their webhooks, and the
+// account.
 //
 // It translates: the domain decides what may be done, and the route table in web
 // who comes here at all.
@@ -16,6 +17,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -31,6 +33,8 @@ type Deps struct {
 	LastUse func(keyID string) (at time.Time, ok bool)
 	Limits  *ratelimit.Limiter
 	Orders  *order.Store
+	// Payments are the money that comes by transfer.
+	Payments *payment.Store
 	// Snapshot returns what is sold now.
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.

@@ -32,7 +32,7 @@ type step struct {
 func (o overview) steps() []step {
 	return []step{
 		{"start.key", "start.key_text", keysPath + "/keys/new", "start.key_label", o.HasKey},
-		{"start.funds", "start.funds_text", "/contact", "start.funds_label", o.Live > 0},
+		{"start.funds", "start.funds_text", walletPath, "start.funds_label", o.Live > 0},
 		{"start.order", "start.order_text", "/developers/getting-started", "start.order_label", len(o.Orders) > 0},
 	}
 }

@@ -193,6 +193,8 @@ func (v *conversation) statement(live, test string) {
 	v.Helper()
 	customer, err := v.panel.Core.Accounts.Find(v.Context(), "customer@example.com")
 	must(v, err)
+	_, _, err = v.panel.Core.Payments.Add(v.Context(), customer.ID, money.Unit, "described", "test")
+	must(v, err)
 	_, err = v.panel.Core.Accounts.Credit(v.Context(), customer.ID, -money.Unit, "described", "test")
 	must(v, err)
 	seen := map[string]bool{}

@@ -12,6 +12,7 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/web/ui"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
@@ -33,8 +34,10 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 		return ui.T(ctx, "refusal.throttled", "Wait", wait(ctx, f.Args)), true
 	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.WrongPassword,
 		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor, identity.NotYours,
-		apikey.TooManyKeys, webhook.IsDisabled:
+		apikey.TooManyKeys, webhook.IsDisabled, payment.NotOffered:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
+	case payment.TooMany:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", payment.MaxWaiting), true
 	case webhook.TooMany:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", webhook.MaxPerKey), true
 	case webhook.TooManyAdds:

@@ -55,6 +55,7 @@ func footLegal() []Link {
 func deskLinks() []Link {
 	return []Link{
 		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h"},
+		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w"},
 		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
 		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
 		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a"},
