@@ -198,6 +198,30 @@ func TestEleventhKeyIsRefused(t *testing.T) {
 	}
 }
 
+// A cap is typed as the member's language writes amounts, and comes back so in the
+// form, which changes nothing where it is sent as it is.
+func TestACapInTheMembersLanguage(t *testing.T) {
+	t.Parallel()
+	p := start(t, db.SQLite, nil)
+	a := p.account("member@example.com", account.Customer)
+	v := p.signedIn("member@example.com")
+	if err := p.Core.Accounts.SetPreferences(t.Context(), a.ID, account.Preferences{Language: "tr"}); err != nil {
+		t.Fatal(err)
+	}
+	v.made(newKey("daily_cap", "1,125"))
+	settings := "/dashboard/api/keys/" + p.keys(a.ID)[0].ID + "/settings"
+	if got := v.ask(http.MethodGet, settings, nil); !strings.Contains(got.body, `value="1,125"`) {
+		t.Errorf("the form is not in Turkish: %s", got.body)
+	}
+	same := url.Values{"name": {"Shop"}, "user": {"own"}, "daily_cap": {"1,125"}, "expires": {"keep"}, "password": {password}}
+	if got := v.ask(http.MethodPost, settings, same); got.status != http.StatusSeeOther {
+		t.Errorf("sent as it is: %d", got.status)
+	}
+	if k := p.keys(a.ID)[0]; k.DailyCap == nil || k.DailyCap.String() != "1.125" {
+		t.Errorf("the cap is %v", k.DailyCap)
+	}
+}
+
 // A change of settings asks for the password, whatever it changes; a wrong one
 // leaves the key as it was.
 func TestKeySettingsNeedThePassword(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/apikey"
-	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -89,7 +88,7 @@ func readLimits(ctx context.Context, f *ui.Form) (s apikey.Settings) {
 	}
 	s.Networks = networks
 	if text := strings.TrimSpace(f.Value("daily_cap")); text != "" {
-		limit, err := money.Parse(text)
+		limit, err := ui.Of(ctx).Language.ReadAmount(text)
 		if err != nil || limit < 0 {
 			f.Refuse("daily_cap", ui.T(ctx, "keys.error_cap"))
 		}
@@ -139,7 +138,7 @@ func classicChange(ctx context.Context, f *ui.Form, d apikey.Dialect, c *apikey.
 }
 
 // valuesOf fills the form of a key's settings with what they are.
-func valuesOf(k apikey.Key) url.Values {
+func valuesOf(ctx context.Context, k apikey.Key) url.Values {
 	v := url.Values{"name": {k.Name}, "user": {forOwnCode}, "expires": {"keep"}}
 	if k.Dialect == apikey.Classic {
 		v.Set("user", forPanel)
@@ -149,7 +148,7 @@ func valuesOf(k apikey.Key) url.Values {
 	}
 	v.Set("networks", strings.ReplaceAll(apikey.NetworksText(k.Networks), ",", "\n"))
 	if k.DailyCap != nil {
-		v.Set("daily_cap", k.DailyCap.String())
+		v.Set("daily_cap", ui.Of(ctx).Language.Decimal(k.DailyCap.String()))
 	}
 	v.Set("classic_ids", string(k.ClassicIDs))
 	if k.AllowGET {

@@ -174,7 +174,7 @@ func (d *Dashboard) EditKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.showEditKey(k)(w, r, http.StatusOK, ui.NewForm(valuesOf(k)))
+	return d.showEditKey(k)(w, r, http.StatusOK, ui.NewForm(valuesOf(r.Context(), k)))
 }
 
 func (d *Dashboard) showEditKey(k apikey.Key) func(http.ResponseWriter, *http.Request, int, *ui.Form) error {
