@@ -103,20 +103,22 @@ func (c *providerWebhook) keep(ctx context.Context, t terminal, core *app.Core, 
 	return nil
 }
 
-// remove takes the webhook away there, then here.
+// remove ends the webhook here and takes it away there. Where the provider does not
+// answer, what it sends is refused all the same.
 func (c *providerWebhook) remove(ctx context.Context, t terminal, core *app.Core, p provider.Provider, there *provider.Client) error {
 	hookID, _, err := core.Providers.Hook(ctx, p.ID)
 	if err != nil {
 		return err
 	}
-	if hookID != "" {
-		if err := there.RemoveWebhook(ctx, hookID); err != nil && !fault.Is(err, fault.Conflict) {
-			return err
-		}
-	}
 	if err := core.Providers.SetHook(ctx, p, "", "", actor); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "What %s sends is not taken any more.\n", p.Name)
+	if hookID == "" {
+		return nil
+	}
+	if err := there.RemoveWebhook(ctx, hookID); err != nil && !fault.Is(err, fault.Conflict) {
+		return fmt.Errorf("the webhook %s is still there, remove it at the provider: %w", hookID, err)
+	}
 	return nil
 }

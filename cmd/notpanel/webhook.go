@@ -11,6 +11,7 @@ import (
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/event"
+	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -111,6 +112,9 @@ type webhookLog struct {
 
 // Validate refuses what needs no look at the panel.
 func (c *webhookLog) Validate() error {
+	if c.Before != "" && !id.Valid(id.Delivery, c.Before) {
+		return fmt.Errorf("--before must be a delivery such as dlv_…, not %q", c.Before)
+	}
 	if c.Limit < 1 || c.Limit > page {
 		return fmt.Errorf("--limit must be between 1 and %d", page)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/event"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -93,6 +94,7 @@ func TestWebhookCommandsRefuse(t *testing.T) {
 		{[]string{"webhook", "replay", "dlv_1"}, exitFailed, "Delivery not found"},
 		{[]string{"webhook", "log", "whk_1"}, exitFailed, "Webhook not found"},
 		{[]string{"webhook", "log", h.webhook, "--limit", "0"}, exitUsage, "--limit must be between"},
+		{[]string{"webhook", "log", h.webhook, "--before", "yesterday"}, exitUsage, "--before must be a delivery"},
 		{[]string{"webhook", "list", "--account", "nobody@example.com"}, exitFailed, "nobody@example.com"},
 		{[]string{"account", "threshold", "reseller@example.com", "-5"}, exitUsage, ""},
 		{[]string{"account", "threshold", "reseller@example.com", "much"}, exitUsage, "no amount such as 25.00"},
@@ -101,6 +103,26 @@ func TestWebhookCommandsRefuse(t *testing.T) {
 		if r := h.run("", c.args...); r.code != c.code || !strings.Contains(r.err, c.says) {
 			t.Errorf("%v: code %d, says %s, want %d and %q", c.args, r.code, r.err, c.code, c.says)
 		}
+	}
+}
+
+// A provider that does not answer can't keep the panel from taking no more of what
+// it sends.
+func TestAProvidersWebhookEndsWithoutIt(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t)
+	p.ok("provider", "add", "--name", "Far", "--kind", "native", "--url", "http://127.0.0.1:1/api/v2", "--key", "k")
+	core := p.core()
+	far, err := core.Providers.Find(t.Context(), "Far")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := core.Providers.SetHook(t.Context(), far, "whk_there", webhook.NewSecret(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, p.fails(exitFailed, "provider", "webhook", "Far", "--off", "--outbound-allow", "127.0.0.0/8"), "whk_there is still there")
+	if _, _, err := core.Providers.Hook(t.Context(), far.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the webhook is still taken: %v", err)
 	}
 }
 

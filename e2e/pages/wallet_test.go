@@ -225,7 +225,7 @@ func TestTopupRefusalsAreInWords(t *testing.T) {
 	}
 	says(t, "the sixth", ask("six"), http.StatusUnprocessableEntity, "5 top-ups are waiting already")
 	says(t, "no reference", ask(" "), http.StatusUnprocessableEntity, "Write what stands on your transfer.")
-	says(t, "a long reference", ask(strings.Repeat("x", payment.MaxReference+1)), http.StatusUnprocessableEntity, "reference must have 1 to 140 characters")
+	says(t, "a long reference", ask(strings.Repeat("x", payment.MaxReference+1)), http.StatusUnprocessableEntity, "Write at most 140 characters.")
 	if err := p.Core.Payments.SetOffer(t.Context(), payment.Offer{Least: money.Unit, Most: money.Unit}, "a test"); err != nil {
 		t.Fatal(err)
 	}

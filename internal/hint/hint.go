@@ -97,6 +97,11 @@ func (r *Receiver) take(q *http.Request) error {
 	if r.Limits.Address(q.Context(), r.ClientAddress(q)).Denied() {
 		return errLimit
 	}
+	providerID := strings.TrimPrefix(q.URL.Path, Path)
+	verifier, err := r.verifier(q.Context(), providerID) // first: no place for who does not know a provider
+	if err != nil {
+		return err
+	}
 	select {
 	case r.room <- struct{}{}:
 		defer func() { <-r.room }()
@@ -110,39 +115,34 @@ func (r *Receiver) take(q *http.Request) error {
 		}
 		return errForm
 	}
-	providerID := strings.TrimPrefix(q.URL.Path, Path)
-	e, err := r.verified(q, providerID, body)
-	if err != nil {
-		return err
+	e, err := verifier.Verify(body, q.Header)
+	switch {
+	case errors.Is(err, client.ErrBadEvent):
+		return errForm
+	case err != nil:
+		return fault.Wrap(fault.Unauthorized, errSignature.Text, err)
 	}
 	return r.note(q.Context(), providerID, e)
 }
 
-// verified reads a delivery whose signature fits the provider's secret and whose
+// verifier takes deliveries whose signature fits the provider's secret and whose
 // time is near.
-func (r *Receiver) verified(q *http.Request, providerID string, body []byte) (client.Event, error) {
+func (r *Receiver) verifier(ctx context.Context, providerID string) (*client.Verifier, error) {
 	if !id.Valid(id.Provider, providerID) {
-		return client.Event{}, errSignature
+		return nil, errSignature
 	}
-	_, secret, err := r.Providers.Hook(q.Context(), providerID)
+	_, secret, err := r.Providers.Hook(ctx, providerID)
 	if fault.Is(err, fault.NotFound) {
-		return client.Event{}, errSignature
+		return nil, errSignature
 	}
 	if err != nil {
-		return client.Event{}, err
+		return nil, err
 	}
-	verifier, err := client.NewVerifier([]string{secret})
+	v, err := client.NewVerifier([]string{secret})
 	if err != nil {
-		return client.Event{}, fmt.Errorf("webhook of %s: %w", providerID, err)
+		return nil, fmt.Errorf("webhook of %s: %w", providerID, err)
 	}
-	e, err := verifier.Verify(body, q.Header)
-	switch {
-	case errors.Is(err, client.ErrBadEvent):
-		return e, errForm
-	case err != nil:
-		return e, fault.Wrap(fault.Unauthorized, errSignature.Text, err)
-	}
-	return e, nil
+	return v, nil
 }
 
 // note brings the look at what an event is of forward, once for each event. What

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/hint"
+	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
@@ -180,6 +182,29 @@ func TestHintsAreBounded(t *testing.T) {
 			t.Errorf("a minute later it is in %s", in)
 		}
 	})
+}
+
+// Who knows no provider with a webhook takes no place of those who do: nothing is
+// read of what they send.
+func TestStrangersTakeNoPlace(t *testing.T) {
+	t.Parallel()
+	h := setup(t, dbtest.Open(t, db.SQLite))
+	for _, path := range []string{"x", id.New(id.Provider)} {
+		unread := &unread{}
+		w := httptest.NewRecorder()
+		h.receiver.ServeHTTP(w, httptest.NewRequest(http.MethodPost, hint.Path+path, unread))
+		if w.Code != http.StatusUnauthorized || unread.asked {
+			t.Errorf("%s: %d, its body was read: %t", path, w.Code, unread.asked)
+		}
+	}
+}
+
+// unread is a body that notes whether it was asked for.
+type unread struct{ asked bool }
+
+func (u *unread) Read([]byte) (int, error) {
+	u.asked = true
+	return 0, io.EOF
 }
 
 // What is not the provider's, too old, too new or too large is refused, all of it

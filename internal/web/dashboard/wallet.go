@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -105,8 +106,11 @@ func (d *Dashboard) AskTopup(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
 	amount := readAmount(ctx, f, offer)
 	reference := strings.TrimSpace(f.Value("reference"))
-	if reference == "" {
+	switch n := utf8.RuneCountInString(reference); {
+	case n == 0:
 		f.Refuse("reference", ui.T(ctx, "topup.error_reference"))
+	case n > payment.MaxReference:
+		f.Refuse("reference", ui.T(ctx, "topup.error_reference_long", "Most", payment.MaxReference))
 	}
 	if !f.OK() {
 		return d.showTopup(offer)(w, r, http.StatusUnprocessableEntity, f)
