@@ -44,13 +44,13 @@ var besides = map[string][]string{
 	"refill_status": {"missing_parameter", "both", "too_many", "long_id", "refill_not_found", "ok_many"},
 	"order":         {"missing_parameter", "both", "long_id", "order_not_found", "ok_request_id"},
 
-	"webhook.add":        {"missing_parameter", "malformed_url", "malformed_events", "not_public", "too_many", "not_confirmed", "ok_events"},
+	"webhook.add":        {"missing_parameter", "malformed_url", "malformed_events", "not_public", "too_many", "too_often", "not_confirmed", "ok_events"},
 	"webhook.list":       {"ok_other_key"},
 	"webhook.remove":     {"missing_parameter", "webhook_not_found"},
 	"webhook.test":       {"missing_parameter", "webhook_not_found", "too_often"},
 	"webhook.rotate":     {"missing_parameter", "webhook_not_found", "malformed_overlap", "ok_without_overlap"},
 	"webhook.deliveries": {"missing_parameter", "webhook_not_found", "malformed_cursor", "malformed_limit", "ok_cursor"},
-	"webhook.replay":     {"missing_parameter", "both", "malformed_since", "webhook_not_found", "delivery_not_found", "disabled", "ok_since"},
+	"webhook.replay":     {"missing_parameter", "both", "malformed_since", "webhook_not_found", "delivery_not_found", "disabled", "too_often", "ok_since"},
 
 	// What is refused before there is an action.
 	"request": {

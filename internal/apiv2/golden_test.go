@@ -171,8 +171,13 @@ func (p *panel) converse(file string) string {
 
 // scenes are set by a statement.
 var scenes = map[string]string{
-	"service 1 has refill":             `UPDATE services SET refill = TRUE WHERE id = 1`,
-	"the webhook is disabled":          `UPDATE webhook_endpoints SET state = 'disabled', reason = 'failing'`,
+	"service 1 has refill":       `UPDATE services SET refill = TRUE WHERE id = 1`,
+	"the webhook is disabled":    `UPDATE webhook_endpoints SET state = 'disabled', reason = 'failing'`,
+	"all deliveries have failed": `UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, finished_at = created_at`,
+	"all was replayed just now":  `UPDATE webhook_endpoints SET replayed_at = 9223372036854775807`,
+	"twenty webhooks were removed": `INSERT INTO webhook_endpoints (id, key_id, account_id, mode, url, events, state, secret, created_at, updated_at)
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+		SELECT 'whk_' || i, key_id, account_id, mode, url, events, 'removed', secret, created_at, updated_at FROM webhook_endpoints, n`,
 	"nobody has confirmed the address": `UPDATE accounts SET email_verified_at = NULL`,
 }
 
