@@ -45,10 +45,12 @@ func (s *Store) Approve(ctx context.Context, paymentID string, came money.Amount
 // reference and amount of a payment that was credited already, or waits, is a
 // conflict that names it: one transfer on the bank's statement is not booked twice.
 func (s *Store) Add(ctx context.Context, accountID string, came money.Amount, reference, actor string) (p Payment, balance money.Amount, err error) {
-	if p, err = newManual(accountID, came, reference); err != nil {
+	asked, err := newManual(accountID, came, reference)
+	if err != nil {
 		return p, 0, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		p = asked // also when it runs again
 		book, walletID, err := openWallet(tx, accountID)
 		if err != nil {
 			return err

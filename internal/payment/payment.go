@@ -98,10 +98,12 @@ func scan(s db.Scanner) (p Payment, err error) {
 // form that is sent twice asks once. It is a conflict where the panel offers no
 // transfers or too many payments of the account wait.
 func (s *Store) Request(ctx context.Context, accountID string, asked money.Amount, reference string) (p Payment, err error) {
-	if p, err = newManual(accountID, asked, reference); err != nil {
+	made, err := newManual(accountID, asked, reference)
+	if err != nil {
 		return p, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		p = made // also when it runs again
 		offered, err := offer(tx)
 		if err != nil {
 			return err

@@ -314,6 +314,37 @@ func TestAdd(t *testing.T) {
 	})
 }
 
+// What the database makes run again is booked once, as if it had run once.
+func TestRunAgain(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.Postgres)
+	s, accountID := payment.NewStore(d), newAccount(t, d, "ann@example.com")
+	runs := 0
+	s.Tell = func(tx *db.Tx, _ payment.Payment) error {
+		if runs++; runs%2 == 0 {
+			return nil
+		}
+		_, err := tx.Exec(`DO $$ BEGIN RAISE EXCEPTION 'try again' USING ERRCODE = '40001'; END $$`)
+		return err
+	}
+	added, after, err := s.Add(t.Context(), accountID, 5*unit, "Invoice 1", staff)
+	if err != nil || added.Amount != 5*unit || after != 5*unit {
+		t.Fatalf("added %+v, %s, %v", added, after, err)
+	}
+	asked := request(t, d, accountID, 7*unit, "Invoice 2")
+	if _, after, err = s.Approve(t.Context(), asked.ID, 0, staff); err != nil || after != 12*unit {
+		t.Fatalf("approved: %s, %v", after, err)
+	}
+	last := request(t, d, accountID, 9*unit, "Invoice 3")
+	if p, err := s.Reject(t.Context(), last.ID, "Nothing came.", staff); err != nil || p.State != payment.Rejected {
+		t.Fatalf("rejected: %+v, %v", p, err)
+	}
+	if runs != 6 {
+		t.Errorf("it ran %d times, want each of three twice", runs)
+	}
+	proved(t, d)
+}
+
 // Without instructions nothing can be requested; what waits can be decided.
 func TestOffer(t *testing.T) {
 	t.Parallel()
