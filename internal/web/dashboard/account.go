@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/refusal"
+
 	"github.com/a-h/templ"
 
 	"github.com/notpanel/notpanel/internal/identity"
@@ -72,7 +74,7 @@ func accountDone(w http.ResponseWriter, r *http.Request, done string) error {
 	if ui.Partial(r) {
 		return ui.Render(w, r, http.StatusOK, ui.Done(ui.T(r.Context(), "account.done_"+done), accountPath))
 	}
-	return see(w, r, accountPath+"?done="+done)
+	return ui.See(w, r, accountPath+"?done="+done)
 }
 
 // freshProof is what a form asks for that needs a fresh proof.
@@ -146,7 +148,7 @@ func (d *Dashboard) SetEmail(w http.ResponseWriter, r *http.Request) error {
 		err = d.deps.People.RequestEmailChange(ctx, email)
 	}
 	if err != nil {
-		return d.again(w, r, f, err, d.showEmail)
+		return refusal.Again(w, r, f, err, d.showEmail)
 	}
 	return accountDone(w, r, "email")
 }
@@ -174,7 +176,7 @@ func (d *Dashboard) SetPassword(w http.ResponseWriter, r *http.Request) error {
 		err = d.deps.People.ChangePassword(r.Context(), r.PostFormValue("password"), r.PostFormValue("new_password"))
 	}
 	if err != nil {
-		return d.again(w, r, f, err, d.showPassword)
+		return refusal.Again(w, r, f, err, d.showPassword)
 	}
 	return accountDone(w, r, "password")
 }
@@ -184,7 +186,7 @@ func (d *Dashboard) RevokeSession(w http.ResponseWriter, r *http.Request) error 
 	if err := d.deps.People.RevokeSession(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
-	return see(w, r, accountPath+"?done=session#sessions")
+	return ui.See(w, r, accountPath+"?done=session#sessions")
 }
 
 // RevokeOthers signs out everybody but this browser.
@@ -192,5 +194,5 @@ func (d *Dashboard) RevokeOthers(w http.ResponseWriter, r *http.Request) error {
 	if err := d.deps.People.RevokeOtherSessions(r.Context()); err != nil {
 		return err
 	}
-	return see(w, r, accountPath+"?done=sessions#sessions")
+	return ui.See(w, r, accountPath+"?done=sessions#sessions")
 }

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/refusal"
+
 	"github.com/a-h/templ"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -24,7 +26,7 @@ func (d *Dashboard) BeginApp(w http.ResponseWriter, r *http.Request) error {
 func (d *Dashboard) ProveForApp(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
 	if err := d.prove(r); err != nil {
-		return d.again(w, r, f, err, d.askForApp)
+		return refusal.Again(w, r, f, err, d.askForApp)
 	}
 	return d.newApp(w, r)
 }
@@ -77,7 +79,7 @@ func (d *Dashboard) ConfirmApp(w http.ResponseWriter, r *http.Request) error {
 		return d.newApp(w, r)
 	}
 	if err != nil {
-		return d.again(w, r, f, err, d.showApp)
+		return refusal.Again(w, r, f, err, d.showApp)
 	}
 	return factorAdded(w, r, codes, "app")
 }
@@ -115,7 +117,7 @@ func (d *Dashboard) RemoveApp(w http.ResponseWriter, r *http.Request) error {
 		err = d.deps.People.RemoveTOTP(r.Context())
 	}
 	if err != nil && !fault.Is(err, fault.Conflict) { // gone already is what was wanted
-		return d.again(w, r, f, err, d.showRemoveApp)
+		return refusal.Again(w, r, f, err, d.showRemoveApp)
 	}
 	return accountDone(w, r, "app_removed")
 }
@@ -138,7 +140,7 @@ func (d *Dashboard) RenewCodes(w http.ResponseWriter, r *http.Request) error {
 		codes, err = d.deps.People.RegenerateRecoveryCodes(r.Context())
 	}
 	if err != nil {
-		return d.again(w, r, f, err, d.showAskCodes)
+		return refusal.Again(w, r, f, err, d.showAskCodes)
 	}
 	return showCodes(w, r, codes, "codes.renewed")
 }

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/refusal"
+
 	"github.com/a-h/templ"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -24,7 +26,7 @@ func (d *Dashboard) NewPasskey(w http.ResponseWriter, r *http.Request) error {
 func (d *Dashboard) ProveForPasskey(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
 	if err := d.prove(r); err != nil {
-		return d.again(w, r, f, err, d.showNewPasskey)
+		return refusal.Again(w, r, f, err, d.showNewPasskey)
 	}
 	return d.showNewPasskey(w, r, http.StatusOK, ui.NewForm(nil))
 }
@@ -66,7 +68,7 @@ func (d *Dashboard) passkeyAgain(w http.ResponseWriter, r *http.Request, f *ui.F
 	case fault.Is(err, fault.Conflict):
 		text = "passkeys.too_many"
 	default:
-		return d.again(w, r, f, err, d.showNewPasskey)
+		return refusal.Again(w, r, f, err, d.showNewPasskey)
 	}
 	f.Error = ui.T(r.Context(), text)
 	return d.showNewPasskey(w, r, http.StatusUnprocessableEntity, f)
@@ -123,7 +125,7 @@ func (d *Dashboard) RenamePasskey(w http.ResponseWriter, r *http.Request) error 
 		return showRenamePasskey(k)(w, r, http.StatusUnprocessableEntity, f)
 	}
 	if err := d.deps.People.RenamePasskey(r.Context(), k.ID, f.Value("name")); err != nil {
-		return d.again(w, r, f, err, showRenamePasskey(k))
+		return refusal.Again(w, r, f, err, showRenamePasskey(k))
 	}
 	return accountDone(w, r, "passkey_renamed")
 }
@@ -159,7 +161,7 @@ func (d *Dashboard) RemovePasskey(w http.ResponseWriter, r *http.Request) error 
 		err = d.deps.People.RemovePasskey(r.Context(), k.ID)
 	}
 	if err != nil {
-		return d.again(w, r, f, err, d.showRemovePasskey(k))
+		return refusal.Again(w, r, f, err, d.showRemovePasskey(k))
 	}
 	return accountDone(w, r, "passkey_removed")
 }

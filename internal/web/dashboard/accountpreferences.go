@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/notpanel/notpanel/internal/web/refusal"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -82,7 +84,7 @@ func (d *Dashboard) SetPreferences(w http.ResponseWriter, r *http.Request) error
 		p.Theme = ""
 	}
 	if err := d.deps.SetPreferences(r.Context(), d.person(r).AccountID, p); err != nil {
-		return d.again(w, r, f, err, d.showPreferences)
+		return refusal.Again(w, r, f, err, d.showPreferences)
 	}
 	return accountDone(w, r, "preferences")
 }

@@ -56,9 +56,3 @@ func (d *Dashboard) person(r *http.Request) identity.Person {
 	who, _ := d.deps.People.Current(r.Context())
 	return who
 }
-
-// see leads to a page after a form was done.
-func see(w http.ResponseWriter, r *http.Request, path string) error {
-	http.Redirect(w, r, path, http.StatusSeeOther)
-	return nil
-}

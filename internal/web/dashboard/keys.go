@@ -102,25 +102,15 @@ func (d *Dashboard) CreateKey(w http.ResponseWriter, r *http.Request) error {
 	}
 	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
 	if err != nil {
-		return d.again(w, r, f, err, d.showNewKey)
+		return refusal.Again(w, r, f, err, d.showNewKey)
 	}
 	n.AccountID = who.AccountID
 	value, k, err := d.deps.Keys.Issue(ctx, n, who.AccountID)
 	if err != nil {
-		return d.again(w, r, f, err, d.showNewKey)
+		return refusal.Again(w, r, f, err, d.showNewKey)
 	}
 	page := ui.Page{Title: ui.T(ctx, "keys.made_title")}
 	return ui.RenderDialog(w, r, http.StatusOK, page, keyValue(k, value, false, nil))
-}
-
-// again shows a form once more with what was wrong.
-func (d *Dashboard) again(w http.ResponseWriter, r *http.Request, f *ui.Form, err error,
-	show func(http.ResponseWriter, *http.Request, int, *ui.Form) error,
-) error {
-	if !refusal.Into(r.Context(), f, err) {
-		return err
-	}
-	return show(w, r, refusal.Status(err), f)
 }
 
 // own returns the key that the path names. Another account's is not there.
@@ -204,7 +194,7 @@ func (d *Dashboard) SetKey(w http.ResponseWriter, r *http.Request) error {
 		_, err = d.deps.Keys.Set(ctx, k.ID, change, who.AccountID)
 	}
 	if err != nil {
-		return d.again(w, r, f, err, d.showEditKey(k))
+		return refusal.Again(w, r, f, err, d.showEditKey(k))
 	}
 	return d.done(w, r, "keys.set_done", keyPath(k.ID))
 }
@@ -238,11 +228,11 @@ func (d *Dashboard) RotateKey(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
 	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
 	if err != nil {
-		return d.again(w, r, f, err, d.showRotate(k))
+		return refusal.Again(w, r, f, err, d.showRotate(k))
 	}
 	value, k, err := d.deps.Keys.Rotate(ctx, k.ID, who.AccountID)
 	if err != nil {
-		return d.again(w, r, f, err, d.showRotate(k))
+		return refusal.Again(w, r, f, err, d.showRotate(k))
 	}
 	webhooks, err := d.webhooksOf(r, k)
 	if err != nil {
@@ -279,5 +269,5 @@ func (d *Dashboard) done(w http.ResponseWriter, r *http.Request, text, path stri
 	if ui.Partial(r) {
 		return ui.Render(w, r, http.StatusOK, doneNote(ui.T(r.Context(), text)))
 	}
-	return see(w, r, path)
+	return ui.See(w, r, path)
 }

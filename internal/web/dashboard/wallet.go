@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/notpanel/notpanel/internal/web/refusal"
+
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -86,7 +88,7 @@ func (d *Dashboard) NewTopup(w http.ResponseWriter, r *http.Request) error {
 	return d.showTopup(offer)(w, r, http.StatusOK, ui.NewForm(nil))
 }
 
-func (d *Dashboard) showTopup(offer payment.Offer) showForm {
+func (d *Dashboard) showTopup(offer payment.Offer) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		how, err := content.Render([]byte(offer.Instructions), content.Options{})
 		if err != nil {
@@ -116,9 +118,9 @@ func (d *Dashboard) AskTopup(w http.ResponseWriter, r *http.Request) error {
 		return d.showTopup(offer)(w, r, http.StatusUnprocessableEntity, f)
 	}
 	if _, err := d.deps.Payments.Request(ctx, d.person(r).AccountID, amount, reference); err != nil {
-		return d.again(w, r, f, err, d.showTopup(offer))
+		return refusal.Again(w, r, f, err, d.showTopup(offer))
 	}
-	return doneAt(w, r, ui.T(ctx, "topup.asked"), walletPath, "")
+	return ui.Finish(w, r, ui.T(ctx, "topup.asked"), walletPath, "")
 }
 
 // readAmount reads what is paid. What is wrong with it is said in the form.
@@ -140,7 +142,7 @@ func (d *Dashboard) WithdrawTopup(w http.ResponseWriter, r *http.Request) error 
 	if err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	return see(w, r, walletPath)
+	return ui.See(w, r, walletPath)
 }
 
 // shownAmount is what a top-up brought or, until it does, what was asked.

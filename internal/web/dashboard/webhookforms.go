@@ -26,10 +26,7 @@ func (d *Dashboard) NewWebhook(w http.ResponseWriter, r *http.Request) error {
 	return d.showNewWebhook(k)(w, r, http.StatusOK, ui.NewForm(nil))
 }
 
-// showForm writes a page with a form.
-type showForm = func(http.ResponseWriter, *http.Request, int, *ui.Form) error
-
-func (d *Dashboard) showNewWebhook(k apikey.Key) showForm {
+func (d *Dashboard) showNewWebhook(k apikey.Key) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "webhooks.new_title")}, newWebhookForm(k, f))
 	}
@@ -53,7 +50,7 @@ func (d *Dashboard) AddWebhook(w http.ResponseWriter, r *http.Request) error {
 	}
 	e, secret, err := d.deps.Webhooks.Add(ctx, webhook.Owner{AccountID: k.AccountID, KeyID: k.ID}, address, events, k.AccountID)
 	if err != nil {
-		return d.again(w, r, f, inWords(ctx, err), d.showNewWebhook(k))
+		return refusal.Again(w, r, f, inWords(ctx, err), d.showNewWebhook(k))
 	}
 	return d.showSecret(w, r, e, secret)
 }
@@ -105,7 +102,7 @@ func (d *Dashboard) EditEvents(w http.ResponseWriter, r *http.Request) error {
 	return d.showEvents(e)(w, r, http.StatusOK, ui.NewForm(url.Values{"events": names(e.Events)}))
 }
 
-func (d *Dashboard) showEvents(e *webhook.Endpoint) showForm {
+func (d *Dashboard) showEvents(e *webhook.Endpoint) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "webhooks.events_title")}, eventsForm(e, f))
 	}
@@ -124,18 +121,9 @@ func (d *Dashboard) SetEvents(w http.ResponseWriter, r *http.Request) error {
 		return d.showEvents(e)(w, r, http.StatusUnprocessableEntity, f)
 	}
 	if err := d.deps.Webhooks.Choose(ctx, d.owner(r), e.ID, events, e.AccountID); err != nil {
-		return d.again(w, r, f, err, d.showEvents(e))
+		return refusal.Again(w, r, f, err, d.showEvents(e))
 	}
-	return doneAt(w, r, ui.T(ctx, "webhooks.events_done"), webhookPath(e.ID), "")
-}
-
-// doneAt ends a form: who sent it from a dialog reads there that it was done, the
-// others come to a page, with a query that says the same.
-func doneAt(w http.ResponseWriter, r *http.Request, text, path, query string) error {
-	if ui.Partial(r) {
-		return ui.Render(w, r, http.StatusOK, ui.Done(text, path))
-	}
-	return see(w, r, path+query)
+	return ui.Finish(w, r, ui.T(ctx, "webhooks.events_done"), webhookPath(e.ID), "")
 }
 
 // AskRotateSecret asks for how long the old secret is to sign too.
@@ -147,7 +135,7 @@ func (d *Dashboard) AskRotateSecret(w http.ResponseWriter, r *http.Request) erro
 	return d.showRotateSecret(e)(w, r, http.StatusOK, ui.NewForm(nil))
 }
 
-func (d *Dashboard) showRotateSecret(e *webhook.Endpoint) showForm {
+func (d *Dashboard) showRotateSecret(e *webhook.Endpoint) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "webhooks.rotate_title")}, rotateSecretForm(e, f))
 	}
@@ -168,7 +156,7 @@ func (d *Dashboard) RotateSecret(w http.ResponseWriter, r *http.Request) error {
 	}
 	rotated, secret, err := d.deps.Webhooks.Rotate(ctx, d.owner(r), e.ID, time.Duration(hours)*time.Hour, e.AccountID)
 	if err != nil {
-		return d.again(w, r, f, err, d.showRotateSecret(e))
+		return refusal.Again(w, r, f, err, d.showRotateSecret(e))
 	}
 	return d.showSecret(w, r, rotated, secret)
 }
@@ -196,7 +184,7 @@ func (d *Dashboard) RemoveWebhook(w http.ResponseWriter, r *http.Request) error 
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return see(w, r, keyPath(e.KeyID))
+	return ui.See(w, r, keyPath(e.KeyID))
 }
 
 // localTime is how a browser's field for day and time writes it.
@@ -212,7 +200,7 @@ func (d *Dashboard) AskReplay(w http.ResponseWriter, r *http.Request) error {
 	return d.showReplay(e)(w, r, http.StatusOK, ui.NewForm(url.Values{"since": {v.Now.Add(-24 * time.Hour).In(v.Zone).Format(localTime)}}))
 }
 
-func (d *Dashboard) showReplay(e *webhook.Endpoint) showForm {
+func (d *Dashboard) showReplay(e *webhook.Endpoint) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "webhooks.replay_title")}, replayForm(e, f))
 	}
@@ -233,9 +221,9 @@ func (d *Dashboard) ReplayFailed(w http.ResponseWriter, r *http.Request) error {
 	}
 	n, err := d.deps.Webhooks.ReplayFailed(ctx, d.owner(r), e.ID, since)
 	if err != nil {
-		return d.again(w, r, f, err, d.showReplay(e))
+		return refusal.Again(w, r, f, err, d.showReplay(e))
 	}
-	return doneAt(w, r, ui.N(ctx, "webhooks.replayed", int64(n)), webhookPath(e.ID), "?replayed="+strconv.Itoa(n)+"#deliveries")
+	return ui.Finish(w, r, ui.N(ctx, "webhooks.replayed", int64(n)), webhookPath(e.ID), "?replayed="+strconv.Itoa(n)+"#deliveries")
 }
 
 // timeIn reads what such a field sends; browsers may write seconds.
@@ -271,7 +259,7 @@ func (d *Dashboard) Replay(w http.ResponseWriter, r *http.Request) error {
 	if ui.Partial(r) {
 		return d.showDelivery(w, r, http.StatusOK, deliveryView{Delivery: after, Changed: true})
 	}
-	return see(w, r, deliveryPath(after.ID))
+	return ui.See(w, r, deliveryPath(after.ID))
 }
 
 // refused shows a webhook's page with why something was not done.

@@ -137,7 +137,7 @@ func (d *Dashboard) TestWebhook(w http.ResponseWriter, r *http.Request) error {
 	if _, err := d.deps.Webhooks.Await(ctx, by, deliveryID, 0, outcomeWait); err != nil {
 		return err
 	}
-	return see(w, r, webhookPath(e.ID)+"#deliveries")
+	return ui.See(w, r, webhookPath(e.ID)+"#deliveries")
 }
 
 // DisableWebhook stops deliveries until it is enabled.
@@ -149,7 +149,7 @@ func (d *Dashboard) DisableWebhook(w http.ResponseWriter, r *http.Request) error
 	if err := d.deps.Webhooks.Disable(r.Context(), d.owner(r), e.ID, e.AccountID); err != nil {
 		return err
 	}
-	return see(w, r, webhookPath(e.ID))
+	return ui.See(w, r, webhookPath(e.ID))
 }
 
 // EnableWebhook lets it be told again.
@@ -161,7 +161,7 @@ func (d *Dashboard) EnableWebhook(w http.ResponseWriter, r *http.Request) error 
 	if err := d.deps.Webhooks.Enable(r.Context(), d.owner(r), e.ID, e.AccountID); err != nil {
 		return err
 	}
-	return see(w, r, webhookPath(e.ID))
+	return ui.See(w, r, webhookPath(e.ID))
 }
 
 // Delivery shows one delivery: what was sent and each answer.

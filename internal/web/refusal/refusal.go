@@ -6,6 +6,7 @@ package refusal
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -109,4 +110,13 @@ func wait(ctx context.Context, args []string) string {
 		return ""
 	}
 	return ui.Of(ctx).Language.Span(time.Duration(seconds) * time.Second)
+}
+
+// Again shows a form once more with why the domain refused it. An error that no
+// form can mend is returned.
+func Again(w http.ResponseWriter, r *http.Request, f *ui.Form, err error, show ui.ShowForm) error {
+	if !Into(r.Context(), f, err) {
+		return err
+	}
+	return show(w, r, Status(err), f)
 }

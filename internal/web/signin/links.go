@@ -16,7 +16,7 @@ func (p *Pages) opened(w http.ResponseWriter, r *http.Request, purpose identity.
 	keepToken(w)
 	token := r.URL.Query().Get("token")
 	if token == "" { // nobody came by a mail
-		return see(w, r, beforeMail(purpose))
+		return ui.See(w, r, beforeMail(purpose))
 	}
 	email, err := p.people.Peek(r.Context(), purpose, token)
 	if because(err, identity.BadToken) {
@@ -77,7 +77,7 @@ func (p *Pages) SpendVerify(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return again(w, r, f, err, p.asked(identity.VerifyEmail, token, verifyPage))
 	}
-	return see(w, r, homePath)
+	return ui.See(w, r, homePath)
 }
 
 // asked shows the form of a mailed link once more.
@@ -111,7 +111,7 @@ func (p *Pages) SpendChange(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	return see(w, r, accountPath)
+	return ui.See(w, r, accountPath)
 }
 
 // notYours asks who opens a link to sign in as the account that asked for it. The
@@ -167,5 +167,5 @@ func (p *Pages) SpendReset(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return again(w, r, f, err, p.asked(identity.ResetPassword, token, resetPage))
 	}
-	return see(w, r, loginPath+"?done="+doneReset)
+	return ui.See(w, r, loginPath+"?done="+doneReset)
 }

@@ -54,7 +54,7 @@ func (p *Pages) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if second {
 		next = withNext(factorPath, next)
 	}
-	return see(w, r, next)
+	return ui.See(w, r, next)
 }
 
 // PasskeyOptions is what a browser needs to sign in with a passkey alone.
@@ -77,7 +77,7 @@ func (p *Pages) SignInWithPasskey(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return again(w, r, f, err, showLogin)
 	}
-	return see(w, r, nextOf(f.Value("next")))
+	return ui.See(w, r, nextOf(f.Value("next")))
 }
 
 // Factor shows the second step of a sign-in, to who has taken the first.
@@ -94,7 +94,7 @@ func (p *Pages) showFactor(w http.ResponseWriter, r *http.Request, status int, f
 	}
 	next := nextOf(f.Value("next"))
 	if !found {
-		return see(w, r, withNext(loginPath, next))
+		return ui.See(w, r, withNext(loginPath, next))
 	}
 	return ui.Render(w, r, status, factorPage(pending, f, next))
 }
@@ -116,17 +116,17 @@ func (p *Pages) SecondFactor(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case because(err, identity.SignInAgain):
-		return see(w, r, loginPath+"?done="+doneAgain)
+		return ui.See(w, r, loginPath+"?done="+doneAgain)
 	case err != nil:
 		return again(w, r, f, err, p.showFactor)
 	}
-	return see(w, r, nextOf(f.Value("next")))
+	return ui.See(w, r, nextOf(f.Value("next")))
 }
 
 // CancelFactor forgets a sign-in that waits for its second step.
 func (p *Pages) CancelFactor(w http.ResponseWriter, r *http.Request) error {
 	p.people.CancelPending(r.Context())
-	return see(w, r, loginPath)
+	return ui.See(w, r, loginPath)
 }
 
 // SignOut ends the session.
@@ -134,5 +134,5 @@ func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := p.people.SignOut(r.Context()); err != nil {
 		return err
 	}
-	return see(w, r, back.Home)
+	return ui.See(w, r, back.Home)
 }

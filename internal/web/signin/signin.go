@@ -83,12 +83,6 @@ func withNext(path, next string) string {
 	return path + "?" + url.Values{"next": {next}}.Encode()
 }
 
-// see leads to a page after a form was done.
-func see(w http.ResponseWriter, r *http.Request, path string) error {
-	http.Redirect(w, r, path, http.StatusSeeOther) //nolint:gosec // a path of ours: what was sent went through nextOf
-	return nil
-}
-
 // writeJSON answers a script of ours.
 func writeJSON(w http.ResponseWriter, content []byte) error {
 	w.Header().Set("Content-Type", "application/json")

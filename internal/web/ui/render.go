@@ -38,3 +38,21 @@ func RenderDialog(w http.ResponseWriter, r *http.Request, status int, p Page, c 
 	}
 	return Render(w, r, status, framed(p, c))
 }
+
+// ShowForm writes a page with a form in it.
+type ShowForm = func(w http.ResponseWriter, r *http.Request, status int, f *Form) error
+
+// See leads to a page of this panel after a form was done.
+func See(w http.ResponseWriter, r *http.Request, path string) error {
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}
+
+// Finish ends a form: who sent it from a dialog reads there that it was done, the
+// others come to a page, with a query that says the same.
+func Finish(w http.ResponseWriter, r *http.Request, text, path, query string) error {
+	if Partial(r) {
+		return Render(w, r, http.StatusOK, Done(text, path))
+	}
+	return See(w, r, path+query)
+}
