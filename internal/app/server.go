@@ -230,6 +230,7 @@ func (s *Server) startWorkers() {
 	})
 	s.workers.Go(s.requests.Loop())
 	s.workers.Go(s.Core.Requests.Loop())
+	s.workers.Go(s.Core.Giveaways.Loop())
 }
 
 // watchNumbers tells the operator of accounts whose numbers will be used up.

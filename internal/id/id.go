@@ -37,6 +37,9 @@ const (
 	Event      Prefix = "evt_"
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
+	Post       Prefix = "pst_" // of the blog
+	Notice     Prefix = "ann_" // an announcement
+	Giveaway   Prefix = "gvw_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 
