@@ -11,6 +11,8 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web/back"
+	"github.com/notpanel/notpanel/internal/web/dashboard"
+	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -134,5 +136,10 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 	}
 	live, _, err := s.Balances(r.Context(), who.AccountID)
 	v.Person.Balance = live
+	if err != nil || ui.Partial(r) {
+		return err
+	}
+	all, err := s.Announced(r.Context(), who.AccountID)
+	v.Announced = site.Announced(v, all, dashboard.DismissPath)
 	return err
 }

@@ -87,9 +87,27 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.keyRoutes(), []Route{
+	}, s.siteRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	})
+}
+
+// siteRoutes are those of what the operator writes and gives away, and of how the
+// panel does.
+func (s *Server) siteRoutes() []Route {
+	return []Route{
+		{"GET /why", Anyone, s.Site.Text(content.Why)},
+		{"GET /about", Anyone, s.Site.Text(content.About)},
+		{"GET /blog", Anyone, s.Site.Blog},
+		{"GET " + site.FeedPath, Anyone, s.Site.Feed},
+		{"GET /blog/{slug}", Anyone, s.Site.Post},
+		{"GET /giveaway", Anyone, s.Site.Giveaways},
+		{"GET /giveaway/{id}", Anyone, s.Site.Giveaway},
+		{"GET /giveaway/{id}/proof.json", Anyone, s.Site.GiveawayProof},
+		{"POST /giveaway/{id}/enter", Member, s.Site.EnterGiveaway},
+		{"GET /status", Anyone, s.Site.Status},
+		{"POST /dashboard/announcements/{id}/dismiss", Member, s.Dashboard.DismissAnnouncement},
+	}
 }
 
 // keyRoutes are those of API keys and their webhooks.
@@ -129,6 +147,7 @@ func FrameLinks() []ui.Link {
 	return []ui.Link{
 		{Label: "nav.services", Path: "/services"},
 		{Label: "nav.pricing", Path: "/pricing"},
+		{Label: "nav.why", Path: "/why"},
 		{Label: "nav.faq", Path: "/faq"},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
@@ -47,6 +48,8 @@ type Deps struct {
 	Visits *ratelimit.Limiter
 	// Address tells where a request comes from.
 	Address func(*http.Request) netip.Addr
+	// Announced returns what the operator tells an account.
+	Announced func(ctx context.Context, accountID string) ([]announce.Announcement, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 }

@@ -51,6 +51,14 @@ func named(ctx context.Context, tab *browser.Tab) (*strings.Replacer, error) {
 	return strings.NewReplacer(aKey, keyID, aWebhook, webhookID, aDelivery, deliveryID), nil
 }
 
+// drawn finds the demo's giveaway that was drawn.
+func drawn(tab *browser.Tab) (giveawayID string, err error) {
+	if err := tab.Open("/giveaway"); err != nil {
+		return "", fmt.Errorf("open the giveaways: %w", err)
+	}
+	return idOf(tab, "#ended a.row-link")
+}
+
 // idOf is the last part of a link's path.
 func idOf(tab *browser.Tab, css string) (string, error) {
 	href, err := browser.Ask[string](tab, "find "+css, `document.querySelector("`+css+`").getAttribute("href")`)

@@ -35,6 +35,7 @@ const (
 	aKey      = "{key}"
 	aWebhook  = "{webhook}"
 	aDelivery = "{delivery}"
+	aGiveaway = "{giveaway}" // one that was drawn
 )
 
 // Pages lists every page of the panel but the steps that only a sign-in under way
@@ -52,7 +53,7 @@ func signedIn(language string) (all []Page) {
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",
 		"/dashboard/api/webhooks/" + aWebhook + "/remove", "/dashboard/api/deliveries/" + aDelivery,
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
-		"/dashboard/account/app", "/dashboard/account/passkeys/new",
+		"/dashboard/account/app", "/dashboard/account/passkeys/new", "/giveaway",
 	} {
 		all = append(all, Page{Path: path, Access: Member, Language: language})
 	}
@@ -64,7 +65,8 @@ func public(language string) []Page {
 	var all []Page
 	for _, path := range []string{
 		"/", "/services", "/services?q=review&cancel=1", "/services?q=no+such+service", "/services/1", "/services/27", "/pricing", "/faq", "/terms",
-		"/privacy", "/refund", "/acceptable-use", "/contact", "/login", "/signup", "/forgot-password",
+		"/privacy", "/refund", "/acceptable-use", "/contact", "/why", "/about", "/blog", "/blog/what-happens-after-a-time-out", "/giveaway", "/giveaway/" + aGiveaway,
+		"/status", "/login", "/signup", "/forgot-password",
 	} {
 		all = append(all, Page{Path: path, Language: language})
 	}

@@ -38,6 +38,16 @@ func footProduct() []Link {
 		{Label: "nav.services", Path: "/services"},
 		{Label: "nav.pricing", Path: "/pricing"},
 		{Label: "nav.developers", Path: "/developers"},
+		{Label: "nav.status", Path: "/status"},
+	}
+}
+
+func footAbout() []Link {
+	return []Link{
+		{Label: "nav.why", Path: "/why"},
+		{Label: "nav.about", Path: "/about"},
+		{Label: "nav.blog", Path: "/blog"},
+		{Label: "nav.giveaway", Path: "/giveaway"},
 		{Label: "nav.faq", Path: "/faq"},
 	}
 }

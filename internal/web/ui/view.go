@@ -28,6 +28,7 @@ type View struct {
 	Path      string  // of the request, without its query
 	Return    string  // path and query to come back to after a change of language or theme
 	Panel     Panel
+	Announced []Announced // what the pages behind the sign-in tell of
 }
 
 // Panel is what pages show of the installation.
