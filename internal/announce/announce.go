@@ -169,6 +169,9 @@ func (s *Store) Add(ctx context.Context, n New, actor string) (a Announcement, e
 
 // End shows an announcement no more. One that has ended is a conflict.
 func (s *Store) End(ctx context.Context, announcementID, actor string) (a Announcement, err error) {
+	if !id.Valid(id.Notice, announcementID) {
+		return a, errNotFound
+	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a, err = scan(tx.QueryRow(`SELECT `+columns+` FROM announcements WHERE id = $1 FOR NO KEY UPDATE`, announcementID))
 		if errors.Is(err, db.ErrNoRows) {

@@ -137,8 +137,11 @@ func (s *Store) Find(ctx context.Context, idOrSlug string) (p Post, err error) {
 
 func find(tx *db.Tx, idOrSlug, lock string) (Post, error) {
 	column := "slug"
-	if id.Valid(id.Post, idOrSlug) {
+	switch {
+	case id.Valid(id.Post, idOrSlug):
 		column = "id"
+	case !slug.MatchString(idOrSlug):
+		return Post{}, errNotFound
 	}
 	return one(tx.QueryRow(`SELECT `+columns+` FROM posts WHERE `+column+` = $1`+lock, idOrSlug))
 }
@@ -156,9 +159,12 @@ func one(row db.Scanner) (Post, error) {
 
 // Shown returns the post that everybody finds at a slug. A draft, and one whose time
 // has not come, are not there.
-func (s *Store) Shown(ctx context.Context, slug string) (p Post, err error) {
+func (s *Store) Shown(ctx context.Context, at string) (p Post, err error) {
+	if !slug.MatchString(at) {
+		return p, errNotFound // whatever stands in an address
+	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		p, err = one(tx.QueryRow(`SELECT `+columns+` FROM posts WHERE slug = $1 AND published_at <= $2`, slug, db.At(tx.Now)))
+		p, err = one(tx.QueryRow(`SELECT `+columns+` FROM posts WHERE slug = $1 AND published_at <= $2`, at, db.At(tx.Now)))
 		return err
 	})
 	return p, err

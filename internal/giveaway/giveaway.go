@@ -203,6 +203,9 @@ func scan(s db.Scanner) (g Giveaway, err error) {
 }
 
 func find(tx *db.Tx, giveawayID, lock string) (Giveaway, error) {
+	if !id.Valid(id.Giveaway, giveawayID) {
+		return Giveaway{}, errNotFound // whatever stands in an address
+	}
 	g, err := scan(tx.QueryRow(`SELECT `+columns+` FROM giveaways WHERE id = $1`+lock, giveawayID))
 	if errors.Is(err, db.ErrNoRows) {
 		return g, errNotFound

@@ -148,7 +148,7 @@ func (s *Site) Post(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := ui.Page{Title: p.Title, Description: p.Description, Feed: FeedPath, Structured: structuredPost(ctx, p)}
 	if page.Description == "" {
-		page.Description = sentence(plainText(d.HTML), 160)
+		page.Description = sentence(textOf(d.HTML), 160)
 	}
 	return ui.Render(w, r, http.StatusOK, postPage(page, p, d))
 }

@@ -260,3 +260,8 @@ func structured(t testing.TB, page string) (all []map[string]any) {
 	}
 	return all
 }
+
+// siteDeps are pages with nothing to sell.
+func siteDeps() site.Deps {
+	return site.Deps{Brand: brand.Default(), Catalogue: func(context.Context) (*catalog.Snapshot, error) { return &catalog.Snapshot{}, nil }}
+}
