@@ -91,3 +91,13 @@ func Time(p Prefix, s string) (time.Time, bool) {
 	u := ulid.MustParseStrict(strings.TrimPrefix(s, string(p)))
 	return ulid.Time(u.Time()).UTC(), true
 }
+
+// First returns the lowest id that could have been made at a moment: what was made
+// before it sorts below.
+func First(p Prefix, t time.Time) string {
+	var u ulid.ULID
+	if err := u.SetTime(ulid.Timestamp(t)); err != nil {
+		return string(p) // out of range: before everything
+	}
+	return string(p) + u.String()
+}
