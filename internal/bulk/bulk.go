@@ -77,33 +77,39 @@ func fit(d fulfil.Deed) error {
 	return d.Check()
 }
 
+// NewID is the id of a work that is to begin: what its form sends, so that a form
+// that is sent twice begins one.
+func NewID() string { return id.New(id.BulkWork) }
+
 // Begin records a deed for the orders that were chosen, and returns at once: it is
-// done by and by. needs is the permission that the deed asks for; should who decided
+// done by and by. A work that has begun is not begun again. needs is the permission that the deed asks for; should who decided
 // lose it, the rest is not done.
-func (s *Store) Begin(ctx context.Context, by staff.Actor, needs staff.Permission, d fulfil.Deed, orderIDs []string) (workID string, err error) {
+func (s *Store) Begin(ctx context.Context, workID string, by staff.Actor, needs staff.Permission, d fulfil.Deed, orderIDs []string) error {
+	if !id.Valid(id.BulkWork, workID) {
+		return fault.New(fault.Invalid, "The work has no id of one")
+	}
 	if err := fit(d); err != nil {
-		return "", err
+		return err
 	}
 	if len(orderIDs) == 0 || len(orderIDs) > MaxOrders {
-		return "", fault.Newf(fault.Invalid, "Choose 1 to %d orders", MaxOrders).Because(TooMany)
+		return fault.Newf(fault.Invalid, "Choose 1 to %d orders", MaxOrders).Because(TooMany)
 	}
 	stored, err := json.Marshal(d)
 	if err != nil {
-		return "", fmt.Errorf("store a deed: %w", err)
+		return fmt.Errorf("store a deed: %w", err)
 	}
-	workID = id.New(id.BulkWork)
 	rows := make([][]any, len(orderIDs))
 	for i, orderID := range orderIDs {
 		rows[i] = []any{workID, orderID}
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
 		if err := holds(tx, by.AccountID, needs); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`INSERT INTO bulk_works (id, account_id, deed, needs, total, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			workID, by.AccountID, string(stored), string(needs), len(rows), db.At(tx.Now))
-		if err != nil {
-			return fmt.Errorf("begin bulk work: %w", err)
+		begun, err := tx.ExecOne(`INSERT INTO bulk_works (id, account_id, deed, needs, total, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (id) DO NOTHING`, workID, by.AccountID, string(stored), string(needs), len(rows), db.At(tx.Now))
+		if err != nil || !begun {
+			return err
 		}
 		if err := tx.ExecMany(`INSERT INTO bulk_items (work_id, order_id) VALUES ($1, $2)`, rows); err != nil {
 			return fmt.Errorf("choose orders: %w", err)
@@ -111,7 +117,6 @@ func (s *Store) Begin(ctx context.Context, by staff.Actor, needs staff.Permissio
 		tx.Ring(bell)
 		return account.Record(tx, by.AccountID, "bulk.begin", workID, strconv.Itoa(len(rows))+" orders: "+string(stored))
 	})
-	return workID, err
 }
 
 // holds refuses who does not hold a permission now.
@@ -161,7 +166,10 @@ func scan(r db.Scanner) (w Work, err error) {
 		return w, err
 	}
 	w.Done = w.Total - waiting - w.Refused
-	return w, json.Unmarshal([]byte(deed), &w.Deed)
+	if err := json.Unmarshal([]byte(deed), &w.Deed); err != nil {
+		return w, fmt.Errorf("deed of %s: %w", w.ID, err)
+	}
+	return w, nil
 }
 
 func find(tx *db.Tx, workID string) (Work, error) {

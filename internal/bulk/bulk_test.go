@@ -55,8 +55,9 @@ func (k *desk) orders(n int) (orderIDs []string) {
 
 func (k *desk) begin(d fulfil.Deed, orderIDs []string) string {
 	k.T.Helper()
-	workID, err := k.works.Begin(context.Background(), k.owner, staff.OrdersChange, d, orderIDs)
-	ordertest.Must(k.T, err)
+	workID := bulk.NewID()
+	ordertest.Must(k.T, k.works.Begin(context.Background(), workID, k.owner, staff.OrdersChange, d, orderIDs))
+	ordertest.Must(k.T, k.works.Begin(context.Background(), workID, k.owner, staff.OrdersChange, d, orderIDs)) // sent twice
 	return workID
 }
 
@@ -156,13 +157,14 @@ func TestWorkEndsWithThePermission(t *testing.T) {
 		ordertest.Must(t, err)
 		helper := staff.Actor{AccountID: k.Buyer.AccountID, Permissions: staff.Everything()}
 		all := k.orders(3)
-		_, err = k.works.Begin(ctx, helper, staff.OrdersChange, fulfil.Deed{Kind: fulfil.Cancel}, all)
+		err = k.works.Begin(ctx, bulk.NewID(), helper, staff.OrdersChange, fulfil.Deed{Kind: fulfil.Cancel}, all)
 		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("a customer begins: %v", err)
 		}
 		_, err = roles.Appoint(ctx, helper.AccountID, role.ID, k.owner)
 		ordertest.Must(t, err)
-		workID, err := k.works.Begin(ctx, helper, staff.OrdersChange, fulfil.Deed{Kind: fulfil.Cancel}, all)
+		workID := bulk.NewID()
+		err = k.works.Begin(ctx, workID, helper, staff.OrdersChange, fulfil.Deed{Kind: fulfil.Cancel}, all)
 		ordertest.Must(t, err)
 		_, err = roles.Appoint(ctx, helper.AccountID, "", k.owner)
 		ordertest.Must(t, err)
@@ -203,12 +205,12 @@ func TestDeedsOfOneOrder(t *testing.T) {
 			{Kind: fulfil.SetState, State: order.Partial, Remains: new(int64(5))},
 			{Kind: fulfil.Counts, Remains: new(int64(5))},
 		} {
-			_, err := k.works.Begin(t.Context(), k.owner, staff.OrdersChange, d, all)
+			err := k.works.Begin(t.Context(), bulk.NewID(), k.owner, staff.OrdersChange, d, all)
 			if f, is := errors.AsType[*fault.Error](err); !is || f.Reason != bulk.NotForAll {
 				t.Errorf("%+v: %v", d, err)
 			}
 		}
-		if _, err := k.works.Begin(t.Context(), k.owner, staff.OrdersChange, fulfil.Deed{Kind: fulfil.Cancel}, nil); !fault.Is(err, fault.Invalid) {
+		if err := k.works.Begin(t.Context(), bulk.NewID(), k.owner, staff.OrdersChange, fulfil.Deed{Kind: fulfil.Cancel}, nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("none: %v", err)
 		}
 	})
