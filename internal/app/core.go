@@ -11,6 +11,7 @@ import (
 	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/blog"
+	"github.com/notpanel/notpanel/internal/bulk"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
@@ -22,6 +23,7 @@ import (
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
+	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -43,6 +45,8 @@ type Core struct {
 	Giveaways     *giveaway.Store
 	Blog          *blog.Store
 	Announcements *announce.Store
+	Staff         *staff.Store
+	Bulk          *bulk.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -91,6 +95,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Webhooks: webhook.NewStore(d, ring),
 		Payments: payment.NewStore(d), Giveaways: giveaway.NewStore(d, ring),
 		Blog: blog.NewStore(d), Announcements: announce.NewStore(d),
+		Staff: staff.NewStore(d), Bulk: bulk.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

@@ -16,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
@@ -66,6 +67,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),
 		Developers: developers.New(documentation),
+		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
 	})
 	return pages, err
 }

@@ -64,7 +64,7 @@ func (s *Store) Enter(ctx context.Context, accountID, giveawayID string) (e Entr
 // their address.
 func mayEnter(tx *db.Tx, accountID string) error {
 	var may bool
-	err := tx.QueryRow(`SELECT role = $2 AND state = $3 AND email_verified_at IS NOT NULL FROM accounts WHERE id = $1`,
+	err := tx.QueryRow(`SELECT role = $2 AND staff_role IS NULL AND state = $3 AND email_verified_at IS NOT NULL FROM accounts WHERE id = $1`,
 		accountID, string(account.Customer), string(account.Active)).Scan(&may)
 	switch {
 	case errors.Is(err, db.ErrNoRows):

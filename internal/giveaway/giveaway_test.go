@@ -404,12 +404,14 @@ func TestWhoMayNotEnter(t *testing.T) {
 		terms.LeastSpent = 5 * unit
 		later := p.terms(1)
 		later.OpensAt, later.ClosesAt = p.now().Add(time.Minute), p.now().Add(time.Hour)
-		g, tomorrow, who := p.open(terms), p.open(later), p.accounts(4)
+		g, tomorrow, who := p.open(terms), p.open(later), p.accounts(5)
 		owner := p.account("owner@example.com", account.Owner)
 		p.exec(`UPDATE accounts SET email_verified_at = NULL WHERE id = $1`, who[1])
 		if _, err := account.NewStore(p.db).SetState(p.Context(), who[2], account.Suspended, staff); err != nil {
 			p.Fatal(err)
 		}
+		p.exec(`INSERT INTO staff_roles (id, name, permissions, created_at, updated_at) VALUES ($1, 'Desk', '', 1, 1)`, "rol_desk")
+		p.exec(`UPDATE accounts SET staff_role = 'rol_desk' WHERE id = $1`, who[4])
 		canceled := p.open(p.terms(1))
 		if _, err := p.store.Cancel(p.Context(), canceled.ID, "A mistake.", staff); err != nil {
 			p.Fatal(err)
@@ -423,7 +425,8 @@ func TestWhoMayNotEnter(t *testing.T) {
 			"spent too little": {who[0], g.ID, giveaway.TooNew},
 			"not verified":     {who[1], free.ID, giveaway.NotYours},
 			"suspended":        {who[2], free.ID, giveaway.NotYours},
-			"staff":            {owner, free.ID, giveaway.NotYours},
+			"the owner":        {owner, free.ID, giveaway.NotYours},
+			"staff":            {who[4], free.ID, giveaway.NotYours},
 			"too early":        {who[3], tomorrow.ID, giveaway.NotOpen},
 			"canceled":         {who[3], canceled.ID, giveaway.NotOpen},
 		} {

@@ -20,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/signin"
@@ -42,6 +43,7 @@ type Deps struct {
 	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
+	Admin     *admin.Admin
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.
