@@ -37,7 +37,8 @@ const (
 	Event      Prefix = "evt_"
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
-	Classic    Prefix = "c_" // the request id that a request without one gets
+	Mass       Prefix = "mas_" // many orders that are sent together
+	Classic    Prefix = "c_"   // the request id that a request without one gets
 )
 
 // ulidLength is the number of characters of a ULID.
