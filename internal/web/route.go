@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/notpanel/notpanel/internal/web/buy"
+)
 
 // Access says who may use a route.
 type Access int
@@ -43,4 +47,18 @@ type Route struct {
 	Pattern string // as http.ServeMux reads it: "GET /services/{id}"
 	Access  Access
 	Handle  Handler
+}
+
+// Uploads are the routes whose forms come in parts, with files, and how much each may
+// send, in bytes. All others take a plain form of at most maxForm.
+func Uploads() map[string]int64 {
+	return map[string]int64{"POST /dashboard/orders/mass": buy.MaxUpload}
+}
+
+// bounded bounds what a route may be sent.
+func bounded(route Route, next http.Handler) http.Handler {
+	if most, uploads := Uploads()[route.Pattern]; uploads {
+		return http.MaxBytesHandler(next, most)
+	}
+	return http.MaxBytesHandler(next, maxForm)
 }

@@ -46,7 +46,9 @@ func Pages() []Page {
 // signedIn are the pages behind the sign-in, in a language.
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
-		"/dashboard", "/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard", "/dashboard/orders/new", "/dashboard/orders/new?service=1&link=https%3A%2F%2Fexample.com%2Fpage&quantity=5000",
+		"/dashboard/orders/new?service=3&link=https%3A%2F%2Fexample.com&quantity=1", "/dashboard/orders/new?q=no+such+service", "/dashboard/orders/mass",
+		"/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",

@@ -15,12 +15,16 @@ func themeAttribute(v *View) templ.Attributes {
 	return templ.Attributes{"data-theme": v.Theme}
 }
 
-// goKey is the letter that a link is reached by.
+// goKey is the letter that a link is reached by: after g, or alone.
 func goKey(l Link) templ.Attributes {
-	if l.Key == "" {
-		return nil
+	a := templ.Attributes{}
+	if l.Key != "" {
+		a["data-go"] = l.Key
 	}
-	return templ.Attributes{"data-go": l.Key}
+	if l.Alone != "" {
+		a["data-key"] = l.Alone
+	}
+	return a
 }
 
 // ldJSON is structured data in the form that search engines read. encoding/json
@@ -54,10 +58,21 @@ func footLegal() []Link {
 // deskLinks are the pages behind the sign-in.
 func deskLinks() []Link {
 	return []Link{
-		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h"},
-		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w"},
-		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
+		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h", Bar: true},
+		{Label: "nav.new_order", Path: "/dashboard/orders/new", Icon: "plus", Alone: "n", Bar: true},
+		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w", Bar: true},
+		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k", Bar: true},
 		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
-		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a"},
+		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a", Bar: true},
 	}
+}
+
+// barLinks are those of them that a phone's bar has room for: five.
+func barLinks() (all []Link) {
+	for _, l := range deskLinks() {
+		if l.Bar {
+			all = append(all, l)
+		}
+	}
+	return all
 }

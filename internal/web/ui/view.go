@@ -56,6 +56,8 @@ type Link struct {
 	Path  string
 	Icon  string
 	Key   string // the letter that goes there after g
+	Alone string // the letter that goes there by itself
+	Bar   bool   // it is in a phone's bar
 }
 
 type viewKey struct{}
