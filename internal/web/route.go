@@ -49,10 +49,14 @@ type Route struct {
 	Handle  Handler
 }
 
-// Uploads are the routes whose forms come in parts, with files, and how much each may
-// send, in bytes. All others take a plain form of at most maxForm.
+// Uploads are the routes whose forms may be large, and come in parts where they have
+// files, and how much each may send, in bytes. All others take a plain form of at most
+// maxForm.
 func Uploads() map[string]int64 {
-	return map[string]int64{"POST /dashboard/orders/mass": buy.MaxUpload}
+	return map[string]int64{
+		"POST /dashboard/orders/new": buy.MaxForm, "POST /dashboard/orders/new/total": buy.MaxForm,
+		"POST /dashboard/orders/mass": buy.MaxUpload,
+	}
 }
 
 // bounded bounds what a route may be sent.

@@ -36,6 +36,10 @@ const (
 	topupPath  = "/dashboard/wallet/topups/new"
 )
 
+// MaxForm is what the form of one order may send, in bytes: long lists fit. More comes
+// as a file.
+const MaxForm = 512 << 10
+
 // Deps are what the pages ask.
 type Deps struct {
 	People     *identity.People

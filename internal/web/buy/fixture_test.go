@@ -104,6 +104,7 @@ type customer struct {
 	p       *panel
 	cookies map[string]string
 	lang    string
+	partial bool // asks for a part of a page, as scripts do
 }
 
 func (p *panel) customer(email string, balance money.Amount) *customer {
@@ -164,6 +165,9 @@ func (c *customer) send(method, path, kind string, body io.Reader) answer {
 	r, err := http.NewRequestWithContext(t.Context(), method, c.p.URL()+path, body)
 	must(t, err)
 	r.Header.Set("Accept-Language", c.lang)
+	if c.partial {
+		r.Header.Set("Hx-Request-Type", "partial")
+	}
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", kind)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")

@@ -194,6 +194,11 @@ func TestLongMassOrderIsFinished(t *testing.T) {
 			}
 		}
 		c.booked(lines, 5*money.Unit)
+		c.partial = true
+		if got := c.get(batch); got.status != http.StatusNoContent || got.header.Get("Hx-Redirect") != batch {
+			t.Errorf("who watches is not led to the result: %d, %v", got.status, got.header)
+		}
+		c.partial = false
 		if rows := c.table(batch); rows[1][5] != "1" || rows[lines][5] != strconv.Itoa(lines) {
 			t.Errorf("the orders' numbers do not follow the lines: %q, %q", rows[1], rows[lines])
 		}

@@ -101,6 +101,20 @@ func TestEachTypeIsPlacedFromItsForm(t *testing.T) {
 	})
 }
 
+// A list may be as long as a service takes, in any letters.
+func TestLongListsAreOrdered(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *panel) {
+		c := p.customer("ann@example.com", 10*money.Unit)
+		list := strings.Repeat("çok güzel bir yazı olmuş\n", 2000)
+		c.post(newOrder, c.shown("service", strconv.FormatInt(p.byType[catalog.CustomComments].ID, 10), "link", "https://example.com", "comments", list)...)
+		if o := c.orders()[0]; o.Quantity != 2000 || o.Charge != 4*money.Unit {
+			t.Errorf("%d for %s", o.Quantity, o.Charge)
+		}
+		c.booked(1, 6*money.Unit)
+	})
+}
+
 // A drip-feed is charged whole, and its schedule is shown before.
 func TestDripFeedShowsItsSchedule(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func refused(ctx context.Context, err error, v *catalog.Service, fields map[stri
 	case fault.Blocked:
 		r.text = ui.T(ctx, "buy.refused.blocked")
 	case fault.LinkBusy:
-		r.field, r.text = "link", ui.T(ctx, "buy.refused.busy")
+		r.field, r.text = targetField(v), ui.T(ctx, "buy.refused.busy")
 	case fault.NoService:
 		r.field, r.text = "service", ui.T(ctx, "buy.refused.no_service")
 	case fault.NoFunds:
@@ -67,6 +67,16 @@ func refused(ctx context.Context, err error, v *catalog.Service, fields map[stri
 		return refusal{"", f.Text}, f.Code != fault.NotFound
 	}
 	return r, true
+}
+
+// targetField is the field that says whom an order is for.
+func targetField(v *catalog.Service) string {
+	if v != nil {
+		if schema, _ := catalog.SchemaOf(v.Type); !schema.Link {
+			return "username"
+		}
+	}
+	return "link"
 }
 
 // badField says what a field must be: its type knows.
