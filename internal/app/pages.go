@@ -19,6 +19,7 @@ import (
 	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -74,6 +75,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances, Wallet: s.wallet,
 		}),
 		Developers: developers.New(documentation),
+		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
 	})
 	return pages, err
 }

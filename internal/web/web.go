@@ -19,6 +19,7 @@ import (
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -42,6 +43,7 @@ type Deps struct {
 	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
+	Admin     *admin.Admin
 	// Buy is where customers order.
 	Buy *buy.Pages
 	// Developers is the API's documentation.

@@ -48,6 +48,8 @@ type Panel struct {
 type Person struct {
 	Email   string
 	Balance money.Amount // of the live wallet
+	Viewer  string       // who looks at the pages as this customer; "": nobody does
+	Desk    []Link       // the pages of staff that they may see
 }
 
 // Link leads to a page. Label is a key of the language files.
@@ -57,7 +59,7 @@ type Link struct {
 	Icon  string
 	Key   string // the letter that goes there after g
 	Alone string // the letter that goes there by itself
-	Bar   bool   // it is in a phone's bar
+	Bar   bool   // it stands in the bar on a phone
 }
 
 type viewKey struct{}
