@@ -12,11 +12,16 @@ import (
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/content"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/favourite"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
@@ -65,6 +70,11 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Payments: s.Core.Payments, Announcements: s.Core.Announcements,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
+		}),
+		Buy: buy.New(buy.Deps{
+			People: s.people, Placer: s.Placer, Orders: s.Core.Orders, Favourites: favourite.NewStore(s.Core.DB),
+			Masses: massorder.NewStore(s.Core.DB), Runner: s.masses, Now: clock.System,
+			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances, Wallet: s.wallet,
 		}),
 		Developers: developers.New(documentation),
 		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
@@ -127,4 +137,13 @@ func (s *Server) snapshot(ctx context.Context) (*catalog.Snapshot, error) {
 		return nil, err
 	}
 	return s.Cache.At(ctx, epochs.Catalog)
+}
+
+// wallet returns the id of an account's live wallet.
+func (s *Server) wallet(ctx context.Context, accountID string) (walletID string, err error) {
+	err = s.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		walletID, err = ledger.WalletID(tx, accountID, ledger.Live)
+		return err
+	})
+	return walletID, err
 }

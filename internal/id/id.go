@@ -40,6 +40,7 @@ const (
 	Post       Prefix = "pst_" // of the blog
 	Notice     Prefix = "ann_" // an announcement
 	Giveaway   Prefix = "gvw_"
+	Mass       Prefix = "mas_" // many orders that are sent together
 	StaffRole  Prefix = "rol_"
 	BulkWork   Prefix = "blk_"
 	Classic    Prefix = "c_" // the request id that a request without one gets

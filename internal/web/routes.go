@@ -87,7 +87,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.siteRoutes(), s.keyRoutes(), []Route{
+	}, s.siteRoutes(), s.buyRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	}, s.adminRoutes())
 }
@@ -115,6 +115,22 @@ func (s *Server) siteRoutes() []Route {
 		{"POST /giveaway/{id}/enter", Member, s.Site.EnterGiveaway},
 		{"GET /status", Anyone, s.Site.Status},
 		{"POST /dashboard/announcements/{id}/dismiss", Member, s.Dashboard.DismissAnnouncement},
+	}
+}
+
+// buyRoutes are where customers order.
+func (s *Server) buyRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/orders/new", Member, s.Buy.NewOrder},
+		{"POST /dashboard/orders/new", Member, s.Buy.Place},
+		{"POST /dashboard/orders/new/total", Member, s.Buy.Total},
+		{"POST /dashboard/orders/new/favourite", Member, s.Buy.Favourite},
+		{"GET /dashboard/orders/new/placed/{number}", Member, s.Buy.Placed},
+		{"GET /dashboard/orders/mass", Member, s.Buy.Mass},
+		{"POST /dashboard/orders/mass", Member, s.Buy.Check},
+		{"GET /dashboard/orders/mass/batches/{id}", Member, s.Buy.Batch},
+		{"POST /dashboard/orders/mass/batches/{id}/place", Member, s.Buy.PlaceBatch},
+		{"GET /dashboard/orders/mass/batches/{id}/result.csv", Member, s.Buy.Result},
 	}
 }
 

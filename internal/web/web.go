@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/signin"
@@ -29,7 +30,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
-// maxForm bounds what a form may send, in bytes.
+// maxForm bounds what a form may send, in bytes, but for those that upload.
 const maxForm = 64 << 10
 
 // Deps are what the pages ask.
@@ -44,6 +45,8 @@ type Deps struct {
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
 	Admin     *admin.Admin
+	// Buy is where customers order.
+	Buy *buy.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.
@@ -74,12 +77,12 @@ func New(d Deps) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))
 	s.routes = http.NewServeMux()
 	for _, r := range s.Routes() {
-		s.routes.Handle(r.Pattern, public(r, s.guarded(r)))
+		s.routes.Handle(r.Pattern, public(r, bounded(r, s.guarded(r))))
 	}
 	s.routes.HandleFunc("/", s.unknown)
 	files := http.NewServeMux()
 	files.Handle("GET "+static.Prefix, static.Handler())
-	files.Handle("/", s.limited(protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(s.routes), maxForm))))
+	files.Handle("/", s.limited(protection.Handler(d.People.LoadAndSave(s.routes))))
 	s.pages = s.outer(files)
 	return s, nil
 }

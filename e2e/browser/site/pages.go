@@ -29,13 +29,14 @@ const (
 // SignIn signs a visitor in, through the pages.
 type SignIn func(tab *browser.Tab) error
 
-// These stand in a path for the id of a key that the demo has made, and of a webhook
-// and a delivery that the check makes.
+// These stand in a path for the id of a key that the demo has made, and of a webhook,
+// a delivery and a mass order that the check makes.
 const (
 	aKey      = "{key}"
 	aWebhook  = "{webhook}"
 	aDelivery = "{delivery}"
 	aGiveaway = "{giveaway}" // one that was drawn
+	aMass     = "{mass}"
 )
 
 // Pages lists every page of the panel but the steps that only a sign-in under way
@@ -47,7 +48,11 @@ func Pages() []Page {
 // signedIn are the pages behind the sign-in, in a language.
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
-		"/dashboard", "/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard", "/dashboard/orders/new", "/dashboard/orders/new?service=1&link=https%3A%2F%2Fexample.com%2Fpage&quantity=5000",
+		"/dashboard/orders/new?service=3&link=https%3A%2F%2Fexample.com&quantity=1", "/dashboard/orders/new?q=no+such+service",
+		"/dashboard/orders/new?service=13&link=https%3A%2F%2Fexample.com&quantity=100&runs=12&interval=90", "/dashboard/orders/new?service=16",
+		"/dashboard/orders/mass", "/dashboard/orders/mass/batches/" + aMass,
+		"/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",

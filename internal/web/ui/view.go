@@ -59,6 +59,7 @@ type Link struct {
 	Path  string
 	Icon  string
 	Key   string // the letter that goes there after g
+	Alone string // the letter that goes there by itself
 	Bar   bool   // it stands in the bar on a phone
 }
 
