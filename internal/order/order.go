@@ -370,6 +370,7 @@ type Whole struct {
 	Steps   []Step
 	Parts   []Part // of a drip-feed its runs so far, of a subscription its posts
 	Refills []*Refill
+	May     May
 }
 
 // Whole returns an order of the scope and all that belongs to it.
@@ -384,7 +385,10 @@ func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err erro
 		if w.Parts, err = parts(tx, w.ID); err != nil {
 			return err
 		}
-		w.Refills, err = refillsOf(tx, w.ID)
+		if w.Refills, err = refillsOf(tx, w.ID); err != nil {
+			return err
+		}
+		w.May, err = mayOf(tx, w.Order)
 		return err
 	})
 	return w, err
