@@ -371,6 +371,7 @@ type Whole struct {
 	Parts   []Part // of a drip-feed its runs so far, of a subscription its posts
 	Refills []*Refill
 	May     May
+	Parent  int64 // the number of the parent of a run or post
 }
 
 // Whole returns an order of the scope and all that belongs to it.
@@ -388,8 +389,10 @@ func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err erro
 		if w.Refills, err = refillsOf(tx, w.ID); err != nil {
 			return err
 		}
-		w.May, err = mayOf(tx, w.Order)
-		return err
+		if w.May, err = mayOf(tx, w.Order); err != nil || w.ParentID == "" {
+			return err
+		}
+		return tx.QueryRow(`SELECT number FROM orders WHERE id = $1`, w.ParentID).Scan(&w.Parent)
 	})
 	return w, err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
@@ -41,6 +42,8 @@ type Deps struct {
 	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
+	// Orders are those that were placed, and the streams of open pages.
+	Orders *orders.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

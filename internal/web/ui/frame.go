@@ -54,10 +54,24 @@ func footLegal() []Link {
 // deskLinks are the pages behind the sign-in.
 func deskLinks() []Link {
 	return []Link{
-		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h"},
-		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w"},
-		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
+		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h", Bar: true},
+		{Label: "nav.orders", Path: "/dashboard/orders", Icon: "orders", Key: "o", Bar: true},
+		{Label: "nav.drip_feeds", Path: "/dashboard/drip-feeds", Icon: "drip", Key: "d"},
+		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions", Icon: "repeat"},
+		{Label: "nav.refills", Path: "/dashboard/refills", Icon: "refill", Key: "r"},
 		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
-		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a"},
+		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w", Bar: true},
+		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k", Bar: true},
+		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a", Bar: true},
+	}
+}
+
+// orderLinks are the pages of orders beside each other, where the side has no room.
+func orderLinks() []Link {
+	return []Link{
+		{Label: "nav.orders", Path: "/dashboard/orders"},
+		{Label: "nav.drip_feeds", Path: "/dashboard/drip-feeds"},
+		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions"},
+		{Label: "nav.refills", Path: "/dashboard/refills"},
 	}
 }

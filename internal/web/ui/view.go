@@ -56,6 +56,7 @@ type Link struct {
 	Path  string
 	Icon  string
 	Key   string // the letter that goes there after g
+	Bar   bool   // stands in a phone's bar too, which has room for five
 }
 
 type viewKey struct{}
