@@ -49,6 +49,7 @@ type Role string
 // The roles.
 const (
 	Customer Role = "customer"
+	Staff    Role = "staff" // what it may do is in package staff
 	Owner    Role = "owner"
 )
 
@@ -170,7 +171,10 @@ func (s *Store) CheckPassword(ctx context.Context, accountID, password string) (
 	return SamePassword(password, hash)
 }
 
-const columns = `id, email, state, tier, role, created_at`
+// RoleColumn is the role of the account a: who has a staff role is no customer.
+const RoleColumn = `CASE WHEN a.role = 'customer' AND a.staff_role IS NOT NULL THEN 'staff' ELSE a.role END`
+
+const columns = `a.id, a.email, a.state, a.tier, ` + RoleColumn + `, a.created_at`
 
 func scan(s db.Scanner) (a Account, err error) {
 	err = s.Scan(&a.ID, &a.Email, &a.State, &a.Tier, &a.Role, db.Time(&a.CreatedAt))
@@ -187,12 +191,25 @@ func (s *Store) Find(ctx context.Context, idOrEmail string) (a Account, err erro
 }
 
 func find(tx *db.Tx, idOrEmail string) (Account, error) {
-	a, err := scan(tx.QueryRow(`SELECT `+columns+` FROM accounts WHERE id = $1 OR email = $2`,
+	a, err := scan(tx.QueryRow(`SELECT `+columns+` FROM accounts a WHERE a.id = $1 OR a.email = $2`,
 		idOrEmail, strings.ToLower(idOrEmail)))
 	if errors.Is(err, db.ErrNoRows) {
 		return a, fault.Newf(fault.NotFound, "no account %s: `notpanel account list` shows them", idOrEmail)
 	}
 	return a, err
+}
+
+// Lock locks the account with that id or e-mail address and returns it.
+func Lock(tx *db.Tx, idOrEmail string) (Account, error) {
+	a, err := find(tx, idOrEmail)
+	if err != nil {
+		return a, err
+	}
+	var accountID string
+	if err := tx.QueryRow(`SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, a.ID).Scan(&accountID); err != nil {
+		return a, fmt.Errorf("lock the account %s: %w", a.ID, err)
+	}
+	return find(tx, a.ID)
 }
 
 // Balances returns what an account's live and test wallets hold.
@@ -231,7 +248,7 @@ func (s *Store) List(ctx context.Context, afterID string, limit int) (all []List
 			err = r.Scan(&l.ID, &l.Email, &l.State, &l.Tier, &l.Role, db.Time(&l.CreatedAt), &l.Balance)
 			return l, err
 		}, `
-			SELECT a.id, a.email, a.state, a.tier, a.role, a.created_at, w.balance
+			SELECT `+columns+`, w.balance
 			FROM accounts a JOIN wallets w ON w.account_id = a.id AND w.mode = 'live'
 			WHERE a.id > $1 ORDER BY a.id LIMIT $2`, afterID, limit)
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
+	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -37,6 +38,7 @@ type Core struct {
 	Mails     *notify.Store
 	Webhooks  *webhook.Store
 	Payments  *payment.Store
+	Staff     *staff.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -83,7 +85,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Requests: requestlog.NewStore(d),
 		Mails:    notify.NewStore(ring),
 		Webhooks: webhook.NewStore(d, ring),
-		Payments: payment.NewStore(d),
+		Payments: payment.NewStore(d), Staff: staff.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

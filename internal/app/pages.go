@@ -16,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
@@ -71,6 +72,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),
 		Developers: developers.New(documentation),
+		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
 	})
 	return pages, err
 }

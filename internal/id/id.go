@@ -37,6 +37,7 @@ const (
 	Event      Prefix = "evt_"
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
+	StaffRole  Prefix = "rol_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 
@@ -89,4 +90,14 @@ func Time(p Prefix, s string) (time.Time, bool) {
 	}
 	u := ulid.MustParseStrict(strings.TrimPrefix(s, string(p)))
 	return ulid.Time(u.Time()).UTC(), true
+}
+
+// First returns the lowest id that could have been made at a moment: what was made
+// before it sorts below.
+func First(p Prefix, t time.Time) string {
+	var u ulid.ULID
+	if err := u.SetTime(ulid.Timestamp(t)); err != nil {
+		return string(p) // out of range: before everything
+	}
+	return string(p) + u.String()
 }

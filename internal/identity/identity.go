@@ -25,6 +25,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/secret"
+	"github.com/notpanel/notpanel/internal/staff"
 )
 
 // Where the links in mails lead, each with ?token=. Their GET shows a button whose
@@ -206,12 +207,14 @@ type Person struct {
 
 	account.Preferences
 
-	SessionID string
-	FreshAt   time.Time // when password and second factor were last proved in this session
-	TOTP      bool      // has an authenticator app
-	Passkeys  int64
-	Cloned    int64 // of the passkeys, how many prove nothing any more: there may be copies
-	Recovery  int64 // how many recovery codes are unused
+	Permissions staff.Set // what they may do beside ordering
+	Viewer      *Viewer   // staff who look at the pages as this customer; nil: it is the person
+	SessionID   string
+	FreshAt     time.Time // when password and second factor were last proved in this session
+	TOTP        bool      // has an authenticator app
+	Passkeys    int64
+	Cloned      int64 // of the passkeys, how many prove nothing any more: there may be copies
+	Recovery    int64 // how many recovery codes are unused
 
 	now time.Time // when this was read
 }

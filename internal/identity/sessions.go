@@ -201,14 +201,19 @@ func (p *People) Current(ctx context.Context) (who Person, signedIn bool) {
 	return v.person, v.signedIn
 }
 
-// is reports whether somebody is signed in as an account.
-func (v *visit) is(accountID string) bool { return v.signedIn && v.person.AccountID == accountID }
+// is reports whether the person of an account is signed in.
+func (v *visit) is(accountID string) bool {
+	return v.signedIn && v.person.Viewer == nil && v.person.AccountID == accountID
+}
 
 // current is Current for what only somebody signed in may do.
 func (p *People) current(ctx context.Context) (*visit, error) {
 	v := visitOf(ctx)
 	if !v.signedIn {
 		return nil, signInAgain()
+	}
+	if v.person.Viewer != nil {
+		return nil, onlyViewed()
 	}
 	return v, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/staff"
 )
 
 // sessionStore keeps scs's sessions. Tokens come hashed by scs, and are hashed once
@@ -28,8 +29,8 @@ func (*sessionStore) Delete(string) error { return errNoContext }
 
 // personColumns are what readPerson and the session's read have in common; the
 // account may be missing.
-const personColumns = `COALESCE(a.id, ''), COALESCE(a.email, ''), COALESCE(a.role, ''), COALESCE(a.tier, ''), COALESCE(a.state, ''),
-	COALESCE(a.language, ''), COALESCE(a.time_zone, ''), COALESCE(a.theme, ''), COALESCE(a.sign_in_version, 0),
+const personColumns = `COALESCE(a.id, ''), COALESCE(a.email, ''), COALESCE(` + account.RoleColumn + `, ''), COALESCE(a.tier, ''), COALESCE(a.state, ''),
+	COALESCE((SELECT r.permissions FROM staff_roles r WHERE r.id = a.staff_role), ''), COALESCE(a.language, ''), COALESCE(a.time_zone, ''), COALESCE(a.theme, ''), COALESCE(a.sign_in_version, 0),
 	(SELECT COUNT(*) FROM totp f WHERE f.account_id = a.id AND f.confirmed_at IS NOT NULL),
 	(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id),
 	(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id AND f.cloned_at IS NOT NULL),
@@ -45,13 +46,16 @@ type personRow struct {
 
 func (r *personRow) into() []any {
 	return []any{
-		&r.AccountID, &r.Email, &r.Role, &r.Tier, &r.State, &r.Language, &r.TimeZone, &r.Theme, &r.version,
+		&r.AccountID, &r.Email, &r.Role, &r.Tier, &r.State, &r.Permissions, &r.Language, &r.TimeZone, &r.Theme, &r.version,
 		&r.totp, &r.Passkeys, &r.Cloned, &r.Recovery,
 	}
 }
 
 func (r *personRow) at(now time.Time) Person {
 	r.TOTP, r.now = r.totp > 0, now
+	if r.Role == account.Owner {
+		r.Permissions = staff.Everything()
+	}
 	return r.Person
 }
 
@@ -69,19 +73,25 @@ func readPerson(tx *db.Tx, accountID string) (Person, error) {
 // none.
 func (s *sessionStore) FindCtx(ctx context.Context, key string) (data []byte, found bool, err error) {
 	var row personRow
+	var as viewing
+	var who Person
 	var text string
 	var version int64
 	var seenAt time.Time
 	v := visitOf(ctx)
 	err = s.p.db.Read(ctx, func(tx *db.Tx) error {
-		row = personRow{}
+		row, as = personRow{}, viewing{}
 		err := tx.QueryRow(`
-			SELECT s.id, s.data, s.sign_in_version, s.seen_at, s.fresh_at, `+personColumns+`
+			SELECT s.id, s.data, s.sign_in_version, s.seen_at, s.fresh_at, s.viewing, s.viewing_until, `+personColumns+`
 			FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id
 			WHERE s.hash = ANY($1) AND s.expires_at > $2 AND s.seen_at > $3`,
 			s.p.ring.TokenHashes(key), db.At(tx.Now), db.At(tx.Now.Add(-idleFor))).
-			Scan(append([]any{&row.SessionID, &text, &version, db.Time(&seenAt), db.Time(&row.FreshAt)}, row.into()...)...)
+			Scan(append([]any{&row.SessionID, &text, &version, db.Time(&seenAt), db.Time(&row.FreshAt), db.String(&as.accountID), db.Time(&as.until)}, row.into()...)...)
+		if err != nil {
+			return err
+		}
 		row.at(tx.Now)
+		who, err = s.p.asSeen(tx, row.Person, as)
 		return err
 	})
 	if errors.Is(err, db.ErrNoRows) {
@@ -93,7 +103,7 @@ func (s *sessionStore) FindCtx(ctx context.Context, key string) (data []byte, fo
 	if row.AccountID != "" && (row.State != account.Active || row.version != version) {
 		return nil, false, nil
 	}
-	v.key, v.id, v.person, v.signedIn = key, row.SessionID, row.Person, row.AccountID != ""
+	v.key, v.id, v.person, v.signedIn = key, row.SessionID, who, row.AccountID != ""
 	if row.now.Sub(seenAt) >= touchEvery {
 		err = s.touch(ctx, row.SessionID)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/back"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
@@ -67,7 +68,7 @@ func readable(r *http.Request) error {
 // admitted reports whether a visitor may use a route. To who may not it has
 // answered.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
-	switch access {
+	switch level, _ := access.parts(); level {
 	case Anyone:
 		return true
 	case Visitor:
@@ -80,7 +81,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 			s.notFound(w, r)
 		}
 		return s.Panel.Dev
-	case Enrol, Member, Staff:
+	case Enrol, Member, Person, Viewing, Staff:
 		return s.admittedMember(w, r, access, who, signedIn)
 	}
 	s.notFound(w, r)
@@ -88,6 +89,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 }
 
 func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
+	level, needs := access.parts()
 	switch {
 	case !signedIn && streams(r): // a page that was open when its sign-in ended; it asks less and less often
 		w.WriteHeader(http.StatusUnauthorized)
@@ -96,10 +98,16 @@ func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access A
 		w.WriteHeader(http.StatusNoContent)
 	case !signedIn:
 		http.Redirect(w, r, loginFor(r), http.StatusSeeOther) //nolint:gosec // a path of ours
-	case access == Staff && who.Role == account.Customer:
+	case who.Viewer != nil && !viewable(r, access):
+		s.showError(w, r, fault.New(fault.Forbidden, "Nothing is changed by who looks on").Because(identity.OnlyViewed))
+	case access == Viewing && who.Viewer == nil:
+		http.Redirect(w, r, homePath, http.StatusSeeOther)
+	case level == Staff && who.Role == account.Customer:
 		s.showError(w, r, fault.New(fault.Forbidden, "Staff only"))
 	case access != Enrol && s.People.MustEnrol(who):
 		http.Redirect(w, r, enrolPath, http.StatusSeeOther)
+	case needs != "" && !who.Permissions.Has(needs):
+		s.showError(w, r, fault.New(fault.Forbidden, "Your role does not hold this").Because(notHeld))
 	default:
 		return true
 	}
@@ -109,6 +117,15 @@ func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access A
 // streams reports whether a request is for a stream of events.
 func streams(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+}
+
+// notHeld says that a role is without a permission.
+const notHeld fault.Reason = "permission_not_held"
+
+// viewable reports whether who looks at the pages as a customer may use a route: to
+// see what the customer sees, but for what is the person's own.
+func viewable(r *http.Request, access Access) bool {
+	return access == Viewing || access == Member && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 }
 
 // loginFor is the page of the sign-in that leads back to what was asked for. What
@@ -136,6 +153,12 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 		v.Zone = zone
 	}
 	v.Person = &ui.Person{Email: who.Email}
+	if who.Viewer != nil {
+		v.Person.Viewer = who.Viewer.Email
+	}
+	if who.Role != account.Customer && !s.People.MustEnrol(who) {
+		v.Person.Desk = admin.Links(who.Permissions)
+	}
 	if access == Anyone || access == Visitor {
 		return nil // their frame shows no balance
 	}

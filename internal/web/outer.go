@@ -13,6 +13,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -135,9 +136,13 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "a page failed", slog.String("request", requestID),
 			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
 	}
-	page := ui.Failure(status, requestID)
+	text := ""
+	if f.Reason == identity.OnlyViewed || f.Reason == notHeld {
+		text = ui.T(r.Context(), "refusal."+string(f.Reason))
+	}
+	page := ui.Failure(status, text, requestID)
 	if ui.Partial(r) {
-		page = ui.FailurePart(status, requestID)
+		page = ui.FailurePart(status, text, requestID)
 	}
 	if err := ui.Render(w, r, status, page); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "the page of an error failed", slog.String("request", requestID), slog.String("error", err.Error()))

@@ -29,7 +29,11 @@ func (s *Server) setPreferences(w http.ResponseWriter, r *http.Request) error {
 		setChoice(w, themeCookie, "")
 	}
 	if signedIn && chosen != who.Preferences {
-		if err := s.Accounts.SetPreferences(r.Context(), who.AccountID, chosen); err != nil {
+		accountID := who.AccountID
+		if who.Viewer != nil {
+			accountID = who.Viewer.AccountID
+		}
+		if err := s.Accounts.SetPreferences(r.Context(), accountID, chosen); err != nil {
 			return err
 		}
 	}

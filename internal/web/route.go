@@ -1,37 +1,37 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
 
-// Access says who may use a route.
-type Access int
-
-// The levels. Each holds for the page and for what its forms do.
-const (
-	Anyone  Access = iota + 1
-	Visitor        // who is not signed in; a member is led to the dashboard
-	Enrol          // who is signed in, staff too who still have to set up a second factor
-	Member         // who is signed in, with the second factor that their role needs
-	Staff          // who runs the panel
-	Dev            // anyone, while NOTPANEL_DEV=1; otherwise it is not there
+	"github.com/notpanel/notpanel/internal/staff"
 )
 
-// String names the level.
-func (a Access) String() string {
-	switch a {
-	case Anyone:
-		return "anyone"
-	case Visitor:
-		return "visitor"
-	case Enrol:
-		return "enrol"
-	case Member:
-		return "member"
-	case Staff:
-		return "staff"
-	case Dev:
-		return "dev"
-	}
-	return "nobody"
+// Access says who may use a route. It holds for the page and for what its forms do.
+type Access string
+
+// Who may use a route.
+const (
+	Anyone  Access = "anyone"
+	Visitor Access = "visitor" // who is not signed in; a member is led to the dashboard
+	Enrol   Access = "enrol"   // who is signed in, staff too who still have to set up a second factor
+	Member  Access = "member"  // who is signed in, with the second factor that their role needs
+	Person  Access = "person"  // Member, but nobody who looks at the pages as a customer
+	Viewing Access = "viewing" // staff who look at the pages as a customer
+	Staff   Access = "staff"   // who helps to run the panel, whatever they may do
+	Dev     Access = "dev"     // anyone, while NOTPANEL_DEV=1; otherwise it is not there
+)
+
+// withPermission stands between Staff and the permission that a route needs.
+const withPermission = ":"
+
+// Needs is the access of staff who hold a permission.
+func Needs(p staff.Permission) Access { return Staff + withPermission + Access(p) }
+
+// parts are the level and, of Staff, the permission that it needs; "" is none.
+func (a Access) parts() (level Access, needs staff.Permission) {
+	before, after, _ := strings.Cut(string(a), withPermission)
+	return Access(before), staff.Permission(after)
 }
 
 // Handler answers a request. The error that it returns is shown as a page; what a

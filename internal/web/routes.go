@@ -62,25 +62,25 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/account/app", Enrol, s.Dashboard.BeginApp},
 		{"POST /dashboard/account/app", Enrol, s.Dashboard.ProveForApp},
 		{"POST /dashboard/account/app/confirm", Enrol, s.Dashboard.ConfirmApp},
-		{"GET /dashboard/account/app/remove", Member, s.Dashboard.AskRemoveApp},
-		{"POST /dashboard/account/app/remove", Member, s.Dashboard.RemoveApp},
-		{"GET /dashboard/account/recovery-codes", Member, s.Dashboard.AskCodes},
-		{"POST /dashboard/account/recovery-codes", Member, s.Dashboard.RenewCodes},
+		{"GET /dashboard/account/app/remove", Person, s.Dashboard.AskRemoveApp},
+		{"POST /dashboard/account/app/remove", Person, s.Dashboard.RemoveApp},
+		{"GET /dashboard/account/recovery-codes", Person, s.Dashboard.AskCodes},
+		{"POST /dashboard/account/recovery-codes", Person, s.Dashboard.RenewCodes},
 		{"GET /dashboard/account/passkeys/new", Enrol, s.Dashboard.NewPasskey},
 		{"POST /dashboard/account/passkeys/new", Enrol, s.Dashboard.ProveForPasskey},
 		{"POST /dashboard/account/passkeys", Enrol, s.Dashboard.AddPasskey},
-		{"GET /dashboard/account/passkeys/{id}/rename", Member, s.Dashboard.AskRenamePasskey},
-		{"POST /dashboard/account/passkeys/{id}/rename", Member, s.Dashboard.RenamePasskey},
-		{"GET /dashboard/account/passkeys/{id}/remove", Member, s.Dashboard.AskRemovePasskey},
-		{"POST /dashboard/account/passkeys/{id}/remove", Member, s.Dashboard.RemovePasskey},
-		{"GET /dashboard/account/email", Member, s.Dashboard.AskEmail},
-		{"POST /dashboard/account/email", Member, s.Dashboard.SetEmail},
-		{"GET /dashboard/account/password", Member, s.Dashboard.AskPassword},
-		{"POST /dashboard/account/password", Member, s.Dashboard.SetPassword},
-		{"GET /dashboard/account/preferences", Member, s.Dashboard.AskPreferences},
-		{"POST /dashboard/account/preferences", Member, s.Dashboard.SetPreferences},
-		{"POST /dashboard/account/sessions/revoke-others", Member, s.Dashboard.RevokeOthers},
-		{"POST /dashboard/account/sessions/{id}/revoke", Member, s.Dashboard.RevokeSession},
+		{"GET /dashboard/account/passkeys/{id}/rename", Person, s.Dashboard.AskRenamePasskey},
+		{"POST /dashboard/account/passkeys/{id}/rename", Person, s.Dashboard.RenamePasskey},
+		{"GET /dashboard/account/passkeys/{id}/remove", Person, s.Dashboard.AskRemovePasskey},
+		{"POST /dashboard/account/passkeys/{id}/remove", Person, s.Dashboard.RemovePasskey},
+		{"GET /dashboard/account/email", Person, s.Dashboard.AskEmail},
+		{"POST /dashboard/account/email", Person, s.Dashboard.SetEmail},
+		{"GET /dashboard/account/password", Person, s.Dashboard.AskPassword},
+		{"POST /dashboard/account/password", Person, s.Dashboard.SetPassword},
+		{"GET /dashboard/account/preferences", Person, s.Dashboard.AskPreferences},
+		{"POST /dashboard/account/preferences", Person, s.Dashboard.SetPreferences},
+		{"POST /dashboard/account/sessions/revoke-others", Person, s.Dashboard.RevokeOthers},
+		{"POST /dashboard/account/sessions/{id}/revoke", Person, s.Dashboard.RevokeSession},
 
 		{"GET /dashboard", Member, s.Dashboard.Overview},
 		{"GET /dashboard/wallet", Member, s.Dashboard.Wallet},
@@ -89,7 +89,15 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
 	}, s.orderRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
-	})
+	}, s.adminRoutes())
+}
+
+// adminRoutes are the pages of staff.
+func (s *Server) adminRoutes() []Route {
+	return []Route{
+		{"GET /admin", Staff, s.Admin.Home},
+		{"POST /admin/view/end", Viewing, s.Admin.EndView},
+	}
 }
 
 // keyRoutes are those of API keys and their webhooks.

@@ -19,6 +19,7 @@ import (
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/orders"
@@ -44,6 +45,7 @@ type Deps struct {
 	Dashboard *dashboard.Dashboard
 	// Orders are those that were placed, and the streams of open pages.
 	Orders *orders.Pages
+	Admin     *admin.Admin
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

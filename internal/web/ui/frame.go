@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/a-h/templ"
 )
@@ -74,4 +76,50 @@ func orderLinks() []Link {
 		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions"},
 		{Label: "nav.refills", Path: "/dashboard/refills"},
 	}
+}
+
+// adminLinks are the pages of staff that the reader may see.
+func adminLinks(ctx context.Context) []Link {
+	if p := Of(ctx).Person; p != nil {
+		return p.Desk
+	}
+	return nil
+}
+
+// barLinks are those of the bar on a phone, five at most.
+func barLinks(links []Link) (bar []Link) {
+	const most = 5
+	for _, l := range links {
+		if l.Bar && len(bar) < most {
+			bar = append(bar, l)
+		}
+	}
+	return bar
+}
+
+// menuLink is a link of the account menu.
+type menuLink struct {
+	Link
+	Small bool // where the pages' own menu has no room
+}
+
+// menuLinks are what the account menu holds: the way to the other side of the
+// panel, and on a phone the pages that its bar has no room for.
+func menuLinks(ctx context.Context, home string, links []Link) (all []menuLink) {
+	p := Of(ctx).Person
+	bar := barLinks(links)
+	for _, l := range links {
+		if !slices.Contains(bar, l) {
+			all = append(all, menuLink{l, true})
+		}
+	}
+	switch {
+	case home == "/admin":
+		all = append(all, menuLink{Link: Link{Label: "nav.dashboard", Path: "/dashboard"}})
+	case p != nil && len(p.Desk) > 0:
+		all = append(all, menuLink{Link: Link{Label: "nav.admin", Path: "/admin"}})
+	}
+	return append(all,
+		menuLink{Link: Link{Label: "nav.account", Path: "/dashboard/account"}},
+		menuLink{Link: Link{Label: "nav.developers", Path: "/developers"}})
 }

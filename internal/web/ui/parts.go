@@ -1,6 +1,9 @@
 package ui
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+)
 
 // shortID cuts an identifier in the middle: its prefix and its last characters
 // tell it from its neighbours.
@@ -21,6 +24,13 @@ func noteRole(kind string) string {
 }
 
 // failureKey is the status that an error's texts go by.
+func failureText(ctx context.Context, status int, text string) string {
+	if text != "" {
+		return text
+	}
+	return T(ctx, "error.text_"+failureKey(status))
+}
+
 func failureKey(status int) string {
 	switch status {
 	case 403, 404, 405, 413, 429, 503:

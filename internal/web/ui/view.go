@@ -48,6 +48,8 @@ type Panel struct {
 type Person struct {
 	Email   string
 	Balance money.Amount // of the live wallet
+	Viewer  string       // who looks at the pages as this customer; "": nobody does
+	Desk    []Link       // the pages of staff that they may see
 }
 
 // Link leads to a page. Label is a key of the language files.
@@ -56,7 +58,7 @@ type Link struct {
 	Path  string
 	Icon  string
 	Key   string // the letter that goes there after g
-	Bar   bool   // stands in a phone's bar too, which has room for five
+	Bar   bool   // it stands in the bar on a phone
 }
 
 type viewKey struct{}

@@ -1,0 +1,28 @@
+package admin
+
+import (
+	"github.com/notpanel/notpanel/internal/staff"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// page is a page of the menu with what it needs.
+type page struct {
+	needs staff.Permission // "": any staff
+	link  ui.Link
+}
+
+func pages() []page {
+	return []page{
+		{"", ui.Link{Label: "nav.admin_home", Path: homePath, Icon: "overview", Key: "h", Bar: true}},
+	}
+}
+
+// Links are the pages of staff that a set of permissions opens.
+func Links(may staff.Set) (all []ui.Link) {
+	for _, p := range pages() {
+		if p.needs == "" || may.Has(p.needs) {
+			all = append(all, p.link)
+		}
+	}
+	return all
+}
