@@ -45,7 +45,7 @@ type Deps struct {
 	Dashboard *dashboard.Dashboard
 	// Orders are those that were placed, and the streams of open pages.
 	Orders *orders.Pages
-	Admin     *admin.Admin
+	Admin  *admin.Admin
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

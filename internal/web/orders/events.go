@@ -20,6 +20,9 @@ const (
 	watchedMost = 100
 	// pingEvery keeps proxies from taking a quiet stream for a dead one.
 	pingEvery = 20 * time.Second
+	// streamFor bounds a stream: what lets a reader in may have changed otherwise than
+	// by the end of the session.
+	streamFor = 10 * time.Minute
 	// sendTimeout is how long a reader may take for what is sent.
 	sendTimeout = 20 * time.Second
 )
@@ -91,13 +94,16 @@ func (p *Pages) Events(w http.ResponseWriter, r *http.Request) error {
 
 // follow sends changes until the stream or its reader is gone.
 func (p *Pages) follow(ctx context.Context, s *stream, watching *watching, out *eventWriter) {
-	ping := time.NewTicker(pingEvery)
+	ping, long := time.NewTicker(pingEvery), time.NewTimer(streamFor)
 	defer ping.Stop()
+	defer long.Stop()
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
 			return
+		case <-long.C:
+			return // the page asks again, and is let in anew
 		case <-s.over:
 			if p.live.hasLeft(s) {
 				_ = out.write("event: signed-out\ndata:\n\n") // the reader may have gone

@@ -147,7 +147,7 @@ func (v view) olderRuns() string {
 	if v.Older == 0 {
 		return ""
 	}
-	return in(v.Mode, orderPath2(v.Order), "before", cursor(v.Older)) + "#runs"
+	return in(v.Mode, listPath+"/"+ui.Plain(v.Number), "before", cursor(v.Older)) + "#runs"
 }
 
 func (v view) newestRuns() string {
@@ -156,8 +156,6 @@ func (v view) newestRuns() string {
 	}
 	return orderPath(v.Order, "") + "#runs"
 }
-
-func orderPath2(o *order.Order) string { return listPath + "/" + ui.Plain(o.Number) }
 
 // again leads to the form of a new order that is like this one.
 func (v view) again() string {
