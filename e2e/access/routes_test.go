@@ -16,7 +16,9 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -134,10 +136,11 @@ func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	orderID := orderOf(t, p, accountID) // before there is a webhook that would tell of it
 	e, deliveryID := hookOf(t, p, webhook.Owner{AccountID: accountID, KeyID: k.ID})
 	return map[string]string{
 		"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID,
-		"/dashboard/wallet/topups/": topupOf(t, p, accountID),
+		"/dashboard/wallet/topups/": topupOf(t, p, accountID), "/dashboard/orders/": orderID,
 	}
 }
 
@@ -180,8 +183,10 @@ func hookOf(t *testing.T, p *panel, by webhook.Owner) (e *webhook.Endpoint, deli
 func path(r route, ids map[string]string) (filled string, owned bool) {
 	filled = r.pattern
 	for prefix, id := range ids {
-		if rest, ok := strings.CutPrefix(filled, prefix+"{id}"); ok {
-			return prefix + id + rest, true
+		for _, wildcard := range []string{"{id}", "{number}"} {
+			if rest, ok := strings.CutPrefix(filled, prefix+wildcard); ok {
+				return prefix + id + rest, true
+			}
 		}
 	}
 	for _, wildcard := range []string{"{$}", "{path...}"} {
@@ -268,6 +273,10 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 	sent, err := p.Core.Webhooks.Deliveries(t.Context(), by, ids["/dashboard/api/webhooks/"], "", 10)
 	if err != nil || len(sent) != 1 || sent[0].State != webhook.Failed || sent[0].Tries != 1 {
 		t.Errorf("the member's deliveries: %+v, %v", sent, err)
+	}
+	placed, err := p.Core.Orders.Whole(t.Context(), order.Scope{AccountID: accountID, Mode: ledger.Live}, order.Ref(ids["/dashboard/orders/"]))
+	if err != nil || placed.State != order.Pending || !placed.CancelWishAt.IsZero() || len(placed.Refills) > 0 || len(placed.Steps) != 1 {
+		t.Errorf("the member's order: %+v, %v", placed, err)
 	}
 	topup, err := p.Core.Payments.Find(t.Context(), ids["/dashboard/wallet/topups/"])
 	if err != nil || topup.State != payment.Waiting || topup.AccountID != accountID || topup.DecidedBy != "" {

@@ -43,7 +43,7 @@ func delivered(o *order.Order) (n int64, known bool) {
 	case o.State == order.Completed:
 		return o.Quantity, true
 	case o.Remains == nil:
-		return 0, false
+		return 0, o.State == order.Canceled || o.State == order.Failed
 	}
 	return min(max(o.Quantity-*o.Remains, 0), o.Quantity), true
 }
