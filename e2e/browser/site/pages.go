@@ -47,7 +47,7 @@ func Pages() []Page {
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
 		"/dashboard/orders", "/dashboard/orders?q=no+such+order", "/dashboard/orders?state=partial&from=2026-01-01", "/dashboard/orders/1", "/dashboard/orders/2", "/dashboard/orders/4",
-		"/dashboard/orders/4/cancel", "/dashboard/drip-feeds", "/dashboard/subscriptions", "/dashboard/refills",
+		"/dashboard/orders/5/cancel", "/dashboard/drip-feeds", "/dashboard/subscriptions", "/dashboard/refills",
 		"/dashboard", "/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",

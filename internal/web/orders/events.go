@@ -68,7 +68,11 @@ func (p *Pages) Events(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	who := p.person(r)
-	s, err := p.live.begin(who.AccountID, who.SessionID)
+	reader := who.AccountID
+	if who.Viewer != nil {
+		reader = who.SessionID // who looks on takes no place of the customer's
+	}
+	s, err := p.live.begin(reader, who.SessionID)
 	if err != nil {
 		h.Set("Retry-After", "5")
 		h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -86,7 +90,7 @@ func (p *Pages) Events(w http.ResponseWriter, r *http.Request) error {
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
 	_ = out.control.SetReadDeadline(time.Time{}) // the request has been read; what comes now is its end
 	if out.send(first) != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	p.follow(r.Context(), s, watching, out)
 	return nil
@@ -220,7 +224,7 @@ func (e *eventWriter) send(parts []byte) error {
 
 func (e *eventWriter) write(text string) error {
 	_ = e.control.SetWriteDeadline(time.Now().Add(sendTimeout)) //nolint:forbidigo // the connection's clock
-	if _, err := e.w.Write([]byte(text)); err != nil {
+	if _, err := e.w.Write([]byte(text)); err != nil { //nolint:gosec // components have escaped it
 		return err //nolint:wrapcheck // the reader has gone
 	}
 	return e.control.Flush() //nolint:wrapcheck // the reader has gone

@@ -262,7 +262,7 @@ func (c *customer) listen(path string) *stream {
 	r := c.request(ctx, http.MethodGet, path, nil)
 	r.Header.Set("Accept", "text/html, text/event-stream")
 	client := http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(r)
+	response, err := client.Do(r) //nolint:bodyclose // cancel closes it
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -35,7 +35,7 @@ type live struct {
 
 	mu     sync.Mutex
 	open   map[*stream]bool
-	of     map[string]int // streams, by account
+	of     map[string]int // streams, by reader
 	closed bool
 }
 
@@ -45,7 +45,8 @@ func newLive(orders *order.Store, s sessions) *live {
 
 // stream is a page that listens.
 type stream struct {
-	accountID, sessionID string
+	reader    string // whose place among the streams it takes
+	sessionID string
 
 	wake chan struct{} // something has changed
 	over chan struct{} // nobody is signed in there any more, or the panel stops
@@ -61,18 +62,18 @@ type stream struct {
 var errTooMany = fault.New(fault.Unavailable, "Too many open pages")
 
 // begin makes a stream that sees nothing yet.
-func (l *live) begin(accountID, sessionID string) (*stream, error) {
+func (l *live) begin(reader, sessionID string) (*stream, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.of[accountID] >= streamsMost || len(l.open) >= streamsInAll {
+	if l.closed || l.of[reader] >= streamsMost || len(l.open) >= streamsInAll {
 		return nil, errTooMany
 	}
 	s := &stream{
-		accountID: accountID, sessionID: sessionID, wake: make(chan struct{}, 1), over: make(chan struct{}),
+		reader: reader, sessionID: sessionID, wake: make(chan struct{}, 1), over: make(chan struct{}),
 		seen: map[string]order.Mark{}, changed: map[string]bool{},
 	}
 	l.open[s] = true
-	l.of[accountID]++
+	l.of[reader]++
 	return s, nil
 }
 
@@ -83,8 +84,8 @@ func (l *live) end(s *stream) {
 		return
 	}
 	delete(l.open, s)
-	if l.of[s.accountID]--; l.of[s.accountID] == 0 {
-		delete(l.of, s.accountID)
+	if l.of[s.reader]--; l.of[s.reader] == 0 {
+		delete(l.of, s.reader)
 	}
 }
 

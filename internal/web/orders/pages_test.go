@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"encoding/csv"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -135,10 +136,7 @@ func TestCancelRefundsOnce(t *testing.T) {
 		var both sync.WaitGroup
 		for range 4 {
 			both.Go(func() {
-				other := &customer{p: p, id: ann.id, cookies: map[string]string{}}
-				for name, value := range ann.cookies {
-					other.cookies[name] = value
-				}
+				other := &customer{p: p, id: ann.id, cookies: maps.Clone(ann.cookies)}
 				if got := other.post(list + "/1/cancel"); got.status != http.StatusSeeOther || got.to() != list+"/1" {
 					t.Errorf("%d to %q", got.status, got.to())
 				}
