@@ -9,6 +9,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/bulk"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
@@ -39,6 +40,7 @@ type Core struct {
 	Webhooks  *webhook.Store
 	Payments  *payment.Store
 	Staff     *staff.Store
+	Bulk      *bulk.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -85,7 +87,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Requests: requestlog.NewStore(d),
 		Mails:    notify.NewStore(ring),
 		Webhooks: webhook.NewStore(d, ring),
-		Payments: payment.NewStore(d), Staff: staff.NewStore(d),
+		Payments: payment.NewStore(d), Staff: staff.NewStore(d), Bulk: bulk.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

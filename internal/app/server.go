@@ -185,6 +185,10 @@ func (s *Server) startWorkers() {
 	s.deliver = true
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
+	s.Core.Bulk.Run(s.workers, func() {
+		s.wake()
+		s.wakeActs()
+	})
 	s.workers.Go(provider.SyncLoop(provider.Importer{
 		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
 	}, s.log))

@@ -38,6 +38,7 @@ const (
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
 	StaffRole  Prefix = "rol_"
+	BulkWork   Prefix = "blk_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 

@@ -79,6 +79,34 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 	return all, next, err
 }
 
+// Fitting returns the ids of up to most orders that a filter fits, newest first,
+// and whether there are more. It looks at as many orders as it has to.
+func (s *Store) Fitting(ctx context.Context, f Filter, most int) (orderIDs []string, more bool, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		if id.Valid(id.Order, f.Text) {
+			all, _, err := search(tx, f)
+			orderIDs = nil
+			for _, o := range all {
+				orderIDs = append(orderIDs, o.ID)
+			}
+			return err
+		}
+		q := f.conditions(window{})
+		orderIDs, err = db.All(tx, func(r db.Scanner) (orderID string, err error) {
+			err = r.Scan(&orderID)
+			return orderID, err
+		}, `SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(most+1), q.args...)
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("orders that fit: %w", err)
+	}
+	if len(orderIDs) > most {
+		return orderIDs[:most], true, nil
+	}
+	return orderIDs, false, nil
+}
+
 // fits reports whether an order that was named is one for the filter's other parts
 // that hide others' orders: the mode and the account.
 func (f Filter) fits(o *Order) bool {
