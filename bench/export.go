@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -102,9 +103,12 @@ func (b *bench) exports(ctx context.Context, name string, server *app.Server) er
 func (b *bench) pages(ctx context.Context, name string, client *http.Client, address string) error {
 	const times = 100
 	for _, page := range []struct{ name, path string }{
-		{"the newest", "/dashboard/orders"}, {"deep in it", "/dashboard/orders?before=400000"},
-		{"a state that none has", "/dashboard/orders?state=failed"}, {"a part of a link", "/dashboard/orders?q=p%2F7777"},
-		{"days", "/dashboard/orders?from=2020-01-01"}, {"an order", "/dashboard/orders/500000"},
+		{"the newest", "/dashboard/orders"},
+		{"deep in it", "/dashboard/orders?before=400000"},
+		{"a state that none has", "/dashboard/orders?state=failed"},
+		{"a part of a link", "/dashboard/orders?q=p%2F7777"},
+		{"days", "/dashboard/orders?from=2020-01-01"},
+		{"an order", "/dashboard/orders/500000"},
 	} {
 		var all []time.Duration
 		for range times {
@@ -173,7 +177,7 @@ func copies(ctx context.Context, d *db.DB, buyer order.Buyer, n int) error {
 	for from := 0; from < n; from += at {
 		err := d.Write(ctx, func(tx *db.Tx) error {
 			_, err := tx.Exec(`
-				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < `+fmt.Sprint(at)+`)
+				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < `+strconv.Itoa(at)+`)
 				INSERT INTO orders (id, number, request_id, link, state, kind, `+same+`)
 				SELECT 'ord_bench_' || (CAST($1 AS BIGINT) + n.i), CAST($1 AS BIGINT) + n.i + 1, 'c-' || (CAST($1 AS BIGINT) + n.i),
 					'https://example.com/p/' || (CAST($1 AS BIGINT) + n.i), 'completed', 'single', o.`+strings.ReplaceAll(same, ", ", ", o.")+`
@@ -235,7 +239,7 @@ func (l *browserCookies) SetCookies(_ *url.URL, all []*http.Cookie) {
 // Cookies implements http.CookieJar.
 func (l *browserCookies) Cookies(*url.URL) (all []*http.Cookie) {
 	for _, c := range l.cookies {
-		all = append(all, &http.Cookie{Name: c.Name, Value: c.Value})
+		all = append(all, &http.Cookie{Name: c.Name, Value: c.Value}) //nolint:gosec // sent to the panel, as it gave it
 	}
 	return all
 }

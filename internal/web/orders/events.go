@@ -197,7 +197,7 @@ func (p *Pages) wholeNow(ctx context.Context, s *stream, w *watching) ([]byte, e
 func rendered(ctx context.Context, c templ.Component) ([]byte, error) {
 	var b bytes.Buffer
 	err := c.Render(ctx, &b)
-	return b.Bytes(), err //nolint:wrapcheck // a component's
+	return b.Bytes(), err
 }
 
 // nowIn is the context of a page that is shown now: a stream outlives the moment of
@@ -224,7 +224,7 @@ func (e *eventWriter) send(parts []byte) error {
 
 func (e *eventWriter) write(text string) error {
 	_ = e.control.SetWriteDeadline(time.Now().Add(sendTimeout)) //nolint:forbidigo // the connection's clock
-	if _, err := e.w.Write([]byte(text)); err != nil { //nolint:gosec // components have escaped it
+	if _, err := e.w.Write([]byte(text)); err != nil {          //nolint:gosec // components have escaped it
 		return err //nolint:wrapcheck // the reader has gone
 	}
 	return e.control.Flush() //nolint:wrapcheck // the reader has gone
