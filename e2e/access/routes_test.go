@@ -16,8 +16,10 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -135,10 +137,12 @@ func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	orderID := orderOf(t, p, accountID) // before there is a webhook that would tell of it
 	e, deliveryID := hookOf(t, p, webhook.Owner{AccountID: accountID, KeyID: k.ID})
 	return map[string]string{
 		"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID,
 		"/dashboard/wallet/topups/": topupOf(t, p, accountID), "/dashboard/orders/mass/batches/": massOf(t, p, accountID),
+		"/dashboard/orders/": orderID,
 	}
 }
 
@@ -194,8 +198,10 @@ func hookOf(t *testing.T, p *panel, by webhook.Owner) (e *webhook.Endpoint, deli
 func path(r route, ids map[string]string) (filled string, owned bool) {
 	filled = r.pattern
 	for prefix, id := range ids {
-		if rest, ok := strings.CutPrefix(filled, prefix+"{id}"); ok {
-			return prefix + id + rest, true
+		for _, wildcard := range []string{"{id}", "{number}"} {
+			if rest, ok := strings.CutPrefix(filled, prefix+wildcard); ok {
+				return prefix + id + rest, true
+			}
 		}
 	}
 	for _, wildcard := range []string{"{$}", "{path...}"} {
@@ -286,6 +292,10 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 	mass, err := massorder.NewStore(p.Core.DB).Get(t.Context(), accountID, ids["/dashboard/orders/mass/batches/"])
 	if err != nil || mass.State != massorder.Checked {
 		t.Errorf("the member's mass order: %+v, %v", mass, err)
+	}
+	placed, err := p.Core.Orders.Whole(t.Context(), order.Scope{AccountID: accountID, Mode: ledger.Live}, order.Ref(ids["/dashboard/orders/"]))
+	if err != nil || placed.State != order.Pending || !placed.CancelWishAt.IsZero() || len(placed.Refills) > 0 || len(placed.Steps) != 1 {
+		t.Errorf("the member's order: %+v, %v", placed, err)
 	}
 	topup, err := p.Core.Payments.Find(t.Context(), ids["/dashboard/wallet/topups/"])
 	if err != nil || topup.State != payment.Waiting || topup.AccountID != accountID || topup.DecidedBy != "" {

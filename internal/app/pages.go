@@ -17,6 +17,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/massorder"
+	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
@@ -25,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -58,6 +60,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	s.orders = orders.New(orders.Deps{
+		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Now: clock.System, Log: s.log,
+		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
+	})
 	pages, err = web.New(web.Deps{
 		Announced: s.Core.Announcements.CurrentFor,
 		Visits:    ratelimit.New(visits, clock.System), Address: clients.Of,
@@ -65,6 +71,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
 		SignIn: signin.New(s.people, s.mails),
 		Site:   public,
+		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
 			Payments: s.Core.Payments, Announcements: s.Core.Announcements,

@@ -38,6 +38,7 @@ import (
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/telemetry"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/webhook"
 	"github.com/notpanel/notpanel/internal/worker"
 )
@@ -68,6 +69,7 @@ type Server struct {
 	keys      *apikey.Authenticator
 	people    *identity.People
 	pages     *web.Server
+	orders    *orders.Pages
 	languages *locale.Set
 	brand     brand.Brand
 	texts     *content.Site
@@ -202,6 +204,7 @@ func (s *Server) startWorkers() {
 	s.workers.Go(hint.Forget(s.Core.DB))
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
+	s.workers.Go(s.orders.Loop())
 	s.workers.Go(worker.Loop{
 		Name: "drip-feed", Every: time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.Feed(ctx, s.Core.DB, s.wake) },
@@ -296,6 +299,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, hooks: hooks, pages: s.pages}, s.log)
 	s.api.TLSConfig = tlsConfig
+	s.api.RegisterOnShutdown(s.orders.Close)
 	if s.settings.OpsListen == "" {
 		return nil
 	}

@@ -344,6 +344,8 @@ type Whole struct {
 	Steps   []Step
 	Parts   []Part // of a drip-feed its runs so far, of a subscription its posts
 	Refills []*Refill
+	May     May
+	Parent  int64 // the number of the parent of a run or post
 }
 
 // Whole returns an order of the scope and all that belongs to it.
@@ -358,8 +360,13 @@ func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err erro
 		if w.Parts, err = parts(tx, w.ID); err != nil {
 			return err
 		}
-		w.Refills, err = refillsOf(tx, w.ID)
-		return err
+		if w.Refills, err = refillsOf(tx, w.ID); err != nil {
+			return err
+		}
+		if w.May, err = mayOf(tx, w.Order); err != nil || w.ParentID == "" {
+			return err
+		}
+		return tx.QueryRow(`SELECT number FROM orders WHERE id = $1`, w.ParentID).Scan(&w.Parent)
 	})
 	return w, err
 }

@@ -101,6 +101,8 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
 	level, needs := access.parts()
 	switch {
+	case !signedIn && streams(r): // a page that was open when its sign-in ended; it asks less and less often
+		w.WriteHeader(http.StatusUnauthorized)
 	case !signedIn && ui.Partial(r): // not into a dialog
 		w.Header().Set("HX-Redirect", loginFor(r))
 		w.WriteHeader(http.StatusNoContent)
@@ -120,6 +122,11 @@ func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access A
 		return true
 	}
 	return false
+}
+
+// streams reports whether a request is for a stream of events.
+func streams(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
 // notHeld says that a role is without a permission.

@@ -87,7 +87,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.siteRoutes(), s.buyRoutes(), s.keyRoutes(), []Route{
+	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	}, s.adminRoutes())
 }
@@ -163,6 +163,24 @@ func (s *Server) keyRoutes() []Route {
 		{"POST /dashboard/api/webhooks/{id}/replay", Member, s.Dashboard.ReplayFailed},
 		{"GET /dashboard/api/deliveries/{id}", Member, s.Dashboard.Delivery},
 		{"POST /dashboard/api/deliveries/{id}/replay", Member, s.Dashboard.Replay},
+	}
+}
+
+// orderRoutes are those of orders that were placed.
+func (s *Server) orderRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/orders", Member, s.Orders.List},
+		{"GET /dashboard/orders/export.csv", Member, s.Orders.Export},
+		{"GET /dashboard/orders/{number}", Member, s.Orders.Order},
+		{"GET /dashboard/orders/{number}/cancel", Member, s.Orders.AskCancel},
+		{"POST /dashboard/orders/{number}/cancel", Member, s.Orders.CancelOrder},
+		{"POST /dashboard/orders/{number}/refill", Member, s.Orders.AskRefill},
+		{"POST /dashboard/orders/{number}/pause", Member, s.Orders.Pause},
+		{"POST /dashboard/orders/{number}/resume", Member, s.Orders.Resume},
+		{"GET /dashboard/drip-feeds", Member, s.Orders.DripFeeds},
+		{"GET /dashboard/subscriptions", Member, s.Orders.Subscriptions},
+		{"GET /dashboard/refills", Member, s.Orders.Refills},
+		{"GET /dashboard/events", Member, s.Orders.Events},
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
@@ -44,9 +45,11 @@ type Deps struct {
 	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
-	Admin     *admin.Admin
 	// Buy is where customers order.
 	Buy *buy.Pages
+	// Orders are those that were placed, and the streams of open pages.
+	Orders *orders.Pages
+	Admin  *admin.Admin
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

@@ -48,6 +48,8 @@ func Pages() []Page {
 // signedIn are the pages behind the sign-in, in a language.
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
+		"/dashboard/orders", "/dashboard/orders?q=no+such+order", "/dashboard/orders?state=partial&from=2026-01-01", "/dashboard/orders/1", "/dashboard/orders/2", "/dashboard/orders/4",
+		"/dashboard/orders/5/cancel", "/dashboard/drip-feeds", "/dashboard/subscriptions", "/dashboard/refills",
 		"/dashboard", "/dashboard/orders/new", "/dashboard/orders/new?service=1&link=https%3A%2F%2Fexample.com%2Fpage&quantity=5000",
 		"/dashboard/orders/new?service=3&link=https%3A%2F%2Fexample.com&quantity=1", "/dashboard/orders/new?q=no+such+service",
 		"/dashboard/orders/new?service=13&link=https%3A%2F%2Fexample.com&quantity=100&runs=12&interval=90", "/dashboard/orders/new?service=16",

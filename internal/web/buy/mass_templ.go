@@ -881,7 +881,7 @@ func progressPart(m massorder.Mass) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = ui.Progress(m.Placed+m.Bad, m.Lines, ui.T(ctx, "mass.progress", "Placed", ui.Int(ctx, m.Placed), "Open", ui.Int(ctx, m.Open()), "Bad", ui.Int(ctx, m.Bad))).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Progress("in_progress", m.Placed+m.Bad, m.Lines, ui.T(ctx, "mass.progress", "Placed", ui.Int(ctx, m.Placed), "Open", ui.Int(ctx, m.Open()), "Bad", ui.Int(ctx, m.Bad))).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

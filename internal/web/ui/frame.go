@@ -72,12 +72,29 @@ func deskLinks() []Link {
 	return []Link{
 		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h", Bar: true},
 		{Label: "nav.new_order", Path: "/dashboard/orders/new", Icon: "plus", Alone: "n", Bar: true},
-		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w", Bar: true},
-		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k", Bar: true},
+		{Label: "nav.orders", Path: "/dashboard/orders", Icon: "orders", Key: "o", Bar: true},
+		{Label: "nav.drip_feeds", Path: "/dashboard/drip-feeds", Icon: "drip", Key: "d"},
+		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions", Icon: "repeat"},
+		{Label: "nav.refills", Path: "/dashboard/refills", Icon: "refill", Key: "r"},
 		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
+		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w", Bar: true},
+		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
 		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a", Bar: true},
 	}
 }
+
+// orderLinks are the pages of orders beside each other, where the side has no room.
+func orderLinks() []Link {
+	return []Link{
+		{Label: "nav.orders", Path: "/dashboard/orders"},
+		{Label: "nav.drip_feeds", Path: "/dashboard/drip-feeds"},
+		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions"},
+		{Label: "nav.refills", Path: "/dashboard/refills"},
+	}
+}
+
+// adminHome is the first page of staff.
+const adminHome = "/admin"
 
 // adminLinks are the pages of staff that the reader may see.
 func adminLinks(ctx context.Context) []Link {
@@ -115,7 +132,7 @@ func menuLinks(ctx context.Context, home string, links []Link) (all []menuLink) 
 		}
 	}
 	switch {
-	case home == "/admin":
+	case home == adminHome:
 		all = append(all, menuLink{Link: Link{Label: "nav.dashboard", Path: "/dashboard"}})
 	case p != nil && len(p.Desk) > 0:
 		all = append(all, menuLink{Link: Link{Label: "nav.admin", Path: "/admin"}})

@@ -17,6 +17,7 @@ type Page struct {
 	Structured  any    // data for search engines, as JSON
 	Feed        string // the path of its feed
 	Wide        bool   // the main part brings its own width
+	Test        bool   // it shows what was done with play money: a line across the top says so
 }
 
 // title is the page's title beside the panel's name.
@@ -30,7 +31,7 @@ func (p Page) title(ctx context.Context) string {
 
 // htmxConfig keeps htmx inside our content security policy: it copies no style
 // attributes and adds no style of its own.
-const htmxConfig = `{"defaultSettleDelay":0,"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","style"],"noSwap":[204,304,"5xx"]}`
+const htmxConfig = `{"defaultSettleDelay":0,"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","style"],"noSwap":[204,304,"5xx"],"extensions":"sse"}`
 
 func styleSheet() string { return static.URL("app.css") }
 

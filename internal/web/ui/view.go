@@ -111,9 +111,25 @@ func Exact(ctx context.Context, t time.Time) string {
 // here marks the link of the page that is shown, and of those below it.
 func here(ctx context.Context, path string) templ.Attributes {
 	at := Of(ctx).Path
-	below := path != "/" && path != "/dashboard" && strings.HasPrefix(at, path+"/")
-	if at == path || below {
+	if at == path || isBelow(at, path) && !nearer(at, path) {
 		return templ.Attributes{"aria-current": "page"}
 	}
 	return nil
+}
+
+// isBelow reports whether a page stands below another. The first pages stand above
+// everything, which says nothing.
+func isBelow(at, path string) bool {
+	return path != "/" && path != "/dashboard" && path != adminHome && strings.HasPrefix(at, path+"/")
+}
+
+// nearer reports whether another page of the menu is nearer to where the reader is:
+// a new order stands below the orders, and beside them in the menu.
+func nearer(at, path string) bool {
+	for _, l := range deskLinks() {
+		if strings.HasPrefix(l.Path, path+"/") && (at == l.Path || isBelow(at, l.Path)) {
+			return true
+		}
+	}
+	return false
 }
