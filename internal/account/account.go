@@ -65,10 +65,18 @@ type Account struct {
 const maxEmail = 254
 
 // Store keeps accounts.
-type Store struct{ db *db.DB }
+type Store struct {
+	// TellFall tells an account whose balance a credit of less than nothing took below
+	// its threshold, in the credit's transaction.
+	TellFall event.TellFall
+
+	db *db.DB
+}
 
 // NewStore returns the accounts of d.
-func NewStore(d *db.DB) *Store { return &Store{db: d} }
+func NewStore(d *db.DB) *Store {
+	return &Store{TellFall: func(*db.Tx, event.Fall) error { return nil }, db: d}
+}
 
 // CreateAct is what the audit log calls the making of an account. Each account
 // has one such row.
@@ -268,18 +276,6 @@ func (s *Store) SetTier(ctx context.Context, idOrEmail string, to Tier, actor st
 	})
 }
 
-// SetLowBalance sets the balance below which an account is told. Nil is the
-// panel's default, 0 is never.
-func (s *Store) SetLowBalance(ctx context.Context, idOrEmail string, low *money.Amount, actor string) (Account, error) {
-	if low != nil && *low < 0 {
-		return Account{}, fault.New(fault.Invalid, "the threshold must not be negative")
-	}
-	return s.change(ctx, idOrEmail, "account.threshold", actor, func(tx *db.Tx, a *Account) error {
-		_, err := tx.Exec(`UPDATE accounts SET low_balance = $2 WHERE id = $1`, a.ID, low)
-		return err
-	})
-}
-
 // change runs one update of an account, records it and moves the epoch.
 func (s *Store) change(ctx context.Context, idOrEmail, action, actor string, update func(*db.Tx, *Account) error) (a Account, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -337,7 +333,7 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		if err := book.Flush(); err != nil {
 			return err
 		}
-		if err := event.Credited(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
+		if err := s.tellOf(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
 			return err
 		}
 		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))

@@ -61,6 +61,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
 			Payments: s.Core.Payments,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
+			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),
 		Developers: developers.New(documentation),

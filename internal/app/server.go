@@ -151,8 +151,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.webhooks = webhook.NewSender(webhook.SenderOptions{
 		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
 	})
-	s.wake = func() {}                                                                                               // nothing to wake before Start
-	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
+	s.wake = func() {} // nothing to wake before Start
+	placing := order.PlacerOptions{Placed: func() { s.wake() }, TellFall: tellOfFall(s.Core.Mails, s.Core.Currency), Ungrouped: s.settings.Ungrouped}
+	s.Placer = order.NewPlacer(d, placing) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
 	return s.listen(ctx)

@@ -87,9 +87,19 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.keyRoutes(), []Route{
+	}, s.walletRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	})
+}
+
+// walletRoutes are those of the statement, its receipts and the threshold.
+func (s *Server) walletRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/wallet/statement.csv", Member, s.Dashboard.StatementCSV},
+		{"GET /dashboard/wallet/receipts/{line}", Member, s.Dashboard.Receipt},
+		{"GET /dashboard/wallet/threshold", Member, s.Dashboard.AskThreshold},
+		{"POST /dashboard/wallet/threshold", Member, s.Dashboard.SetThreshold},
+	}
 }
 
 // keyRoutes are those of API keys and their webhooks.

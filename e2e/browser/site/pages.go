@@ -46,7 +46,8 @@ func Pages() []Page {
 // signedIn are the pages behind the sign-in, in a language.
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
-		"/dashboard", "/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard", "/dashboard/wallet", "/dashboard/wallet/topups/new",
+		"/dashboard/wallet?from=2020-01-01&to=2020-01-31", "/dashboard/wallet/receipts/1", "/dashboard/wallet/threshold", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",

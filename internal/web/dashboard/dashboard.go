@@ -13,6 +13,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
@@ -39,6 +40,12 @@ type Deps struct {
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
+	// LowBalance returns the balance below which an account is told; 0 is never.
+	LowBalance func(ctx context.Context, accountID string) (money.Amount, error)
+	// SetLowBalance sets it; nil is the panel's default.
+	SetLowBalance func(ctx context.Context, accountID string, low *money.Amount, actor string) (account.Account, error)
+	// Brand is whose panel it is, for what is printed.
+	Brand brand.Brand
 	// SetPreferences stores how an account wants its pages and mails.
 	SetPreferences func(ctx context.Context, accountID string, p account.Preferences) error
 	// CanMail reports whether a mail reaches its reader.
