@@ -24,7 +24,7 @@ type accountCommands struct {
 	Threshold accountThreshold `cmd:"" help:"Say below which balance an account is told: by webhook and mail, once for each fall, and not again before it was above."`
 	List      accountList      `cmd:"" help:"List all accounts."`
 	Suspend   accountSuspend   `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
-	Resume    accountResume    `cmd:"" help:"Let a suspended account act again."`
+	Resume    accountResume    `cmd:"" help:"Let an account act again that was suspended, or that its owner closed."`
 	Password  accountPassword  `cmd:"" help:"Give an account another password, the first line of standard input, and sign it out everywhere."`
 	Reset2FA  accountReset2FA  `cmd:"" name:"reset-2fa" help:"Take an account's second factors away, for who has lost them all, and sign it out everywhere."`
 	Numbers   accountNumbers   `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`

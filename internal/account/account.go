@@ -31,7 +31,13 @@ type State string
 const (
 	Active    State = "active"
 	Suspended State = "suspended"
+	// Closed is by its owner. In the database such an account is suspended, and has a
+	// time at which it was closed: what asks for active accounts need not know.
+	Closed State = "closed"
 )
+
+// StateColumn is the state of the account a in a query.
+const StateColumn = `CASE WHEN a.closed_at IS NOT NULL THEN 'closed' ELSE a.state END`
 
 // Tier is a customer's price and limit class.
 type Tier string
@@ -178,7 +184,7 @@ func (s *Store) CheckPassword(ctx context.Context, accountID, password string) (
 	return SamePassword(password, hash)
 }
 
-const columns = `id, email, state, tier, role, created_at`
+const columns = `a.id, a.email, ` + StateColumn + `, a.tier, a.role, a.created_at`
 
 func scan(s db.Scanner) (a Account, err error) {
 	err = s.Scan(&a.ID, &a.Email, &a.State, &a.Tier, &a.Role, db.Time(&a.CreatedAt))
@@ -195,7 +201,7 @@ func (s *Store) Find(ctx context.Context, idOrEmail string) (a Account, err erro
 }
 
 func find(tx *db.Tx, idOrEmail string) (Account, error) {
-	a, err := scan(tx.QueryRow(`SELECT `+columns+` FROM accounts WHERE id = $1 OR email = $2`,
+	a, err := scan(tx.QueryRow(`SELECT `+columns+` FROM accounts a WHERE a.id = $1 OR a.email = $2`,
 		idOrEmail, strings.ToLower(idOrEmail)))
 	if errors.Is(err, db.ErrNoRows) {
 		return a, fault.Newf(fault.NotFound, "no account %s: `notpanel account list` shows them", idOrEmail)
@@ -239,27 +245,12 @@ func (s *Store) List(ctx context.Context, afterID string, limit int) (all []List
 			err = r.Scan(&l.ID, &l.Email, &l.State, &l.Tier, &l.Role, db.Time(&l.CreatedAt), &l.Balance)
 			return l, err
 		}, `
-			SELECT a.id, a.email, a.state, a.tier, a.role, a.created_at, w.balance
+			SELECT `+columns+`, w.balance
 			FROM accounts a JOIN wallets w ON w.account_id = a.id AND w.mode = 'live'
 			WHERE a.id > $1 ORDER BY a.id LIMIT $2`, afterID, limit)
 		return err
 	})
 	return all, err
-}
-
-// SetState suspends or resumes an account. Every node knows at its next request.
-// Who is suspended is signed out everywhere.
-func (s *Store) SetState(ctx context.Context, idOrEmail string, to State, actor string) (Account, error) {
-	return s.change(ctx, idOrEmail, "account."+string(to), actor, func(tx *db.Tx, a *Account) error {
-		a.State = to
-		if to == Suspended {
-			if _, err := EndSessions(tx, a.ID); err != nil {
-				return err
-			}
-		}
-		_, err := tx.Exec(`UPDATE accounts SET state = $2 WHERE id = $1`, a.ID, string(to))
-		return err
-	})
 }
 
 // SetTier moves an account to a tier.

@@ -11,6 +11,7 @@ import (
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ratelimit"
@@ -62,6 +63,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Payments: s.Core.Payments,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
+			IsLastOwner: s.Core.Accounts.IsLastOwner,
+			Closer: &closing.Closer{
+				DB: s.Core.DB, People: s.people, Keys: s.Core.Keys, Currency: s.Core.Currency, Tell: tellOfClosing(s.Core.Mails, s.Core.Currency),
+			},
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),
 		Developers: developers.New(documentation),

@@ -48,6 +48,10 @@ type openWallets func(tx *db.Tx, walletIDs ...string) (*ledger.Book, error)
 // errLocked answers a request whose wallet somebody else holds.
 var errLocked = fault.Wrap(fault.Unavailable, "Temporarily unavailable", db.ErrLocked)
 
+// errClosed answers a request that was on its way when its account was closed, in the
+// words for an account that may not order.
+var errClosed = fault.New(fault.Forbidden, "Account suspended")
+
 // requestKey is what makes a request unique.
 type requestKey struct {
 	scope     Scope
@@ -153,6 +157,9 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	}
 	if placed, found, err := b.answerAgain(one); found || err != nil {
 		return placed, err
+	}
+	if b.book.Wallet(one.buyer.WalletID).Closed {
+		return Placed{}, errClosed // the key was good when it was read
 	}
 	snapshot := one.snapshot
 	if snapshot.Epoch != b.epoch {

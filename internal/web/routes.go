@@ -87,7 +87,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.walletRoutes(), s.keyRoutes(), []Route{
+	}, s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	})
 }
@@ -99,6 +99,16 @@ func (s *Server) walletRoutes() []Route {
 		{"GET /dashboard/wallet/receipts/{line}", Member, s.Dashboard.Receipt},
 		{"GET /dashboard/wallet/threshold", Member, s.Dashboard.AskThreshold},
 		{"POST /dashboard/wallet/threshold", Member, s.Dashboard.SetThreshold},
+	}
+}
+
+// leavingRoutes are those by which people take their data, and go.
+func (s *Server) leavingRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/account/export", Member, s.Dashboard.AskExport},
+		{"POST /dashboard/account/export", Member, s.Dashboard.Export},
+		{"GET /dashboard/account/close", Member, s.Dashboard.AskClose},
+		{"POST /dashboard/account/close", Member, s.Dashboard.Close},
 	}
 }
 

@@ -116,10 +116,13 @@ func (d *Dashboard) StatementCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	columns := []string{"line", "time", "kind", "order", "reference", "amount", "balance", "currency"}
-	return download.CSV(w, r, p.fileName(), columns, func(t *download.Table) error {
+	return download.CSV(w, r, p.fileName(), statementColumns(), func(t *download.Table) error {
 		return d.writeStatement(ctx, t, part)
 	})
+}
+
+func statementColumns() []string {
+	return []string{"line", "time", "kind", "order", "reference", "amount", "balance", "currency"}
 }
 
 // fileName names the file by its days.
@@ -133,6 +136,7 @@ func (p period) fileName() string {
 	return strings.Join(parts, "-") + ".csv"
 }
 
+// writeStatement writes lines of a statement by statementColumns.
 func (d *Dashboard) writeStatement(ctx context.Context, t *download.Table, part order.Stretch) error {
 	v := ui.Of(ctx)
 	for after := int64(0); ; {
