@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -60,7 +61,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Site:   public,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Payments: s.Core.Payments,
+			Payments: s.Core.Payments, Activity: activity.NewStore(s.Core.DB),
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
 			IsLastOwner: s.Core.Accounts.IsLastOwner,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -35,6 +36,8 @@ type Deps struct {
 	LastUse func(keyID string) (at time.Time, ok bool)
 	Limits  *ratelimit.Limiter
 	Orders  *order.Store
+	// Activity is what accounts ordered and paid, day by day.
+	Activity *activity.Store
 	// Payments are the money that comes by transfer.
 	Payments *payment.Store
 	// Snapshot returns what is sold now.
