@@ -44,7 +44,7 @@ func TestOverviewShowsFiguresAndWhatNeedsAttention(t *testing.T) {
 	}
 	got := v.get("/dashboard")
 	for _, want := range []string{
-		"The key Shop &lt;b&gt; expires", "in 2 d", "You have no second factor", "$4.25", `id="spending-chart"`, `id="orders-chart"`, "4250000",
+		"The key Shop &lt;b&gt; expires", "in 2 d", "You have no second factor", "$4.25", `id="spending-chart"`, `id="orders-chart"`, "4250000", "chart-",
 	} {
 		says(t, "the overview", got, http.StatusOK, want)
 	}
