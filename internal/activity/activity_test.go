@@ -120,7 +120,9 @@ func TestDaysAreTheReaders(t *testing.T) {
 		f := ordertest.New(t, d, "https://provider.example", 0)
 		zone, err := time.LoadLocation("Europe/Berlin")
 		ordertest.Must(t, err)
-		at := func(day, hour, minute int) time.Time { return time.Date(2026, time.March, day, hour, minute, 0, 0, zone) }
+		at := func(day, hour, minute int) time.Time {
+			return time.Date(2026, time.March, day, hour, minute, 0, 0, zone)
+		}
 		for i, when := range []time.Time{at(28, 23, 45), at(29, 0, 0), at(29, 23, 45), at(30, 0, 0)} { // clocks go forward on the 29th
 			f.Exec(`INSERT INTO activity (account_id, at, placed, completed, charged, refunded) VALUES ($1, $2, $3, 0, 5, 7)`,
 				f.Buyer.AccountID, db.At(when), 1<<i)

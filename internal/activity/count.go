@@ -25,7 +25,7 @@ const (
 // idAt is an id that sorts before those made from a time on.
 func idAt(p id.Prefix, at time.Time) string {
 	var u ulid.ULID
-	if err := u.SetTime(uint64(max(at.UnixMilli(), 0))); err != nil { //nolint:gosec // not below zero
+	if err := u.SetTime(uint64(max(at.UnixMilli(), 0))); err != nil {
 		return string(p)
 	}
 	return string(p) + u.String()
