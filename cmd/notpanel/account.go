@@ -21,10 +21,10 @@ type accountCommands struct {
 	Create    accountCreate    `cmd:"" help:"Make an account. Its password is the first line of standard input."`
 	Credit    accountCredit    `cmd:"" help:"Add money to an account, or take some away."`
 	Tier      accountTier      `cmd:"" help:"Move an account to a tier."`
-	Threshold accountThreshold `cmd:"" help:"Say below which balance an account is told."`
+	Threshold accountThreshold `cmd:"" help:"Say below which balance an account is told: by webhook and mail, once for each fall, and not again before it was above."`
 	List      accountList      `cmd:"" help:"List all accounts."`
 	Suspend   accountSuspend   `cmd:"" help:"Stop an account until it is resumed: its keys order nothing. Native keys are refused, classic ones may still look."`
-	Resume    accountResume    `cmd:"" help:"Let a suspended account act again."`
+	Resume    accountResume    `cmd:"" help:"Let an account act again that was suspended, or that its owner closed."`
 	Password  accountPassword  `cmd:"" help:"Give an account another password, the first line of standard input, and sign it out everywhere."`
 	Reset2FA  accountReset2FA  `cmd:"" name:"reset-2fa" help:"Take an account's second factors away, for who has lost them all, and sign it out everywhere."`
 	Numbers   accountNumbers   `cmd:"" help:"Let order numbers begin behind a number, for who comes from another panel."`
@@ -188,7 +188,7 @@ type accountThreshold struct {
 	storage
 
 	Account string `arg:"" help:"E-mail address or id."`
-	Amount  string `arg:"" help:"An amount such as 25.00, 'default', or 'off'."`
+	Amount  string `arg:"" help:"An amount such as 25.00, 'default' (5.00), or 'off'. The owner sets it on the wallet's page, too."`
 }
 
 // low reads the amount; nil is the panel's default.

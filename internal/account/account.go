@@ -31,7 +31,13 @@ type State string
 const (
 	Active    State = "active"
 	Suspended State = "suspended"
+	// Closed is by its owner. In the database such an account is suspended, and has a
+	// time at which it was closed: what asks for active accounts need not know.
+	Closed State = "closed"
 )
+
+// StateColumn is the state of the account a in a query.
+const StateColumn = `CASE WHEN a.closed_at IS NOT NULL THEN 'closed' ELSE a.state END`
 
 // Tier is a customer's price and limit class.
 type Tier string
@@ -66,10 +72,18 @@ type Account struct {
 const maxEmail = 254
 
 // Store keeps accounts.
-type Store struct{ db *db.DB }
+type Store struct {
+	// TellFall tells an account whose balance a credit of less than nothing took below
+	// its threshold, in the credit's transaction.
+	TellFall event.TellFall
+
+	db *db.DB
+}
 
 // NewStore returns the accounts of d.
-func NewStore(d *db.DB) *Store { return &Store{db: d} }
+func NewStore(d *db.DB) *Store {
+	return &Store{TellFall: func(*db.Tx, event.Fall) error { return nil }, db: d}
+}
 
 // CreateAct is what the audit log calls the making of an account. Each account
 // has one such row.
@@ -174,7 +188,7 @@ func (s *Store) CheckPassword(ctx context.Context, accountID, password string) (
 // RoleColumn is the role of the account a: who has a staff role is no customer.
 const RoleColumn = `CASE WHEN a.role = 'customer' AND a.staff_role IS NOT NULL THEN 'staff' ELSE a.role END`
 
-const columns = `a.id, a.email, a.state, a.tier, ` + RoleColumn + `, a.created_at`
+const columns = `a.id, a.email, ` + StateColumn + `, a.tier, ` + RoleColumn + `, a.created_at`
 
 func scan(s db.Scanner) (a Account, err error) {
 	err = s.Scan(&a.ID, &a.Email, &a.State, &a.Tier, &a.Role, db.Time(&a.CreatedAt))
@@ -256,21 +270,6 @@ func (s *Store) List(ctx context.Context, afterID string, limit int) (all []List
 	return all, err
 }
 
-// SetState suspends or resumes an account. Every node knows at its next request.
-// Who is suspended is signed out everywhere.
-func (s *Store) SetState(ctx context.Context, idOrEmail string, to State, actor string) (Account, error) {
-	return s.change(ctx, idOrEmail, "account."+string(to), actor, func(tx *db.Tx, a *Account) error {
-		a.State = to
-		if to == Suspended {
-			if _, err := EndSessions(tx, a.ID); err != nil {
-				return err
-			}
-		}
-		_, err := tx.Exec(`UPDATE accounts SET state = $2 WHERE id = $1`, a.ID, string(to))
-		return err
-	})
-}
-
 // SetTier moves an account to a tier.
 func (s *Store) SetTier(ctx context.Context, idOrEmail string, to Tier, actor string) (Account, error) {
 	switch to {
@@ -281,18 +280,6 @@ func (s *Store) SetTier(ctx context.Context, idOrEmail string, to Tier, actor st
 	return s.change(ctx, idOrEmail, "account.tier."+string(to), actor, func(tx *db.Tx, a *Account) error {
 		a.Tier = to
 		_, err := tx.Exec(`UPDATE accounts SET tier = $2 WHERE id = $1`, a.ID, string(to))
-		return err
-	})
-}
-
-// SetLowBalance sets the balance below which an account is told. Nil is the
-// panel's default, 0 is never.
-func (s *Store) SetLowBalance(ctx context.Context, idOrEmail string, low *money.Amount, actor string) (Account, error) {
-	if low != nil && *low < 0 {
-		return Account{}, fault.New(fault.Invalid, "the threshold must not be negative")
-	}
-	return s.change(ctx, idOrEmail, "account.threshold", actor, func(tx *db.Tx, a *Account) error {
-		_, err := tx.Exec(`UPDATE accounts SET low_balance = $2 WHERE id = $1`, a.ID, low)
 		return err
 	})
 }
@@ -354,7 +341,7 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		if err := book.Flush(); err != nil {
 			return err
 		}
-		if err := event.Credited(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
+		if err := s.tellOf(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
 			return err
 		}
 		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))

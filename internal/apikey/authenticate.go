@@ -132,7 +132,7 @@ func (a *Authenticator) lookUp(ctx context.Context, hashes []string) (p Principa
 	var c scanned
 	err = a.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`
-			SELECT k.hash, k.id, k.account_id, w.id, k.mode, k.dialect, a.state, a.tier, k.expires_at, e.auth,
+			SELECT k.hash, k.id, k.account_id, w.id, k.mode, k.dialect, `+account.StateColumn+`, a.tier, k.expires_at, e.auth,
 				k.per_minute, k.networks, k.daily_cap, k.classic_ids, k.allow_get, k.replay_window, k.descriptions
 			FROM api_keys k
 			JOIN accounts a ON a.id = k.account_id

@@ -158,13 +158,16 @@ func (s *Store) Issue(ctx context.Context, n NewKey, actor string) (value string
 // countActive refuses one key too many. The account's row stays locked, so that
 // of two keys made at once the second counts the first.
 func countActive(tx *db.Tx, accountID string) error {
-	var locked string
-	err := tx.QueryRow(`SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, accountID).Scan(&locked)
+	var closed bool
+	err := tx.QueryRow(`SELECT closed_at IS NOT NULL FROM accounts WHERE id = $1 FOR NO KEY UPDATE`, accountID).Scan(&closed)
 	if errors.Is(err, db.ErrNoRows) {
 		return fault.New(fault.NotFound, "Account not found")
 	}
 	if err != nil {
 		return fmt.Errorf("lock account: %w", err)
+	}
+	if closed {
+		return fault.New(fault.Conflict, "The account was closed by its owner: `notpanel account resume` opens it again")
 	}
 	var active int
 	err = tx.QueryRow(`
@@ -232,6 +235,29 @@ func (s *Store) Revoke(ctx context.Context, keyID, actor string) (k Key, err err
 		return account.Record(tx, actor, "key.revoke", k.ID, k.Prefix)
 	})
 	return k, err
+}
+
+// RevokeAll ends all keys of an account in the caller's transaction and reports how
+// many there were. The caller moves the auth epoch.
+func (s *Store) RevokeAll(tx *db.Tx, accountID, actor string) (n int, err error) {
+	keys, err := db.All(tx, scan, `SELECT `+columns+` FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE`, accountID)
+	if err != nil {
+		return 0, fmt.Errorf("revoke keys: %w", err)
+	}
+	for _, k := range keys {
+		if _, err := tx.Exec(`UPDATE api_keys SET revoked_at = $2 WHERE id = $1`, k.ID, db.At(tx.Now)); err != nil {
+			return 0, fmt.Errorf("revoke key: %w", err)
+		}
+		if s.Ended != nil {
+			if err := s.Ended(tx, k.ID); err != nil {
+				return 0, err
+			}
+		}
+		if err := account.Record(tx, actor, "key.revoke", k.ID, k.Prefix); err != nil {
+			return 0, err
+		}
+	}
+	return len(keys), nil
 }
 
 // active returns a locked key that is not revoked.

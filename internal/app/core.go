@@ -106,6 +106,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		return nil, fmt.Errorf("read the panel's settings: %w", err)
 	}
 	c.Payments.Tell = tellOfPayment(c.Mails, c.Currency)
+	c.Accounts.TellFall = tellOfFall(c.Mails, c.Currency)
 	return c, nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -95,6 +97,23 @@ func tellOfPayment(mails *notify.Store, currency string) func(*db.Tx, payment.Pa
 		return tell(tx, mails, p.AccountID, template, map[string]string{
 			"amount": amount.String() + " " + currency, "reference": p.Reference, "reason": p.Reason,
 		})
+	}
+}
+
+// tellOfFall queues the notice that a balance fell below what its account wants to be
+// told of.
+func tellOfFall(mails *notify.Store, currency string) event.TellFall {
+	return func(tx *db.Tx, f event.Fall) error {
+		return tell(tx, mails, f.AccountID, notify.BalanceLow, map[string]string{
+			"balance": f.Balance.String() + " " + currency, "threshold": f.Threshold.String() + " " + currency,
+		})
+	}
+}
+
+// tellOfClosing queues the notice that an account is closed, with what is left on it.
+func tellOfClosing(mails *notify.Store, currency string) func(*db.Tx, string, money.Amount) error {
+	return func(tx *db.Tx, accountID string, left money.Amount) error {
+		return tell(tx, mails, accountID, notify.AccountClosed, map[string]string{"balance": left.String() + " " + currency})
 	}
 }
 

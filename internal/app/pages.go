@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/favourite"
@@ -74,8 +76,13 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Payments: s.Core.Payments, Announcements: s.Core.Announcements,
+			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
+			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
+			IsLastOwner: s.Core.Accounts.IsLastOwner,
+			Closer: &closing.Closer{
+				DB: s.Core.DB, People: s.people, Keys: s.Core.Keys, Currency: s.Core.Currency, Tell: tellOfClosing(s.Core.Mails, s.Core.Currency),
+			},
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),
 		Buy: buy.New(buy.Deps{

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
 	"github.com/notpanel/notpanel/internal/brand"
@@ -155,8 +156,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.webhooks = webhook.NewSender(webhook.SenderOptions{
 		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
 	})
-	s.wake = func() {}                                                                                               // nothing to wake before Start
-	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
+	s.wake = func() {} // nothing to wake before Start
+	placing := order.PlacerOptions{Placed: func() { s.wake() }, TellFall: tellOfFall(s.Core.Mails, s.Core.Currency), Ungrouped: s.settings.Ungrouped}
+	s.Placer = order.NewPlacer(d, placing) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
 	s.masses = massorder.NewRunner(d, s.Placer, s.snapshot)
@@ -205,6 +207,7 @@ func (s *Server) startWorkers() {
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
 	s.workers.Go(s.orders.Loop())
+	s.workers.Go(activity.NewStore(s.Core.DB).Loop())
 	s.workers.Go(worker.Loop{
 		Name: "drip-feed", Every: time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.Feed(ctx, s.Core.DB, s.wake) },

@@ -74,28 +74,39 @@ type Listener struct {
 }
 
 const listenerQuery = `
-	SELECT p.currency, COALESCE(a.low_balance, $3) FROM accounts a, panel p
-	WHERE a.id = $1 AND p.id = 1
-		AND EXISTS (SELECT 1 FROM webhook_endpoints e WHERE e.account_id = $1 AND e.mode = $2 AND e.state <> 'removed')`
+	SELECT p.currency, COALESCE(a.low_balance, $3),
+		EXISTS (SELECT 1 FROM webhook_endpoints e WHERE e.account_id = $1 AND e.mode = $2 AND e.state <> 'removed')
+	FROM accounts a, panel p WHERE a.id = $1 AND p.id = 1`
 
 // Listeners returns those of the scopes that anybody listens to. Nobody else's
 // events are written.
 func Listeners(tx *db.Tx, scopes []Scope) (map[Scope]Listener, error) {
-	found := map[Scope]Listener{}
+	listeners, _, err := Watched(tx, scopes)
+	return listeners, err
+}
+
+// Watched returns Listeners, and below which balance each of the scopes is told:
+// by mail also where no webhook listens.
+func Watched(tx *db.Tx, scopes []Scope) (listeners map[Scope]Listener, lows map[Scope]money.Amount, err error) {
+	listeners, lows = map[Scope]Listener{}, map[Scope]money.Amount{}
 	args := make([][]any, len(scopes))
 	for i, s := range scopes {
 		args[i] = []any{s.AccountID, string(s.Mode), DefaultLow}
 	}
-	err := tx.QueryMany(func(i int, s db.Scanner) error {
+	err = tx.QueryMany(func(i int, s db.Scanner) error {
 		var l Listener
-		err := s.Scan(&l.Currency, &l.Low)
-		found[scopes[i]] = l
+		var listens bool
+		err := s.Scan(&l.Currency, &l.Low, &listens)
+		lows[scopes[i]] = l.Low
+		if listens {
+			listeners[scopes[i]] = l
+		}
 		return err
 	}, listenerQuery, args)
 	if err != nil {
-		return nil, fmt.Errorf("who listens: %w", err)
+		return nil, nil, fmt.Errorf("who listens: %w", err)
 	}
-	return found, nil
+	return listeners, lows, nil
 }
 
 // Event is what happened.
@@ -237,24 +248,56 @@ func insert(tx *db.Tx, rows [][]any) error {
 // who listens; told is false where it did not. A balance that stays below says it
 // once.
 func Fell(s Scope, l Listener, before, after money.Amount) (e Event, told bool) {
-	if l.Low == 0 || before < l.Low || after >= l.Low {
+	if !below(l.Low, before, after) {
 		return Event{}, false
 	}
 	return Event{Scope: s, Type: BalanceLow, Data: Balance{Balance: after.String(), Threshold: l.Low.String()}}, true
 }
 
-// Credited records that money came to a wallet, or went from it by the panel's
-// decision.
+// below reports whether a change took a balance below a threshold that it had not
+// been below; 0 is no threshold.
+func below(low, before, after money.Amount) bool { return low > 0 && before >= low && after < low }
+
+// Fall is a balance of real money that a change took below what its account wants to
+// be told of.
+type Fall struct {
+	AccountID string
+	Balance   money.Amount
+	Threshold money.Amount
+}
+
+// FallOf returns the fall of a change, where it is one. Who spends play money is not
+// told by mail.
+func FallOf(s Scope, low, before, after money.Amount) (f Fall, fell bool) {
+	if s.Mode != ledger.Live || !below(low, before, after) {
+		return f, false
+	}
+	return Fall{AccountID: s.AccountID, Balance: after, Threshold: low}, true
+}
+
+// TellFall tells an account of a fall in the transaction that caused it.
+type TellFall = func(*db.Tx, Fall) error
+
+// Credited records that money came to a wallet.
 func Credited(tx *db.Tx, s Scope, amount, after money.Amount) error {
-	listeners, err := Listeners(tx, []Scope{s})
+	return Write(tx, Event{Scope: s, Type: BalanceCredited, Data: Balance{Balance: after.String(), Amount: amount.String()}})
+}
+
+// Taken records that money went from a wallet by the panel's decision, and tells of
+// the fall that it may be.
+func Taken(tx *db.Tx, s Scope, amount, after money.Amount, tell TellFall) error {
+	listeners, lows, err := Watched(tx, []Scope{s})
 	if err != nil {
 		return err
 	}
-	if amount > 0 {
-		return Tell(tx, listeners, Event{Scope: s, Type: BalanceCredited, Data: Balance{Balance: after.String(), Amount: amount.String()}})
+	before := after + amount
+	if e, told := Fell(s, listeners[s], before, after); told {
+		if err := Tell(tx, listeners, e); err != nil {
+			return err
+		}
 	}
-	if e, told := Fell(s, listeners[s], after-amount, after); told {
-		return Tell(tx, listeners, e)
+	if f, fell := FallOf(s, lows[s], before, after); fell {
+		return tell(tx, f)
 	}
 	return nil
 }

@@ -62,6 +62,7 @@ const (
 	MailNewDevice     = "new_device"            // time, address, agent
 	MailSecondFactor  = "second_factor_changed" // change: one of the Change… constants; time, address, agent
 	MailRecoveryCode  = "recovery_code_used"    // left: how many are unused; time, address, agent
+	MailCopied        = "data_exported"         // time, address, agent
 	mailTime          = "time"                  // RFC 3339, UTC
 	mailAddress       = "address"
 	mailAgent         = "agent"

@@ -15,6 +15,7 @@ const (
 	WeakPassword   fault.Reason = "weak_password" // length, common or personal
 	BadCredentials fault.Reason = "bad_credentials"
 	IsSuspended    fault.Reason = "suspended"
+	IsClosed       fault.Reason = "closed"
 	Throttled      fault.Reason = "throttled" // the seconds to wait
 	WrongPassword  fault.Reason = "wrong_password"
 	BadCode        fault.Reason = "bad_code"
@@ -39,6 +40,10 @@ func badCredentials() error {
 
 func suspended() error {
 	return fault.New(fault.Forbidden, "Account suspended").Because(IsSuspended)
+}
+
+func closed() error {
+	return fault.New(fault.Forbidden, "Account closed").Because(IsClosed)
 }
 
 func wrongPassword() error {

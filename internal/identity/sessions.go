@@ -277,6 +277,38 @@ func (p *People) writeFresh(ctx context.Context, v *visit, fn func(*db.Tx) error
 	})
 }
 
+// Leave runs fn for who is signed in and proved it freshly, as writeFresh does, to end
+// their account. First takes the locks that come before the account's. After fn their
+// sign-in history and the devices that they are known by are gone; fn ends the
+// sessions.
+func (p *People) Leave(ctx context.Context, first, fn func(*db.Tx, Person) error) error {
+	v, err := p.fresh(ctx)
+	if err != nil {
+		return err
+	}
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := first(tx, v.person); err != nil {
+			return err
+		}
+		if err := v.still(tx); err != nil {
+			return err
+		}
+		var at time.Time
+		if err := tx.QueryRow(`SELECT fresh_at FROM sessions WHERE id = $1`, v.person.SessionID).Scan(db.Time(&at)); err != nil {
+			return fmt.Errorf("look for the proof: %w", err)
+		}
+		if at.IsZero() {
+			return needsProof()
+		}
+		for _, table := range []string{"sign_ins", "devices"} {
+			if _, err := tx.Exec(`DELETE FROM `+table+` WHERE account_id = $1`, v.person.AccountID); err != nil {
+				return fmt.Errorf("forget sign-ins: %w", err)
+			}
+		}
+		return fn(tx, v.person)
+	})
+}
+
 // begin makes the request's session one of an account, under a new token. Whatever
 // was in it is gone.
 func (p *People) begin(ctx context.Context, accountID string, version int64) error {

@@ -40,7 +40,7 @@ func (p *People) candidate(ctx context.Context, v Visitor, where string, arg any
 		var factors int64
 		var verifiedAt time.Time
 		err := tx.QueryRow(`
-			SELECT a.id, a.email, a.password_hash, a.state, a.sign_in_version, a.language, a.email_verified_at, `+countFactors+`
+			SELECT a.id, a.email, a.password_hash, `+account.StateColumn+`, a.sign_in_version, a.language, a.email_verified_at, `+countFactors+`
 			FROM accounts a WHERE `+where, arg).
 			Scan(&c.id, &c.email, &c.hash, &c.state, &c.version, &c.language, db.Time(&verifiedAt), &factors)
 		if err != nil && !errors.Is(err, db.ErrNoRows) {
@@ -201,9 +201,13 @@ func stillOpen(tx *db.Tx, c candidate) error {
 	return nil
 }
 
-// stopped answers who is suspended and knows the password. The attempt stays counted.
+// stopped answers who is suspended, or has closed the account, and knows the password.
+// The attempt stays counted.
 func (p *People) stopped(ctx context.Context, c candidate, method Method) error {
 	err := p.db.Write(ctx, func(tx *db.Tx) error { return note(tx, c.id, p.VisitorOf(ctx), method, OutcomeStopped) })
+	if c.state == account.Closed {
+		return errors.Join(err, closed())
+	}
 	return errors.Join(err, suspended())
 }
 

@@ -72,6 +72,7 @@ type Wallet struct {
 	Overdraft  bool  // may go below zero
 	Seq        int64 // number of the last transfer
 	LastNumber int64 // the highest order number given
+	Closed     bool  // its account was closed by its owner: no order is charged to it
 }
 
 // Transfer is one movement of money from Debit to Credit.
@@ -122,11 +123,11 @@ func lock(tx *db.Tx, walletIDs []string, wait string) (*Book, error) {
 	b := &Book{tx: tx, wallets: make(map[string]*Wallet, len(walletIDs)), changed: map[string]bool{}}
 	err := tx.Each(func(s db.Scanner) error {
 		w := &Wallet{}
-		err := s.Scan(&w.ID, &w.AccountID, &w.Mode, &w.Balance, &w.Overdraft, &w.Seq, &w.LastNumber)
+		err := s.Scan(&w.ID, &w.AccountID, &w.Mode, &w.Balance, &w.Overdraft, &w.Seq, &w.LastNumber, &w.Closed)
 		b.wallets[w.ID] = w
 		return err
 	}, `
-		SELECT id, account_id, mode, balance, overdraft, seq, last_number
+		SELECT id, account_id, mode, balance, overdraft, seq, last_number, closed
 		FROM wallets WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`+wait, walletIDs)
 	if err != nil {
 		return nil, fmt.Errorf("lock wallets: %w", err)

@@ -44,6 +44,14 @@ func CreateWallets(tx *db.Tx, accountID string) error {
 	return b.Flush()
 }
 
+// SetClosed closes wallets that the transaction has locked, or opens them again.
+func SetClosed(tx *db.Tx, closed bool, walletIDs ...string) error {
+	if _, err := tx.Exec(`UPDATE wallets SET closed = $2 WHERE id = ANY($1) AND closed <> $2`, walletIDs, closed); err != nil {
+		return fmt.Errorf("close wallets: %w", err)
+	}
+	return nil
+}
+
 // WalletID returns the id of an account's wallet.
 func WalletID(tx *db.Tx, accountID string, mode Mode) (string, error) {
 	var walletID string

@@ -102,7 +102,7 @@ func (r *renderer) page(l *locale.Language, m Mail, t kind, g given) page {
 	if t.notice {
 		p.Facts = append(p.Facts, [2]string{l.Text("mail.fact.time"), l.Moment(g.at.In(g.zone))})
 	}
-	for _, name := range []string{"address", "agent", "name", "prefix", "host", "webhook", "amount", "reference", "reason"} {
+	for _, name := range []string{"address", "agent", "name", "prefix", "host", "webhook", "amount", "reference", "reason", "balance", "threshold"} {
 		if value := shown(m.Data[name]); value != "" {
 			p.Facts = append(p.Facts, [2]string{l.Text("mail.fact." + name), value})
 		}

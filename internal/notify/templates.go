@@ -27,6 +27,9 @@ const (
 	WebhookGone         = "webhook_gone"          // the same
 	TopUpCredited       = "topup_credited"        // amount with its currency, reference
 	TopUpRejected       = "topup_rejected"        // the same, and reason
+	BalanceLow          = "balance_low"           // balance, threshold, with their currency
+	DataExported        = "data_exported"         // address, agent
+	AccountClosed       = "account_closed"        // balance, with its currency
 
 	// testMail is what the command line sends to try the settings.
 	testMail = "test"
@@ -80,6 +83,9 @@ func kinds() map[string]kind {
 		WebhookGone:         notice("host", "webhook"),
 		TopUpCredited:       notice("amount", "reference"),
 		TopUpRejected:       notice("amount", "reference", "reason"),
+		BalanceLow:          notice("balance", "threshold"),
+		DataExported:        notice("address", "agent"),
+		AccountClosed:       notice("balance"),
 		testMail:            {notice: true, patience: patience},
 	}
 }

@@ -18,8 +18,8 @@ import (
 // placeAll is the transaction: lock the wallets, look for the request ids, then
 // decide each request in turn. Refusals answer their caller alone and are given
 // only here, after the look-up.
-func placeAll(tx *db.Tx, all []*placing, open openWallets, answers *answers) error {
-	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
+func placeAll(tx *db.Tx, all []*placing, open openWallets, p *Placer) error {
+	b := &batch{tx: tx, all: all, tellFall: p.tell, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
 	var err error
 	// The wallets' locks come first, in a statement of their own: a look-up before
 	// them or beside them would miss what another node commits meanwhile.
@@ -28,7 +28,7 @@ func placeAll(tx *db.Tx, all []*placing, open openWallets, answers *answers) err
 		return err
 	}
 	b.before = balances(b.book, wallets)
-	for _, step := range []func() error{b.lookUp, func() error { return b.lookUpAnswers(answers) }, b.lookUpSpending, b.refresh} {
+	for _, step := range []func() error{b.lookUp, func() error { return b.lookUpAnswers(&p.answers) }, b.lookUpSpending, b.refresh} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -47,6 +47,10 @@ type openWallets func(tx *db.Tx, walletIDs ...string) (*ledger.Book, error)
 
 // errLocked answers a request whose wallet somebody else holds.
 var errLocked = fault.Wrap(fault.Unavailable, "Temporarily unavailable", db.ErrLocked)
+
+// errClosed answers a request that was on its way when its account was closed, in the
+// words for an account that may not order.
+var errClosed = fault.New(fault.Forbidden, "Account suspended")
 
 // requestKey is what makes a request unique.
 type requestKey struct {
@@ -79,6 +83,8 @@ type batch struct {
 	again   []string // orders whose answer is given once more
 	spent   map[string]money.Amount
 	spends  map[string]bool
+
+	tellFall event.TellFall
 }
 
 func (b *batch) wallets() []string {
@@ -151,6 +157,9 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	}
 	if placed, found, err := b.answerAgain(one); found || err != nil {
 		return placed, err
+	}
+	if b.book.Wallet(one.buyer.WalletID).Closed {
+		return Placed{}, errClosed // the key was good when it was read
 	}
 	snapshot := one.snapshot
 	if snapshot.Epoch != b.epoch {

@@ -286,10 +286,5 @@ func (s Step) Told() bool {
 
 // Timeline returns all that happened to an order, oldest first.
 func Timeline(tx *db.Tx, orderID string) ([]Step, error) {
-	return db.All(tx, func(s db.Scanner) (e Step, err error) {
-		err = s.Scan(&e.Number, db.Time(&e.At), &e.Actor, &e.From, &e.To, &e.Reason, &e.StartCount, &e.Remains, &e.Refund)
-		return e, err
-	}, `
-		SELECT step, at, actor, from_state, to_state, reason, start_count, remains, refund
-		FROM order_timeline WHERE order_id = $1 ORDER BY step`, orderID)
+	return db.All(tx, scanStep, timelineQuery, orderID)
 }

@@ -68,7 +68,7 @@ func (p *Placer) Together(ctx context.Context, buyer Buyer, requests []Request, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchWait)
 	defer cancel()
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		if err := placeAll(tx, all, ledger.Open, &p.answers); err != nil {
+		if err := placeAll(tx, all, ledger.Open, p); err != nil {
 			return err
 		}
 		for _, one := range all {

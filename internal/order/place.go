@@ -11,6 +11,7 @@ import (
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -68,6 +69,7 @@ type Placer struct {
 	ended   chan struct{}
 	ending  sync.Once
 	placed  func()               // called after orders were committed
+	tell    event.TellFall       // of a balance that orders took below its threshold
 	answers answers              // to requests without a request id
 	stuck   map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
 }
@@ -91,6 +93,9 @@ type placing struct {
 type PlacerOptions struct {
 	// Placed is called after orders were committed, to wake who forwards them.
 	Placed func()
+	// TellFall tells an account whose orders took its balance below its threshold, in
+	// their transaction. nil: nobody is told but by webhook.
+	TellFall event.TellFall
 	// Ungrouped gives each order a commit of its own, for the benchmark that
 	// shows what grouping gains.
 	Ungrouped bool
@@ -108,6 +113,9 @@ func NewPlacer(d *db.DB, o PlacerOptions) *Placer {
 	}
 	if p.placed == nil {
 		p.placed = func() {}
+	}
+	if p.tell = o.TellFall; p.tell == nil {
+		p.tell = func(*db.Tx, event.Fall) error { return nil }
 	}
 	go p.loop()
 	return p
@@ -214,7 +222,7 @@ func (p *Placer) run(all []*placing) {
 func (p *Placer) place(all []*placing, open openWallets) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchWait)
 	defer cancel()
-	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, open, &p.answers) })
+	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, open, p) })
 	switch {
 	case err == nil:
 		p.answers.given(all)

@@ -60,18 +60,30 @@ func (b *batch) tell() error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	listeners, err := event.Listeners(b.tx, b.scopes())
+	listeners, lows, err := event.Watched(b.tx, b.scopes())
 	if err != nil {
 		return err
 	}
+	var falls []event.Fall
 	for walletID, before := range b.before {
 		w := b.book.Wallet(walletID)
 		scope := event.Scope{AccountID: w.AccountID, Mode: w.Mode}
 		if e, told := event.Fell(scope, listeners[scope], before, w.Balance); told {
 			b.events = append(b.events, e)
 		}
+		if f, fell := event.FallOf(scope, lows[scope], before, w.Balance); fell {
+			falls = append(falls, f)
+		}
 	}
-	return event.Tell(b.tx, listeners, b.events...)
+	if err := event.Tell(b.tx, listeners, b.events...); err != nil {
+		return err
+	}
+	for _, f := range falls {
+		if err := b.tellFall(b.tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scopes are whose events the batch has.

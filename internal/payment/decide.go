@@ -170,6 +170,21 @@ func (s *Store) Withdraw(ctx context.Context, accountID, paymentID string) (p Pa
 	return p, err
 }
 
+// WithdrawAll ends all payments of an account that wait, in the caller's transaction,
+// which has locked the account, and reports how many there were.
+func WithdrawAll(tx *db.Tx, accountID string) (n int, err error) {
+	waiting, err := db.All(tx, scan, `SELECT `+columns+` FROM payments WHERE account_id = $1 AND state = 'waiting' ORDER BY id FOR NO KEY UPDATE`, accountID)
+	if err != nil {
+		return 0, fmt.Errorf("withdraw top-ups: %w", err)
+	}
+	for _, p := range waiting {
+		if err := decide(tx, &p, Withdrawn, "", accountID); err != nil {
+			return 0, err
+		}
+	}
+	return len(waiting), nil
+}
+
 // decide writes the end of a locked payment.
 func decide(tx *db.Tx, p *Payment, to State, reason, actor string) error {
 	p.State, p.Reason, p.DecidedAt, p.DecidedBy = to, reason, tx.Now, actor

@@ -111,6 +111,9 @@ func (s *Store) Request(ctx context.Context, accountID string, asked money.Amoun
 		if err := inTurn(tx, accountID); err != nil {
 			return err
 		}
+		if err := notClosed(tx, accountID); err != nil {
+			return err
+		}
 		waiting, err := db.All(tx, scan, `SELECT `+columns+` FROM payments WHERE account_id = $1 AND state = 'waiting' ORDER BY id`, accountID)
 		if err != nil {
 			return fmt.Errorf("request a top-up: %w", err)
@@ -157,6 +160,20 @@ func inTurn(tx *db.Tx, accountID string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("lock an account: %w", err)
+	}
+	return nil
+}
+
+// notClosed refuses what an account asks for that was closed meanwhile. What the
+// operator adds is booked all the same: the money came.
+func notClosed(tx *db.Tx, accountID string) error {
+	var closed bool
+	err := tx.QueryRow(`SELECT closed_at IS NOT NULL FROM accounts WHERE id = $1`, accountID).Scan(&closed)
+	if err == nil && closed {
+		return fault.New(fault.Conflict, "Account closed")
+	}
+	if err != nil {
+		return fmt.Errorf("request a top-up: %w", err)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.keyRoutes(), []Route{
+	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	}, s.adminRoutes())
 }
@@ -131,6 +131,26 @@ func (s *Server) buyRoutes() []Route {
 		{"GET /dashboard/orders/mass/batches/{id}", Member, s.Buy.Batch},
 		{"POST /dashboard/orders/mass/batches/{id}/place", Member, s.Buy.PlaceBatch},
 		{"GET /dashboard/orders/mass/batches/{id}/result.csv", Member, s.Buy.Result},
+	}
+}
+
+// walletRoutes are those of the statement, its receipts and the threshold.
+func (s *Server) walletRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/wallet/statement.csv", Member, s.Dashboard.StatementCSV},
+		{"GET /dashboard/wallet/receipts/{line}", Member, s.Dashboard.Receipt},
+		{"GET /dashboard/wallet/threshold", Member, s.Dashboard.AskThreshold},
+		{"POST /dashboard/wallet/threshold", Member, s.Dashboard.SetThreshold},
+	}
+}
+
+// leavingRoutes are those by which people take their data, and go.
+func (s *Server) leavingRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/account/export", Member, s.Dashboard.AskExport},
+		{"POST /dashboard/account/export", Member, s.Dashboard.Export},
+		{"GET /dashboard/account/close", Member, s.Dashboard.AskClose},
+		{"POST /dashboard/account/close", Member, s.Dashboard.Close},
 	}
 }
 

@@ -54,13 +54,14 @@ func signedIn(language string) (all []Page) {
 		"/dashboard/orders/new?service=3&link=https%3A%2F%2Fexample.com&quantity=1", "/dashboard/orders/new?q=no+such+service",
 		"/dashboard/orders/new?service=13&link=https%3A%2F%2Fexample.com&quantity=100&runs=12&interval=90", "/dashboard/orders/new?service=16",
 		"/dashboard/orders/mass", "/dashboard/orders/mass/batches/" + aMass,
-		"/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard/wallet", "/dashboard/wallet/topups/new",
+		"/dashboard/wallet?from=2020-01-01&to=2020-01-31", "/dashboard/wallet/receipts/1", "/dashboard/wallet/threshold", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",
 		"/dashboard/api/webhooks/" + aWebhook + "/remove", "/dashboard/api/deliveries/" + aDelivery,
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
-		"/dashboard/account/app", "/dashboard/account/passkeys/new", "/giveaway",
+		"/dashboard/account/app", "/dashboard/account/passkeys/new", "/dashboard/account/export", "/dashboard/account/close", "/giveaway",
 	} {
 		all = append(all, Page{Path: path, Access: Member, Language: language})
 	}

@@ -62,6 +62,16 @@
     copy(button);
   });
 
+  /* Printing ------------------------------------------------------------- */
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
   /* One dialog for all pages. A link with hx-target="#dialog-body" fills it; what
      it shows is the page behind the link. */
 

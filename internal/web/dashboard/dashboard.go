@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
@@ -34,6 +37,8 @@ type Deps struct {
 	LastUse func(keyID string) (at time.Time, ok bool)
 	Limits  *ratelimit.Limiter
 	Orders  *order.Store
+	// Activity is what accounts ordered and paid, day by day.
+	Activity *activity.Store
 	// Payments are the money that comes by transfer.
 	Payments      *payment.Store
 	Announcements *announce.Store
@@ -41,6 +46,16 @@ type Deps struct {
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
+	// IsLastOwner reports whether nobody else owns the panel.
+	IsLastOwner func(ctx context.Context, accountID string) (bool, error)
+	// LowBalance returns the balance below which an account is told; 0 is never.
+	LowBalance func(ctx context.Context, accountID string) (money.Amount, error)
+	// SetLowBalance sets it; nil is the panel's default.
+	SetLowBalance func(ctx context.Context, accountID string, low *money.Amount, actor string) (account.Account, error)
+	// Closer ends accounts by their owners' wish.
+	Closer *closing.Closer
+	// Brand is whose panel it is, for what is printed.
+	Brand brand.Brand
 	// SetPreferences stores how an account wants its pages and mails.
 	SetPreferences func(ctx context.Context, accountID string, p account.Preferences) error
 	// CanMail reports whether a mail reaches its reader.
@@ -48,10 +63,13 @@ type Deps struct {
 }
 
 // Dashboard answers for the pages behind the sign-in.
-type Dashboard struct{ deps Deps }
+type Dashboard struct {
+	deps    Deps
+	exports chan struct{} // places for those that are written
+}
 
 // New returns the pages.
-func New(d Deps) *Dashboard { return &Dashboard{deps: d} }
+func New(d Deps) *Dashboard { return &Dashboard{deps: d, exports: make(chan struct{}, exportsMost)} }
 
 // person is who is signed in. The route table lets nobody else come here.
 func (d *Dashboard) person(r *http.Request) identity.Person {

@@ -22,6 +22,8 @@ type overview struct {
 	Live, Test money.Amount
 	Orders     []shownOrder
 	HasKey     bool
+	Concerns   []concern
+	Figures    figures
 }
 
 // step is what a newcomer does next.
@@ -81,6 +83,12 @@ func (d *Dashboard) Overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o.HasKey = len(keys) > 0
+	if o.Concerns, err = d.concerns(ctx, who, o); err != nil {
+		return err
+	}
+	if o.Figures, err = d.figuresOf(ctx, who.AccountID); err != nil {
+		return err
+	}
 	return ui.Render(w, r, http.StatusOK, overviewPage(o))
 }
 

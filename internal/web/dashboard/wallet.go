@@ -33,12 +33,17 @@ const (
 // walletView is what the wallet's page shows.
 type walletView struct {
 	Balance money.Amount
+	Low     money.Amount // the account is told below it; 0: never
 	Offer   payment.Offer
 	Topups  []payment.Payment
+	Period  period
 	Lines   []order.Line
 	Next    int64 // the line to go on before; 0: there are no more
 	First   bool
 }
+
+// whole reports that the page shows the wallet and not only a part of its statement.
+func (v walletView) whole() bool { return v.First && v.Period.everything() }
 
 // Wallet shows what the account has, its top-ups and its statement.
 func (d *Dashboard) Wallet(w http.ResponseWriter, r *http.Request) error {
@@ -52,14 +57,22 @@ func (d *Dashboard) Wallet(w http.ResponseWriter, r *http.Request) error {
 	if v.Offer, err = d.deps.Payments.Offer(ctx); err != nil {
 		return err
 	}
+	if v.Low, err = d.deps.LowBalance(ctx, accountID); err != nil {
+		return err
+	}
+	v.Period = readPeriod(r)
 	before := lineIn(r)
-	if v.First = before == 0; v.First {
+	if v.First = before == 0; v.whole() {
 		if v.Topups, err = d.deps.Payments.Of(ctx, accountID, "", topupsShown); err != nil {
 			return err
 		}
 	}
+	part, err := v.Period.stretch(ctx, d.deps.Orders, accountID)
+	if err != nil {
+		return err
+	}
 	// One more tells whether there is another page.
-	if v.Lines, err = d.deps.Orders.Latest(ctx, order.Scope{AccountID: accountID, Mode: ledger.Live}, before, statementPage+1); err != nil {
+	if v.Lines, err = d.deps.Orders.LatestOf(ctx, part, before, statementPage+1); err != nil {
 		return err
 	}
 	if len(v.Lines) > statementPage {
@@ -172,19 +185,4 @@ func lineText(ctx context.Context, l order.Line) string {
 		return ui.T(ctx, "wallet.line_credit")
 	}
 	return string(l.Kind)
-}
-
-// olderLines leads to the page of the statement behind this one.
-func olderLines(v walletView) string {
-	if v.Next == 0 {
-		return ""
-	}
-	return walletPath + "?before=" + strconv.FormatInt(v.Next, 10) + "#statement"
-}
-
-func newestLines(v walletView) string {
-	if v.First {
-		return ""
-	}
-	return walletPath + "#statement"
 }

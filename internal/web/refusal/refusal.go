@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/payment"
@@ -33,10 +35,16 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 	switch f.Reason {
 	case identity.Throttled:
 		return ui.T(ctx, "refusal.throttled", "Wait", wait(ctx, f.Args)), true
-	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.WrongPassword,
+	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.IsClosed, identity.WrongPassword,
 		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor, identity.NotYours,
 		apikey.TooManyKeys, webhook.IsDisabled, payment.NotOffered:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
+	case account.LastOwner, closing.BalanceMoved:
+		return ui.T(ctx, "refusal."+string(f.Reason)), true
+	case closing.OrdersOpen:
+		return ui.N(ctx, "refusal."+string(f.Reason), number(f.Args)), true
+	case identity.TooManyCopies:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", identity.CopiesMost), true
 	case payment.TooMany:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", payment.MaxWaiting), true
 	case webhook.TooMany:
@@ -110,6 +118,18 @@ func wait(ctx context.Context, args []string) string {
 		return ""
 	}
 	return ui.Of(ctx).Language.Span(time.Duration(seconds) * time.Second)
+}
+
+// number is the first argument of a refusal that counts.
+func number(args []string) int64 {
+	if len(args) == 0 {
+		return 0
+	}
+	n, err := strconv.ParseInt(args[0], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // Again shows a form once more with why the domain refused it. An error that no

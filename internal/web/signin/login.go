@@ -11,8 +11,9 @@ import (
 
 // What led to the page of the sign-in and is said there.
 const (
-	doneReset = "reset"
-	doneAgain = "again" // the sign-in under way ended
+	doneReset  = "reset"
+	doneAgain  = "again"  // the sign-in under way ended
+	doneClosed = "closed" // the account
 )
 
 // loginView is what the page of the sign-in shows.
@@ -25,7 +26,7 @@ type loginView struct {
 // doneOf reads why the page was led to.
 func doneOf(r *http.Request) string {
 	switch done := r.URL.Query().Get("done"); done {
-	case doneReset, doneAgain:
+	case doneReset, doneAgain, doneClosed:
 		return done
 	default:
 		return ""

@@ -15,6 +15,8 @@ type Series struct {
 	At     []int64   `json:"at"`   // Unix seconds
 	Names  []string  `json:"names"`
 	Values [][]int64 `json:"values"`
+	Unit   int64     `json:"unit,omitempty"`  // what one of the values is a part of; 0: they are whole
+	Apart  bool      `json:"apart,omitempty"` // drawn as lines that don't stand on each other
 }
 
 func (s Series) json() string {

@@ -20,22 +20,24 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
     if (!data.at || data.at.length === 0) return;
     const language = document.documentElement.lang;
     const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
-    const number = new Intl.NumberFormat(language);
+    const unit = data.unit || 1;
+    const number = new Intl.NumberFormat(language, unit > 1 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : {});
+    const rough = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
+    const values = data.values.map((all) => all.map((n) => n / unit));
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { font, stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-    const colours = [colour("accent"), colour("danger")];
+    const colours = data.apart ? [colour("muted"), colour("accent")] : [colour("accent"), colour("danger")];
     const bars = window.uPlot.paths.bars({ size: [0.6, 24] });
     // One upon the other: what is drawn is the sum of a series and those before it,
     // the last first, so that each bar shows its own part.
-    const sums = data.values.map((_, s) => data.at.map((_, i) => data.values.slice(0, s + 1).reduce((n, all) => n + all[i], 0)));
+    const below = (s) => (data.apart ? values.slice(s, s + 1) : values.slice(0, s + 1));
+    const sums = values.map((_, s) => data.at.map((_, i) => below(s).reduce((n, all) => n + all[i], 0)));
     const stacked = data.names.map((name, s) => ({
       label: name,
       stroke: colours[s],
-      fill: colours[s],
-      width: 0,
-      paths: bars,
+      ...(data.apart ? { width: 2 } : { fill: colours[s], width: 0, paths: bars }),
       points: { show: false },
-      value: (_, __, ___, i) => (i === null ? "" : number.format(data.values[s][i])),
+      value: (_, __, ___, i) => (i === null ? "" : number.format(values[s][i])),
     }));
     const plot = new window.uPlot(
       {
@@ -43,10 +45,10 @@ var uPlot=function(){"use strict";const l="u-off",e="u-label",t="width",n="heigh
         height: 192,
         cursor: { drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high, 4)] } },
+        scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(low, 0), Math.max(high, unit > 1 ? 1 : 4)] } },
         axes: [
           { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => day.format(t * 1000)) },
-          { ...axis, size: 44, values: (_, all) => all.map((n) => (Number.isInteger(n) ? number.format(n) : "")) },
+          { ...axis, size: 44, values: (_, all) => all.map((n) => (unit > 1 || Number.isInteger(n) ? rough.format(n) : "")) },
         ],
         series: [{ label: data.when, value: (_, t) => (t === null ? "" : day.format(t * 1000)) }, ...stacked.slice().reverse()],
       },
