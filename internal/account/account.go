@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/plain"
 )
 
@@ -340,17 +341,27 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		if err := event.Credited(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
 			return err
 		}
+		if amount > 0 {
+			told := notice.Told{AccountID: a.ID, Kind: notice.Credited, Subject: a.ID, Data: notice.Data{Detail: notice.ByPanel, Amount: amount}}
+			if _, err := notice.Tell(tx, told); err != nil {
+				return err
+			}
+		}
 		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))
 	})
 	return balance, err
 }
 
 // Contact is where an account's mail goes, and how it is written.
-type Contact struct{ Email, Language, TimeZone string }
+type Contact struct {
+	Email, Language, TimeZone string
+	Verified                  bool // the address
+}
 
 // ContactOf returns the contact of an account.
 func ContactOf(tx *db.Tx, accountID string) (c Contact, err error) {
-	err = tx.QueryRow(`SELECT email, language, time_zone FROM accounts WHERE id = $1`, accountID).Scan(&c.Email, &c.Language, &c.TimeZone)
+	err = tx.QueryRow(`SELECT email, language, time_zone, email_verified_at IS NOT NULL FROM accounts WHERE id = $1`, accountID).
+		Scan(&c.Email, &c.Language, &c.TimeZone, &c.Verified)
 	if err != nil {
 		return c, fmt.Errorf("contact of %s: %w", accountID, err)
 	}

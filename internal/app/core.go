@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
@@ -37,6 +38,7 @@ type Core struct {
 	Mails     *notify.Store
 	Webhooks  *webhook.Store
 	Payments  *payment.Store
+	Notices   *notice.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -84,6 +86,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Mails:    notify.NewStore(ring),
 		Webhooks: webhook.NewStore(d, ring),
 		Payments: payment.NewStore(d),
+		Notices:  notice.NewStore(d, ring),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

@@ -181,6 +181,7 @@ func (s *Server) startWorkers() {
 	s.mails.Run(s.workers)
 	s.webhooks.Run(s.workers)
 	s.deliver = true
+	s.startNotices()
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
 	s.workers.Go(provider.SyncLoop(provider.Importer{

@@ -2,7 +2,8 @@
 // for those who want to be told. An event is written by the change that causes
 // it, in its transaction: it is there when the change is, and not otherwise.
 //
-// It knows what an event says, not how it is told: that is package webhook's.
+// It knows what an event says, not how it is told: that is package webhook's for
+// programs and package notice's for people.
 package event
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 )
 
 // Type says what happened.
@@ -71,15 +73,17 @@ type Scope struct {
 type Listener struct {
 	Currency string
 	Low      money.Amount // it is told below this balance; 0 never
+	Webhooks bool         // it has some: events are written for them
+	Choices  string       // of notices, as they are stored
 }
 
 const listenerQuery = `
-	SELECT p.currency, COALESCE(a.low_balance, $3) FROM accounts a, panel p
-	WHERE a.id = $1 AND p.id = 1
-		AND EXISTS (SELECT 1 FROM webhook_endpoints e WHERE e.account_id = $1 AND e.mode = $2 AND e.state <> 'removed')`
+	SELECT p.currency, COALESCE(a.low_balance, $3),
+		EXISTS (SELECT 1 FROM webhook_endpoints e WHERE e.account_id = $1 AND e.mode = $2 AND e.state <> 'removed'),
+		COALESCE((SELECT c.choices FROM notice_choices c WHERE c.account_id = $1), '')
+	FROM accounts a, panel p WHERE a.id = $1 AND p.id = 1`
 
-// Listeners returns those of the scopes that anybody listens to. Nobody else's
-// events are written.
+// Listeners returns how each of the scopes is told.
 func Listeners(tx *db.Tx, scopes []Scope) (map[Scope]Listener, error) {
 	found := map[Scope]Listener{}
 	args := make([][]any, len(scopes))
@@ -88,7 +92,7 @@ func Listeners(tx *db.Tx, scopes []Scope) (map[Scope]Listener, error) {
 	}
 	err := tx.QueryMany(func(i int, s db.Scanner) error {
 		var l Listener
-		err := s.Scan(&l.Currency, &l.Low)
+		err := s.Scan(&l.Currency, &l.Low, &l.Webhooks, &l.Choices)
 		found[scopes[i]] = l
 		return err
 	}, listenerQuery, args)
@@ -106,6 +110,7 @@ type Event struct {
 	Type     Type
 	OrderID  string // "": it is no order's
 	Sequence int64  // counts the events of its order
+	ByKey    bool   // its order was placed with an API key
 	Data     Data
 }
 
@@ -129,6 +134,8 @@ type Order struct {
 	Currency   string  `json:"currency"`
 	Link       string  `json:"link"`
 	Service    int64   `json:"service"`
+
+	GaveBack money.Amount `json:"-"` // Refunded, for a notice
 }
 
 func (o Order) in(currency string) Data {
@@ -142,6 +149,8 @@ type Balance struct {
 	Threshold string `json:"threshold,omitempty"` // of balance.low
 	Amount    string `json:"amount,omitempty"`    // of balance.credited
 	Currency  string `json:"currency"`
+
+	Holds, Low money.Amount `json:"-"` // Balance and Threshold, for a notice
 }
 
 func (b Balance) in(currency string) Data {
@@ -173,7 +182,7 @@ type Endpoint struct {
 
 func (e Endpoint) in(string) Data { return e }
 
-// Write records an event where anybody listens.
+// Write records an event for who listens.
 func Write(tx *db.Tx, e Event) error {
 	listeners, err := Listeners(tx, []Scope{e.Scope})
 	if err != nil {
@@ -182,12 +191,21 @@ func Write(tx *db.Tx, e Event) error {
 	return Tell(tx, listeners, e)
 }
 
-// Tell records those of the events that somebody listens to.
+// Tell records events for the webhooks of those who have some, and as notices for
+// people who want to be told of them.
 func Tell(tx *db.Tx, listeners map[Scope]Listener, events ...Event) error {
 	var rows [][]any
+	var notices []notice.Told
 	for _, e := range events {
-		l, listens := listeners[e.Scope]
-		if !listens {
+		l := listeners[e.Scope]
+		told, is, err := e.notice(l)
+		if err != nil {
+			return err
+		}
+		if is {
+			notices = append(notices, told)
+		}
+		if !l.Webhooks {
 			continue
 		}
 		row, err := e.row(tx, l.Currency)
@@ -196,7 +214,10 @@ func Tell(tx *db.Tx, listeners map[Scope]Listener, events ...Event) error {
 		}
 		rows = append(rows, row)
 	}
-	return insert(tx, rows)
+	if err := insert(tx, rows); err != nil {
+		return err
+	}
+	return notice.Write(tx, notices...)
 }
 
 // Publish records an event of the catalogue, which is everybody's.
@@ -240,7 +261,7 @@ func Fell(s Scope, l Listener, before, after money.Amount) (e Event, told bool) 
 	if l.Low == 0 || before < l.Low || after >= l.Low {
 		return Event{}, false
 	}
-	return Event{Scope: s, Type: BalanceLow, Data: Balance{Balance: after.String(), Threshold: l.Low.String()}}, true
+	return Event{Scope: s, Type: BalanceLow, Data: Balance{Balance: after.String(), Threshold: l.Low.String(), Holds: after, Low: l.Low}}, true
 }
 
 // Credited records that money came to a wallet, or went from it by the panel's

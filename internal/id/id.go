@@ -37,6 +37,7 @@ const (
 	Event      Prefix = "evt_"
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
+	Notice     Prefix = "ntc_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 

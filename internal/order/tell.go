@@ -12,10 +12,11 @@ import (
 func (o *Order) event(t event.Type, refillID string) event.Event {
 	return event.Event{
 		Scope: event.Scope{AccountID: o.AccountID, Mode: o.Mode}, Type: t, OrderID: o.ID, Sequence: o.Events,
+		ByKey: o.KeyID != "",
 		Data: event.Order{
 			Order: o.ID, Number: o.Number, Refill: refillID, RequestID: o.RequestID, Status: o.State.Word(),
 			Charge: o.Paid().String(), Refunded: o.Refunded.String(), StartCount: CountText(o.StartCount), Remains: CountText(o.Remains),
-			Link: o.Link, Service: o.ServiceID,
+			Link: o.Link, Service: o.ServiceID, GaveBack: o.Refunded,
 		},
 	}
 }
