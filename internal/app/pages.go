@@ -47,6 +47,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	_, telegramOn, err := s.settings.TelegramBot()
+	if err != nil {
+		return nil, err
+	}
 	visits, err := s.settings.PageLimits()
 	if err != nil {
 		return nil, err
@@ -54,12 +58,12 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	pages, err = web.New(web.Deps{
 		Visits: ratelimit.New(visits, clock.System), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
-		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
+		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances, Unread: s.Core.Notices.Unread,
 		SignIn: signin.New(s.people, s.mails),
 		Site:   public,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Payments: s.Core.Payments,
+			Payments: s.Core.Payments, Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
 		}),

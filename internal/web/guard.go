@@ -134,5 +134,9 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 	}
 	live, _, err := s.Balances(r.Context(), who.AccountID)
 	v.Person.Balance = live
+	if err != nil || ui.Partial(r) { // a dialog has no bell
+		return err
+	}
+	v.Person.Unread, err = s.Unread(r.Context(), who.AccountID)
 	return err
 }

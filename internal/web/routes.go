@@ -87,7 +87,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.keyRoutes(), []Route{
+	}, s.keyRoutes(), s.noticeRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	})
 }
@@ -121,6 +121,18 @@ func (s *Server) keyRoutes() []Route {
 		{"POST /dashboard/api/webhooks/{id}/replay", Member, s.Dashboard.ReplayFailed},
 		{"GET /dashboard/api/deliveries/{id}", Member, s.Dashboard.Delivery},
 		{"POST /dashboard/api/deliveries/{id}/replay", Member, s.Dashboard.Replay},
+	}
+}
+
+// noticeRoutes are those of what people are told, and how.
+func (s *Server) noticeRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/notices", Member, s.Dashboard.Notices},
+		{"POST /dashboard/notices/read", Member, s.Dashboard.MarkNoticesRead},
+		{"GET /dashboard/account/notices", Member, s.Dashboard.NoticeChoices},
+		{"POST /dashboard/account/notices", Member, s.Dashboard.SetNoticeChoices},
+		{"POST /dashboard/account/notices/telegram", Member, s.Dashboard.LinkChat},
+		{"POST /dashboard/account/notices/telegram/unlink", Member, s.Dashboard.UnlinkChat},
 	}
 }
 

@@ -52,6 +52,7 @@ func signedIn(language string) (all []Page) {
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",
 		"/dashboard/api/webhooks/" + aWebhook + "/remove", "/dashboard/api/deliveries/" + aDelivery,
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
+		"/dashboard/notices", "/dashboard/account/notices",
 		"/dashboard/account/app", "/dashboard/account/passkeys/new",
 	} {
 		all = append(all, Page{Path: path, Access: Member, Language: language})

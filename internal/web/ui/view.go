@@ -48,6 +48,7 @@ type Panel struct {
 type Person struct {
 	Email   string
 	Balance money.Amount // of the live wallet
+	Unread  int64        // notices, as far as they are counted
 }
 
 // Link leads to a page. Label is a key of the language files.
