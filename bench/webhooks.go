@@ -127,7 +127,7 @@ func (h *hooks) tell(ctx context.Context, to []listener) (began time.Time, err e
 				events := make([]event.Event, len(some))
 				for i, orderID := range some {
 					scope := event.Scope{AccountID: to[i%len(to)].buyer.AccountID, Mode: ledger.Live}
-					known[scope] = event.Listener{Currency: "USD"}
+					known[scope] = event.Listener{Currency: "USD", Webhooks: true}
 					events[i] = event.Event{
 						Scope: scope, Type: types[sequence], OrderID: orderID, Sequence: int64(sequence + 1),
 						Data: hookData(orderID, sequence, types[sequence]),

@@ -72,18 +72,10 @@ type Account struct {
 const maxEmail = 254
 
 // Store keeps accounts.
-type Store struct {
-	// TellFall tells an account whose balance a credit of less than nothing took below
-	// its threshold, in the credit's transaction.
-	TellFall event.TellFall
-
-	db *db.DB
-}
+type Store struct{ db *db.DB }
 
 // NewStore returns the accounts of d.
-func NewStore(d *db.DB) *Store {
-	return &Store{TellFall: func(*db.Tx, event.Fall) error { return nil }, db: d}
-}
+func NewStore(d *db.DB) *Store { return &Store{db: d} }
 
 // CreateAct is what the audit log calls the making of an account. Each account
 // has one such row.
@@ -341,7 +333,7 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 		if err := book.Flush(); err != nil {
 			return err
 		}
-		if err := s.tellOf(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
+		if err := tellOf(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
 			return err
 		}
 		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))
@@ -350,11 +342,15 @@ func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amoun
 }
 
 // Contact is where an account's mail goes, and how it is written.
-type Contact struct{ Email, Language, TimeZone string }
+type Contact struct {
+	Email, Language, TimeZone string
+	Verified                  bool // the address
+}
 
 // ContactOf returns the contact of an account.
 func ContactOf(tx *db.Tx, accountID string) (c Contact, err error) {
-	err = tx.QueryRow(`SELECT email, language, time_zone FROM accounts WHERE id = $1`, accountID).Scan(&c.Email, &c.Language, &c.TimeZone)
+	err = tx.QueryRow(`SELECT email, language, time_zone, email_verified_at IS NOT NULL FROM accounts WHERE id = $1`, accountID).
+		Scan(&c.Email, &c.Language, &c.TimeZone, &c.Verified)
 	if err != nil {
 		return c, fmt.Errorf("contact of %s: %w", accountID, err)
 	}

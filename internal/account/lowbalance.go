@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 )
 
 // LowBalance returns the balance below which an account is told; 0 is never.
@@ -52,9 +53,12 @@ func (s *Store) SetLowBalance(ctx context.Context, idOrEmail string, low *money.
 }
 
 // tellOf tells of a credit, or of what a credit of less than nothing took.
-func (s *Store) tellOf(tx *db.Tx, to event.Scope, amount, balance money.Amount) error {
-	if amount > 0 {
-		return event.Credited(tx, to, amount, balance)
+func tellOf(tx *db.Tx, to event.Scope, amount, balance money.Amount) error {
+	if err := event.Credited(tx, to, amount, balance); err != nil || amount < 0 {
+		return err
 	}
-	return event.Taken(tx, to, -amount, balance, s.TellFall)
+	_, err := notice.Tell(tx, notice.Told{
+		AccountID: to.AccountID, Kind: notice.Credited, Subject: to.AccountID, Data: notice.Data{Detail: notice.ByPanel, Amount: amount},
+	})
+	return err
 }

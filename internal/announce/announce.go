@@ -139,7 +139,7 @@ func (s *Store) Add(ctx context.Context, n New, actor string) (a Announcement, e
 	if err != nil {
 		return a, fmt.Errorf("store an announcement: %w", err)
 	}
-	made := Announcement{New: n, ID: id.New(id.Notice)}
+	made := Announcement{New: n, ID: id.New(id.Announced)}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		a = made // also when it runs again
 		a.CreatedAt = tx.Now
@@ -169,7 +169,7 @@ func (s *Store) Add(ctx context.Context, n New, actor string) (a Announcement, e
 
 // End shows an announcement no more. One that has ended is a conflict.
 func (s *Store) End(ctx context.Context, announcementID, actor string) (a Announcement, err error) {
-	if !id.Valid(id.Notice, announcementID) {
+	if !id.Valid(id.Announced, announcementID) {
 		return a, errNotFound
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -235,7 +235,7 @@ func (s *Store) list(ctx context.Context, where func(*db.Tx) (string, []any)) (a
 
 // Dismiss remembers that an account does not want to see an announcement again.
 func (s *Store) Dismiss(ctx context.Context, accountID, announcementID string) error {
-	if !id.Valid(id.Notice, announcementID) {
+	if !id.Valid(id.Announced, announcementID) {
 		return errNotFound
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {

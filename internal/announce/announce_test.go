@@ -87,7 +87,7 @@ func TestWhatIsShown(t *testing.T) {
 		if got := texts(s.Current(t.Context())); !slices.Equal(got, []string{"later", "info"}) {
 			t.Errorf("after two hours: %v", got)
 		}
-		for _, none := range []string{"", "x", id.New(id.Notice)} {
+		for _, none := range []string{"", "x", id.New(id.Announced)} {
 			if err := s.Dismiss(t.Context(), ids[0], none); !fault.Is(err, fault.NotFound) {
 				t.Errorf("%q: %v", none, err)
 			}

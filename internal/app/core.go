@@ -17,6 +17,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/giveaway"
+	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
@@ -47,6 +48,7 @@ type Core struct {
 	Announcements *announce.Store
 	Staff         *staff.Store
 	Bulk          *bulk.Store
+	Notices       *notice.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -96,6 +98,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Payments: payment.NewStore(d), Giveaways: giveaway.NewStore(d, ring),
 		Blog: blog.NewStore(d), Announcements: announce.NewStore(d),
 		Staff: staff.NewStore(d), Bulk: bulk.NewStore(d),
+		Notices: notice.NewStore(d, ring),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)
@@ -106,7 +109,6 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		return nil, fmt.Errorf("read the panel's settings: %w", err)
 	}
 	c.Payments.Tell = tellOfPayment(c.Mails, c.Currency)
-	c.Accounts.TellFall = tellOfFall(c.Mails, c.Currency)
 	return c, nil
 }
 

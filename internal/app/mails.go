@@ -7,9 +7,9 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/db"
-	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -76,37 +76,39 @@ func tellOfKey(mails *notify.Store) func(*db.Tx, apikey.Key) error {
 	}
 }
 
-// tellOfWebhook queues the notice of what became of a webhook. Its address may
-// hold a password in its path, so only the server is named.
+// tellOfWebhook tells what became of a webhook. Its address may hold a password in
+// its path, so only the server is named. That one was added is always mailed: it may
+// have been a stranger.
 func tellOfWebhook(mails *notify.Store) func(*db.Tx, webhook.Notice, *webhook.Endpoint) error {
-	templates := map[webhook.Notice]string{
-		webhook.NoticeAdded: notify.WebhookAdded, webhook.NoticeDisabled: notify.WebhookDisabled, webhook.NoticeGone: notify.WebhookGone,
-	}
 	return func(tx *db.Tx, n webhook.Notice, e *webhook.Endpoint) error {
-		return tell(tx, mails, e.AccountID, templates[n], map[string]string{"host": e.Host(), "webhook": e.ID})
+		template, detail := notify.WebhookDisabled, ""
+		switch n {
+		case webhook.NoticeGone:
+			template, detail = notify.WebhookGone, notice.Gone
+		case webhook.NoticeAdded:
+			return tell(tx, mails, e.AccountID, notify.WebhookAdded, webhookData(e))
+		case webhook.NoticeDisabled:
+		}
+		return tellAndMail(tx, mails, notice.Told{
+			AccountID: e.AccountID, Kind: notice.WebhookStopped, Subject: e.ID, Data: notice.Data{Detail: detail, Name: e.Host()},
+		}, template, webhookData(e))
 	}
 }
 
-// tellOfPayment queues the notice of how a top-up ended.
+func webhookData(e *webhook.Endpoint) map[string]string {
+	return map[string]string{"host": e.Host(), "webhook": e.ID}
+}
+
+// tellOfPayment tells how a top-up ended.
 func tellOfPayment(mails *notify.Store, currency string) func(*db.Tx, payment.Payment) error {
 	return func(tx *db.Tx, p payment.Payment) error {
-		template, amount := notify.TopUpCredited, p.Amount
+		template, kind, amount := notify.TopUpCredited, notice.Credited, p.Amount
 		if p.State == payment.Rejected {
-			template, amount = notify.TopUpRejected, p.Asked
+			template, kind, amount = notify.TopUpRejected, notice.TopupRejected, p.Asked
 		}
-		return tell(tx, mails, p.AccountID, template, map[string]string{
-			"amount": amount.String() + " " + currency, "reference": p.Reference, "reason": p.Reason,
-		})
-	}
-}
-
-// tellOfFall queues the notice that a balance fell below what its account wants to be
-// told of.
-func tellOfFall(mails *notify.Store, currency string) event.TellFall {
-	return func(tx *db.Tx, f event.Fall) error {
-		return tell(tx, mails, f.AccountID, notify.BalanceLow, map[string]string{
-			"balance": f.Balance.String() + " " + currency, "threshold": f.Threshold.String() + " " + currency,
-		})
+		return tellAndMail(tx, mails, notice.Told{
+			AccountID: p.AccountID, Kind: kind, Subject: p.ID, Data: notice.Data{Amount: amount, Name: p.Reference, Reason: p.Reason},
+		}, template, map[string]string{"amount": amount.String() + " " + currency, "reference": notice.WithoutKeys(p.Reference), "reason": notice.WithoutKeys(p.Reason)})
 	}
 }
 
@@ -115,6 +117,17 @@ func tellOfClosing(mails *notify.Store, currency string) func(*db.Tx, string, mo
 	return func(tx *db.Tx, accountID string, left money.Amount) error {
 		return tell(tx, mails, accountID, notify.AccountClosed, map[string]string{"balance": left.String() + " " + currency})
 	}
+}
+
+// tellAndMail writes a notice whose mail has a template of its own, and queues that
+// where the account wants it.
+func tellAndMail(tx *db.Tx, mails *notify.Store, t notice.Told, template string, data map[string]string) error {
+	t.Mailed = true
+	choices, err := notice.Tell(tx, t)
+	if err != nil || !choices.Wants(t.Kind, notice.Mail) {
+		return err
+	}
+	return tell(tx, mails, t.AccountID, template, data)
 }
 
 // tell queues a notice to the owner of an account, if mail can reach them.
@@ -128,4 +141,18 @@ func tell(tx *db.Tx, mails *notify.Store, accountID, template string, data map[s
 	}
 	data["time"], data["zone"] = tx.Now.UTC().Format(time.RFC3339), to.TimeZone
 	return mails.Queue(tx, notify.Mail{To: to.Email, Language: to.Language, Template: template, Data: data})
+}
+
+// noticeReader is to whom an account's notices go, by mail where they have confirmed
+// their address.
+func noticeReader(tx *db.Tx, accountID string) (notice.Reader, error) {
+	to, err := account.ContactOf(tx, accountID)
+	if err != nil {
+		return notice.Reader{}, err
+	}
+	r := notice.Reader{Language: to.Language}
+	if to.Verified && notify.CheckAddress(to.Email) == nil {
+		r.Email = to.Email
+	}
+	return r, nil
 }

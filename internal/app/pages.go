@@ -58,6 +58,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	_, telegramOn, err := s.settings.TelegramBot()
+	if err != nil {
+		return nil, err
+	}
 	visits, err := s.settings.PageLimits()
 	if err != nil {
 		return nil, err
@@ -70,13 +74,14 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Announced: s.Core.Announcements.CurrentFor,
 		Visits:    ratelimit.New(visits, clock.System), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
-		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
+		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances, Unread: s.Core.Notices.Unread,
 		SignIn: signin.New(s.people, s.mails),
 		Site:   public,
 		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
 			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
+			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
 			IsLastOwner: s.Core.Accounts.IsLastOwner,

@@ -157,7 +157,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
 	})
 	s.wake = func() {} // nothing to wake before Start
-	placing := order.PlacerOptions{Placed: func() { s.wake() }, TellFall: tellOfFall(s.Core.Mails, s.Core.Currency), Ungrouped: s.settings.Ungrouped}
+	placing := order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}
 	s.Placer = order.NewPlacer(d, placing) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
@@ -188,6 +188,7 @@ func (s *Server) startWorkers() {
 	s.mails.Run(s.workers)
 	s.webhooks.Run(s.workers)
 	s.deliver = true
+	s.startNotices()
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
 	s.Core.Bulk.Run(s.workers, func() {

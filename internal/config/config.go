@@ -153,6 +153,7 @@ type Serve struct {
 	Limits   `embed:""`
 	Brand    `embed:""`
 	Mail     `embed:""`
+	Telegram `embed:""`
 
 	Listen         string `env:"NOTPANEL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	OpsListen      string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:8081" help:"Address of health, readiness and metrics; empty turns them off."`
@@ -231,6 +232,9 @@ func (s *Serve) Validate() error {
 		return err
 	}
 	if _, err := s.MailServer(); err != nil {
+		return err
+	}
+	if _, _, err := s.TelegramBot(); err != nil {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

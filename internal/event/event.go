@@ -2,7 +2,8 @@
 // for those who want to be told. An event is written by the change that causes
 // it, in its transaction: it is there when the change is, and not otherwise.
 //
-// It knows what an event says, not how it is told: that is package webhook's.
+// It knows what an event says, not how it is told: that is package webhook's for
+// programs and package notice's for people.
 package event
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 )
 
 // Type says what happened.
@@ -71,42 +73,33 @@ type Scope struct {
 type Listener struct {
 	Currency string
 	Low      money.Amount // it is told below this balance; 0 never
+	Webhooks bool         // it has some: events are written for them
+	Choices  string       // of notices, as they are stored
 }
 
 const listenerQuery = `
 	SELECT p.currency, COALESCE(a.low_balance, $3),
-		EXISTS (SELECT 1 FROM webhook_endpoints e WHERE e.account_id = $1 AND e.mode = $2 AND e.state <> 'removed')
+		EXISTS (SELECT 1 FROM webhook_endpoints e WHERE e.account_id = $1 AND e.mode = $2 AND e.state <> 'removed'),
+		COALESCE((SELECT c.choices FROM notice_choices c WHERE c.account_id = $1), '')
 	FROM accounts a, panel p WHERE a.id = $1 AND p.id = 1`
 
-// Listeners returns those of the scopes that anybody listens to. Nobody else's
-// events are written.
+// Listeners returns how each of the scopes is told.
 func Listeners(tx *db.Tx, scopes []Scope) (map[Scope]Listener, error) {
-	listeners, _, err := Watched(tx, scopes)
-	return listeners, err
-}
-
-// Watched returns Listeners, and below which balance each of the scopes is told:
-// by mail also where no webhook listens.
-func Watched(tx *db.Tx, scopes []Scope) (listeners map[Scope]Listener, lows map[Scope]money.Amount, err error) {
-	listeners, lows = map[Scope]Listener{}, map[Scope]money.Amount{}
+	found := map[Scope]Listener{}
 	args := make([][]any, len(scopes))
 	for i, s := range scopes {
 		args[i] = []any{s.AccountID, string(s.Mode), DefaultLow}
 	}
-	err = tx.QueryMany(func(i int, s db.Scanner) error {
+	err := tx.QueryMany(func(i int, s db.Scanner) error {
 		var l Listener
-		var listens bool
-		err := s.Scan(&l.Currency, &l.Low, &listens)
-		lows[scopes[i]] = l.Low
-		if listens {
-			listeners[scopes[i]] = l
-		}
+		err := s.Scan(&l.Currency, &l.Low, &l.Webhooks, &l.Choices)
+		found[scopes[i]] = l
 		return err
 	}, listenerQuery, args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("who listens: %w", err)
+		return nil, fmt.Errorf("who listens: %w", err)
 	}
-	return listeners, lows, nil
+	return found, nil
 }
 
 // Event is what happened.
@@ -117,6 +110,7 @@ type Event struct {
 	Type     Type
 	OrderID  string // "": it is no order's
 	Sequence int64  // counts the events of its order
+	ByKey    bool   // its order was placed with an API key
 	Data     Data
 }
 
@@ -140,6 +134,8 @@ type Order struct {
 	Currency   string  `json:"currency"`
 	Link       string  `json:"link"`
 	Service    int64   `json:"service"`
+
+	GaveBack money.Amount `json:"-"` // Refunded, for a notice
 }
 
 func (o Order) in(currency string) Data {
@@ -153,6 +149,8 @@ type Balance struct {
 	Threshold string `json:"threshold,omitempty"` // of balance.low
 	Amount    string `json:"amount,omitempty"`    // of balance.credited
 	Currency  string `json:"currency"`
+
+	Holds, Low money.Amount `json:"-"` // Balance and Threshold, for a notice
 }
 
 func (b Balance) in(currency string) Data {
@@ -184,7 +182,7 @@ type Endpoint struct {
 
 func (e Endpoint) in(string) Data { return e }
 
-// Write records an event where anybody listens.
+// Write records an event for who listens.
 func Write(tx *db.Tx, e Event) error {
 	listeners, err := Listeners(tx, []Scope{e.Scope})
 	if err != nil {
@@ -193,12 +191,21 @@ func Write(tx *db.Tx, e Event) error {
 	return Tell(tx, listeners, e)
 }
 
-// Tell records those of the events that somebody listens to.
+// Tell records events for the webhooks of those who have some, and as notices for
+// people who want to be told of them.
 func Tell(tx *db.Tx, listeners map[Scope]Listener, events ...Event) error {
 	var rows [][]any
+	var notices []notice.Told
 	for _, e := range events {
-		l, listens := listeners[e.Scope]
-		if !listens {
+		l := listeners[e.Scope]
+		told, is, err := e.notice(l)
+		if err != nil {
+			return err
+		}
+		if is {
+			notices = append(notices, told)
+		}
+		if !l.Webhooks {
 			continue
 		}
 		row, err := e.row(tx, l.Currency)
@@ -207,7 +214,10 @@ func Tell(tx *db.Tx, listeners map[Scope]Listener, events ...Event) error {
 		}
 		rows = append(rows, row)
 	}
-	return insert(tx, rows)
+	if err := insert(tx, rows); err != nil {
+		return err
+	}
+	return notice.Write(tx, notices...)
 }
 
 // Publish records an event of the catalogue, which is everybody's.
@@ -248,56 +258,24 @@ func insert(tx *db.Tx, rows [][]any) error {
 // who listens; told is false where it did not. A balance that stays below says it
 // once.
 func Fell(s Scope, l Listener, before, after money.Amount) (e Event, told bool) {
-	if !below(l.Low, before, after) {
+	if l.Low == 0 || before < l.Low || after >= l.Low {
 		return Event{}, false
 	}
-	return Event{Scope: s, Type: BalanceLow, Data: Balance{Balance: after.String(), Threshold: l.Low.String()}}, true
+	return Event{Scope: s, Type: BalanceLow, Data: Balance{Balance: after.String(), Threshold: l.Low.String(), Holds: after, Low: l.Low}}, true
 }
 
-// below reports whether a change took a balance below a threshold that it had not
-// been below; 0 is no threshold.
-func below(low, before, after money.Amount) bool { return low > 0 && before >= low && after < low }
-
-// Fall is a balance of real money that a change took below what its account wants to
-// be told of.
-type Fall struct {
-	AccountID string
-	Balance   money.Amount
-	Threshold money.Amount
-}
-
-// FallOf returns the fall of a change, where it is one. Who spends play money is not
-// told by mail.
-func FallOf(s Scope, low, before, after money.Amount) (f Fall, fell bool) {
-	if s.Mode != ledger.Live || !below(low, before, after) {
-		return f, false
-	}
-	return Fall{AccountID: s.AccountID, Balance: after, Threshold: low}, true
-}
-
-// TellFall tells an account of a fall in the transaction that caused it.
-type TellFall = func(*db.Tx, Fall) error
-
-// Credited records that money came to a wallet.
+// Credited records that money came to a wallet, or went from it by the panel's
+// decision.
 func Credited(tx *db.Tx, s Scope, amount, after money.Amount) error {
-	return Write(tx, Event{Scope: s, Type: BalanceCredited, Data: Balance{Balance: after.String(), Amount: amount.String()}})
-}
-
-// Taken records that money went from a wallet by the panel's decision, and tells of
-// the fall that it may be.
-func Taken(tx *db.Tx, s Scope, amount, after money.Amount, tell TellFall) error {
-	listeners, lows, err := Watched(tx, []Scope{s})
+	listeners, err := Listeners(tx, []Scope{s})
 	if err != nil {
 		return err
 	}
-	before := after + amount
-	if e, told := Fell(s, listeners[s], before, after); told {
-		if err := Tell(tx, listeners, e); err != nil {
-			return err
-		}
+	if amount > 0 {
+		return Tell(tx, listeners, Event{Scope: s, Type: BalanceCredited, Data: Balance{Balance: after.String(), Amount: amount.String()}})
 	}
-	if f, fell := FallOf(s, lows[s], before, after); fell {
-		return tell(tx, f)
+	if e, told := Fell(s, listeners[s], after-amount, after); told {
+		return Tell(tx, listeners, e)
 	}
 	return nil
 }

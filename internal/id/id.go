@@ -38,11 +38,12 @@ const (
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
 	Post       Prefix = "pst_" // of the blog
-	Notice     Prefix = "ann_" // an announcement
+	Announced  Prefix = "ann_" // an announcement
 	Giveaway   Prefix = "gvw_"
 	Mass       Prefix = "mas_" // many orders that are sent together
 	StaffRole  Prefix = "rol_"
 	BulkWork   Prefix = "blk_"
+	Notice     Prefix = "ntc_"
 	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 

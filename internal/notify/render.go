@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -50,7 +51,7 @@ type rendered struct {
 // page is what the layout shows.
 type page struct {
 	Lang, Dir, Subject, Panel, URL string
-	Intro                          []string
+	Intro, Lines                   []string
 	Facts                          [][2]string
 	Links                          []link
 	Open, After, Support, Footer   string
@@ -94,6 +95,13 @@ func (r *renderer) page(l *locale.Language, m Mail, t kind, g given) page {
 	switch m.Template {
 	case SecondFactorChanged:
 		p.Intro = []string{say(key + m.Data["what"])}
+	case Notices:
+		p.Intro = []string{say(key + "intro")}
+		p.Subject = oneLine(l.Count(key+"subject", g.count, "Panel", r.identity.Name))
+		p.Lines = lines(m.Data)
+		if g.count == 1 {
+			p.Subject = p.Lines[0]
+		}
 	case RecoveryCodeUsed:
 		p.Intro = []string{say(key + "intro"), l.Count(key+"left", g.left)}
 	default:
@@ -119,11 +127,25 @@ func (r *renderer) page(l *locale.Language, m Mail, t kind, g given) page {
 	return p
 }
 
+// lines are those of a mail that has some.
+func lines(data map[string]string) (all []string) {
+	for {
+		line := shown(data["line"+strconv.Itoa(len(all)+1)])
+		if line == "" {
+			return all
+		}
+		all = append(all, line)
+	}
+}
+
 // text is the mail for who reads no HTML: whole by itself, each link on a line
 // of its own.
 func (p page) text() string {
 	var parts []string
 	parts = append(parts, p.Intro...)
+	if len(p.Lines) > 0 {
+		parts = append(parts, "- "+strings.Join(p.Lines, "\n- "))
+	}
 	var facts []string
 	for _, f := range p.Facts {
 		facts = append(facts, f[0]+": "+f[1])

@@ -27,9 +27,9 @@ const (
 	WebhookGone         = "webhook_gone"          // the same
 	TopUpCredited       = "topup_credited"        // amount with its currency, reference
 	TopUpRejected       = "topup_rejected"        // the same, and reason
-	BalanceLow          = "balance_low"           // balance, threshold, with their currency
 	DataExported        = "data_exported"         // address, agent
 	AccountClosed       = "account_closed"        // balance, with its currency
+	Notices             = "notices"               // count: how many they are; line1 and so on to line11; link to all
 
 	// testMail is what the command line sends to try the settings.
 	testMail = "test"
@@ -83,9 +83,9 @@ func kinds() map[string]kind {
 		WebhookGone:         notice("host", "webhook"),
 		TopUpCredited:       notice("amount", "reference"),
 		TopUpRejected:       notice("amount", "reference", "reason"),
-		BalanceLow:          notice("balance", "threshold"),
 		DataExported:        notice("address", "agent"),
 		AccountClosed:       notice("balance"),
+		Notices:             act("count", "line1", "link"),
 		testMail:            {notice: true, patience: patience},
 	}
 }
@@ -97,9 +97,10 @@ var (
 
 // given is what of the data is not taken as text.
 type given struct {
-	at   time.Time // zero: not given
-	zone *time.Location
-	left int64
+	at    time.Time // zero: not given
+	zone  *time.Location
+	left  int64
+	count int64
 }
 
 // facts reads the values that have a form, and refuses those that lack it.
@@ -118,6 +119,11 @@ func (t kind) facts(data map[string]string) (g given, err error) {
 	if slices.Contains(t.needs, "left") {
 		if g.left, err = strconv.ParseInt(data["left"], 10, 32); err != nil || g.left < 0 {
 			return g, errors.New("the recovery codes that are left are no number")
+		}
+	}
+	if slices.Contains(t.needs, "count") {
+		if g.count, err = strconv.ParseInt(data["count"], 10, 64); err != nil || g.count < 1 {
+			return g, errors.New("the notices of a mail are no number")
 		}
 	}
 	if slices.Contains(t.needs, "what") && !slices.Contains(changes(), data["what"]) {

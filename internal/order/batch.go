@@ -19,7 +19,7 @@ import (
 // decide each request in turn. Refusals answer their caller alone and are given
 // only here, after the look-up.
 func placeAll(tx *db.Tx, all []*placing, open openWallets, p *Placer) error {
-	b := &batch{tx: tx, all: all, tellFall: p.tell, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
+	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
 	var err error
 	// The wallets' locks come first, in a statement of their own: a look-up before
 	// them or beside them would miss what another node commits meanwhile.
@@ -83,8 +83,6 @@ type batch struct {
 	again   []string // orders whose answer is given once more
 	spent   map[string]money.Amount
 	spends  map[string]bool
-
-	tellFall event.TellFall
 }
 
 func (b *batch) wallets() []string {

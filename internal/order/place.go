@@ -11,7 +11,6 @@ import (
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
-	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -69,7 +68,6 @@ type Placer struct {
 	ended   chan struct{}
 	ending  sync.Once
 	placed  func()               // called after orders were committed
-	tell    event.TellFall       // of a balance that orders took below its threshold
 	answers answers              // to requests without a request id
 	stuck   map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
 }
@@ -93,9 +91,6 @@ type placing struct {
 type PlacerOptions struct {
 	// Placed is called after orders were committed, to wake who forwards them.
 	Placed func()
-	// TellFall tells an account whose orders took its balance below its threshold, in
-	// their transaction. nil: nobody is told but by webhook.
-	TellFall event.TellFall
 	// Ungrouped gives each order a commit of its own, for the benchmark that
 	// shows what grouping gains.
 	Ungrouped bool
@@ -113,9 +108,6 @@ func NewPlacer(d *db.DB, o PlacerOptions) *Placer {
 	}
 	if p.placed == nil {
 		p.placed = func() {}
-	}
-	if p.tell = o.TellFall; p.tell == nil {
-		p.tell = func(*db.Tx, event.Fall) error { return nil }
 	}
 	go p.loop()
 	return p

@@ -12,10 +12,11 @@ import (
 func (o *Order) event(t event.Type, refillID string) event.Event {
 	return event.Event{
 		Scope: event.Scope{AccountID: o.AccountID, Mode: o.Mode}, Type: t, OrderID: o.ID, Sequence: o.Events,
+		ByKey: o.KeyID != "",
 		Data: event.Order{
 			Order: o.ID, Number: o.Number, Refill: refillID, RequestID: o.RequestID, Status: o.State.Word(),
 			Charge: o.Paid().String(), Refunded: o.Refunded.String(), StartCount: CountText(o.StartCount), Remains: CountText(o.Remains),
-			Link: o.Link, Service: o.ServiceID,
+			Link: o.Link, Service: o.ServiceID, GaveBack: o.Refunded,
 		},
 	}
 }
@@ -60,30 +61,18 @@ func (b *batch) tell() error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	listeners, lows, err := event.Watched(b.tx, b.scopes())
+	listeners, err := event.Listeners(b.tx, b.scopes())
 	if err != nil {
 		return err
 	}
-	var falls []event.Fall
 	for walletID, before := range b.before {
 		w := b.book.Wallet(walletID)
 		scope := event.Scope{AccountID: w.AccountID, Mode: w.Mode}
 		if e, told := event.Fell(scope, listeners[scope], before, w.Balance); told {
 			b.events = append(b.events, e)
 		}
-		if f, fell := event.FallOf(scope, lows[scope], before, w.Balance); fell {
-			falls = append(falls, f)
-		}
 	}
-	if err := event.Tell(b.tx, listeners, b.events...); err != nil {
-		return err
-	}
-	for _, f := range falls {
-		if err := b.tellFall(b.tx, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return event.Tell(b.tx, listeners, b.events...)
 }
 
 // scopes are whose events the batch has.

@@ -190,7 +190,10 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 	}
 	live, _, err := s.Balances(r.Context(), who.AccountID)
 	v.Person.Balance = live
-	if err != nil || ui.Partial(r) {
+	if err != nil || ui.Partial(r) { // a dialog has neither bell nor announcements
+		return err
+	}
+	if v.Person.Unread, err = s.Unread(r.Context(), who.AccountID); err != nil {
 		return err
 	}
 	all, err := s.Announced(r.Context(), who.AccountID)

@@ -87,7 +87,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), []Route{
+	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), s.noticeRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	}, s.adminRoutes())
 }
@@ -201,6 +201,18 @@ func (s *Server) orderRoutes() []Route {
 		{"GET /dashboard/subscriptions", Member, s.Orders.Subscriptions},
 		{"GET /dashboard/refills", Member, s.Orders.Refills},
 		{"GET /dashboard/events", Member, s.Orders.Events},
+	}
+}
+
+// noticeRoutes are those of what people are told, and how.
+func (s *Server) noticeRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/notices", Member, s.Dashboard.Notices},
+		{"POST /dashboard/notices/read", Member, s.Dashboard.MarkNoticesRead},
+		{"GET /dashboard/account/notices", Member, s.Dashboard.NoticeChoices},
+		{"POST /dashboard/account/notices", Member, s.Dashboard.SetNoticeChoices},
+		{"POST /dashboard/account/notices/telegram", Member, s.Dashboard.LinkChat},
+		{"POST /dashboard/account/notices/telegram/unlink", Member, s.Dashboard.UnlinkChat},
 	}
 }
 

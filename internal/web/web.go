@@ -60,6 +60,8 @@ type Deps struct {
 	Announced func(ctx context.Context, accountID string) ([]announce.Announcement, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
+	// Unread returns how many notices an account has not read, as far as they are counted.
+	Unread func(ctx context.Context, accountID string) (int64, error)
 }
 
 // Server answers for the pages.

@@ -28,7 +28,7 @@ func (s *scene) happen(sender *webhook.Sender, orders []string, from, to int64) 
 				})
 			}
 		}
-		return event.Tell(tx, map[event.Scope]event.Listener{scope: {Currency: "USD"}}, all...)
+		return event.Tell(tx, map[event.Scope]event.Listener{scope: {Currency: "USD", Webhooks: true}}, all...)
 	})
 	for found := 1; found > 0; {
 		var err error

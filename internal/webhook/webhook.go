@@ -455,7 +455,7 @@ func (s *Store) Test(ctx context.Context, by Owner, endpointID string) (delivery
 
 // sendAlone writes an event for one endpoint.
 func sendAlone(tx *db.Tx, e *Endpoint, one event.Event) (deliveryID string, err error) {
-	if err := event.Tell(tx, map[event.Scope]event.Listener{one.Scope: {}}, one); err != nil {
+	if err := event.Tell(tx, map[event.Scope]event.Listener{one.Scope: {Webhooks: true}}, one); err != nil {
 		return "", err
 	}
 	if _, err := tx.Exec(`UPDATE webhook_events SET fanned_at = $2 WHERE id = $1`, one.ID, db.At(tx.Now)); err != nil {

@@ -61,6 +61,7 @@ func signedIn(language string) (all []Page) {
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",
 		"/dashboard/api/webhooks/" + aWebhook + "/remove", "/dashboard/api/deliveries/" + aDelivery,
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
+		"/dashboard/notices", "/dashboard/account/notices",
 		"/dashboard/account/app", "/dashboard/account/passkeys/new", "/dashboard/account/export", "/dashboard/account/close", "/giveaway",
 	} {
 		all = append(all, Page{Path: path, Access: Member, Language: language})

@@ -40,10 +40,10 @@ func (d *Dashboard) concerns(ctx context.Context, who identity.Person, o overvie
 		return nil, err
 	}
 	if failed > 0 {
-		all = append(all, concern{ui.N(ctx, "attention.failed", failed), ui.T(ctx, "attention.failed_text"), openOrdersPath, ui.T(ctx, "close.open_link")})
+		all = append(all, concern{ui.N(ctx, "attention.failed", failed), ui.T(ctx, "attention.failed_text"), ordersPath, ui.T(ctx, "close.open_link")})
 	}
 	if partial > 0 {
-		all = append(all, concern{ui.N(ctx, "attention.partial", partial), ui.T(ctx, "attention.partial_text"), openOrdersPath, ui.T(ctx, "close.open_link")})
+		all = append(all, concern{ui.N(ctx, "attention.partial", partial), ui.T(ctx, "attention.partial_text"), ordersPath, ui.T(ctx, "close.open_link")})
 	}
 	webhooks, err := d.webhookConcerns(ctx, who.AccountID)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package dashboard is what a customer sees behind the sign-in: the overview, the
-// wallet, the API keys with what they were used for and their webhooks, and the
-// account.
+// wallet, the API keys with what they were used for and their webhooks, the notices,
+// and the account.
 //
 // It translates: the domain decides what may be done, and the route table in web
 // who comes here at all.
@@ -20,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/ratelimit"
@@ -58,6 +59,10 @@ type Deps struct {
 	Brand brand.Brand
 	// SetPreferences stores how an account wants its pages and mails.
 	SetPreferences func(ctx context.Context, accountID string, p account.Preferences) error
+	// Notices are what accounts are told, and how they want it.
+	Notices *notice.Store
+	// Telegram reports whether there is a bot.
+	Telegram bool
 	// CanMail reports whether a mail reaches its reader.
 	CanMail func() bool
 }

@@ -15,8 +15,6 @@ import (
 const (
 	exportPath = accountPath + "/export"
 	closePath  = accountPath + "/close"
-	// openOrdersPath is where open orders are looked at.
-	openOrdersPath = "/dashboard#orders"
 	// closedPath is the page of the sign-in, which says that it was done.
 	closedPath = "/login?done=closed"
 )

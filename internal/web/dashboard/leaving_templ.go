@@ -227,7 +227,7 @@ func closeForm(v closeView, f *ui.Form, p ui.ProofFields) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if v.Open > 0 {
-						templ_7745c5c3_Err = ui.ButtonLink(openOrdersPath, ui.T(ctx, "close.open_link"), "").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.ButtonLink(ordersPath, ui.T(ctx, "close.open_link"), "").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -409,7 +409,7 @@ func deeds(v view) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if v.Sold && v.ParentID == "" {
+		if v.Sold && v.ParentID == "" && v.Mode == ledger.Live {
 			templ_7745c5c3_Err = ui.ButtonLink(v.again(), ui.T(ctx, "orders.again"), "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

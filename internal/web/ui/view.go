@@ -51,6 +51,7 @@ type Person struct {
 	Balance money.Amount // of the live wallet
 	Viewer  string       // who looks at the pages as this customer; "": nobody does
 	Desk    []Link       // the pages of staff that they may see
+	Unread  int64        // notices, as far as they are counted
 }
 
 // Link leads to a page. Label is a key of the language files.
