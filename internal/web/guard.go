@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/back"
+	"github.com/notpanel/notpanel/internal/web/download"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -40,10 +42,24 @@ func (s *Server) guarded(route Route) http.Handler {
 				err = route.Handle(w, r)
 			}
 			if err != nil {
-				s.showError(w, r, err)
+				s.failed(w, r, err)
 			}
 		}
 	})
+}
+
+// failed shows what a handler could not mend. A file of which a part was sent is cut
+// off: a page behind it would make it look whole.
+func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if !download.Cut(err) {
+		s.showError(w, r, err)
+		return
+	}
+	if r.Context().Err() == nil { // who went away knows it
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "a download failed", slog.String("request", w.Header().Get("X-Request-Id")),
+			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // readable reports why a form can't be read. Without it a handler would take one
