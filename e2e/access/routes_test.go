@@ -16,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/web"
@@ -138,8 +139,21 @@ func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
 	e, deliveryID := hookOf(t, p, webhook.Owner{AccountID: accountID, KeyID: k.ID})
 	return map[string]string{
 		"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID,
-		"/dashboard/wallet/topups/": topupOf(t, p, accountID),
+		"/dashboard/wallet/topups/": topupOf(t, p, accountID), "/dashboard/orders/mass/batches/": massOf(t, p, accountID),
 	}
+}
+
+// massOf keeps a mass order that was checked.
+func massOf(t *testing.T, p *panel, accountID string) (massID string) {
+	t.Helper()
+	charge := money.Unit
+	massID, err := massorder.NewStore(p.Core.DB).Add(t.Context(), accountID, []massorder.Line{
+		{Number: 1, Charge: &charge, Fields: map[string]string{"service": "1", "link": "https://example.com/Shop", "quantity": "100"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return massID
 }
 
 // topupOf makes a top-up that waits.
@@ -277,6 +291,10 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 	sent, err := p.Core.Webhooks.Deliveries(t.Context(), by, ids["/dashboard/api/webhooks/"], "", 10)
 	if err != nil || len(sent) != 1 || sent[0].State != webhook.Failed || sent[0].Tries != 1 {
 		t.Errorf("the member's deliveries: %+v, %v", sent, err)
+	}
+	mass, err := massorder.NewStore(p.Core.DB).Get(t.Context(), accountID, ids["/dashboard/orders/mass/batches/"])
+	if err != nil || mass.State != massorder.Checked {
+		t.Errorf("the member's mass order: %+v, %v", mass, err)
 	}
 	topup, err := p.Core.Payments.Find(t.Context(), ids["/dashboard/wallet/topups/"])
 	if err != nil || topup.State != payment.Waiting || topup.AccountID != accountID || topup.DecidedBy != "" {

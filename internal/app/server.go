@@ -28,6 +28,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
@@ -76,6 +77,7 @@ type Server struct {
 	actor     *fulfil.Actor
 	mails     *notify.Sender
 	webhooks  *webhook.Sender
+	masses    *massorder.Runner
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
 	wakeActs  func() // the actor: customers wish something of their orders
@@ -155,6 +157,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
+	s.masses = massorder.NewRunner(d, s.Placer, s.snapshot)
 	return s.listen(ctx)
 }
 
@@ -183,6 +186,10 @@ func (s *Server) startWorkers() {
 	s.deliver = true
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
+	s.Core.Bulk.Run(s.workers, func() {
+		s.wake()
+		s.wakeActs()
+	})
 	s.workers.Go(provider.SyncLoop(provider.Importer{
 		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
 	}, s.log))
@@ -228,8 +235,11 @@ func (s *Server) startWorkers() {
 		Name: "key-uses", Every: 5 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
 	})
+	s.workers.Go(s.masses.Loop())
+	s.workers.Go(massorder.NewStore(s.Core.DB).Purge())
 	s.workers.Go(s.requests.Loop())
 	s.workers.Go(s.Core.Requests.Loop())
+	s.workers.Go(s.Core.Giveaways.Loop())
 }
 
 // watchNumbers tells the operator of accounts whose numbers will be used up.

@@ -21,6 +21,7 @@ func made() []string {
 	return []string{
 		"state.", "error.title_", "error.text_", "refusal.", "time.ago_", "time.in_", "mail.", // by state, status, reason, unit, template
 		"site.field.", "site.tier.", // by field of an order, tier
+		"buy.label.", "buy.known.", // by field of an order, its answers
 		"event.", "webhooks.none_", // by event, filter of the log
 		"office.done_", "topups.done_", "staff.done_", // by what a form of the office did
 		"office.suspend_", "office.resume_", "office.verify_", "office.sign_out_", "office.reset_2fa_", // by the deed that is asked about

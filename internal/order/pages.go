@@ -80,7 +80,7 @@ type Line struct {
 	Number  int64        // the order's; 0 as above
 	At      time.Time
 
-	Reference string // of a deposit, in the account's words
+	Reference string // of a deposit, in the account's words; of a prize the giveaway's title
 	PaymentID string // of a deposit
 }
 
@@ -113,8 +113,12 @@ func (s *Store) lines(ctx context.Context, read func(*db.Tx) ([]ledger.Entry, er
 		var index []int
 		for i, e := range entries {
 			lines[i] = Line{Seq: e.Seq, Kind: e.Kind, Amount: e.Amount, Balance: e.Balance, At: e.At}
-			if e.Kind == ledger.Deposit {
+			switch e.Kind {
+			case ledger.Deposit:
 				lines[i].PaymentID, lines[i].Reference = e.Ref, e.Memo
+			case ledger.Prize:
+				lines[i].Reference = e.Memo
+			default:
 			}
 			if orderID, ok := orderOf(e); ok {
 				args, index = append(args, []any{orderID}), append(index, i)

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
@@ -21,6 +22,7 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
+	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/signin"
@@ -29,7 +31,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
-// maxForm bounds what a form may send, in bytes.
+// maxForm bounds what a form may send, in bytes, but for those that upload.
 const maxForm = 64 << 10
 
 // Deps are what the pages ask.
@@ -45,12 +47,16 @@ type Deps struct {
 	Dashboard *dashboard.Dashboard
 	Admin     *admin.Admin
 	Office    *office.Pages
+	// Buy is where customers order.
+	Buy *buy.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.
 	Visits *ratelimit.Limiter
 	// Address tells where a request comes from.
 	Address func(*http.Request) netip.Addr
+	// Announced returns what the operator tells an account.
+	Announced func(ctx context.Context, accountID string) ([]announce.Announcement, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 }
@@ -73,12 +79,12 @@ func New(d Deps) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))
 	s.routes = http.NewServeMux()
 	for _, r := range s.Routes() {
-		s.routes.Handle(r.Pattern, public(r, s.guarded(r)))
+		s.routes.Handle(r.Pattern, public(r, bounded(r, s.guarded(r))))
 	}
 	s.routes.HandleFunc("/", s.unknown)
 	files := http.NewServeMux()
 	files.Handle("GET "+static.Prefix, static.Handler())
-	files.Handle("/", s.limited(protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(s.routes), maxForm))))
+	files.Handle("/", s.limited(protection.Handler(d.People.LoadAndSave(s.routes))))
 	s.pages = s.outer(files)
 	return s, nil
 }

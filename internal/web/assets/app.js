@@ -138,7 +138,7 @@
     keys(event);
   });
 
-  /* Keys: / searches, g with a letter goes, ? shows them. */
+  /* Keys: / searches, g with a letter goes, some letters go by themselves. */
 
   let going = 0;
 
@@ -159,6 +159,9 @@
     }
     if (going && event.timeStamp - going < 1200) {
       const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+      if (link) link.click();
+    } else {
+      const link = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
       if (link) link.click();
     }
     going = 0;

@@ -18,12 +18,16 @@ func themeAttribute(v *View) templ.Attributes {
 	return templ.Attributes{"data-theme": v.Theme}
 }
 
-// goKey is the letter that a link is reached by.
+// goKey is the letter that a link is reached by: after g, or alone.
 func goKey(l Link) templ.Attributes {
-	if l.Key == "" {
-		return nil
+	a := templ.Attributes{}
+	if l.Key != "" {
+		a["data-go"] = l.Key
 	}
-	return templ.Attributes{"data-go": l.Key}
+	if l.Alone != "" {
+		a["data-key"] = l.Alone
+	}
+	return a
 }
 
 // ldJSON is structured data in the form that search engines read. encoding/json
@@ -41,6 +45,16 @@ func footProduct() []Link {
 		{Label: "nav.services", Path: "/services"},
 		{Label: "nav.pricing", Path: "/pricing"},
 		{Label: "nav.developers", Path: "/developers"},
+		{Label: "nav.status", Path: "/status"},
+	}
+}
+
+func footAbout() []Link {
+	return []Link{
+		{Label: "nav.why", Path: "/why"},
+		{Label: "nav.about", Path: "/about"},
+		{Label: "nav.blog", Path: "/blog"},
+		{Label: "nav.giveaway", Path: "/giveaway"},
 		{Label: "nav.faq", Path: "/faq"},
 	}
 }
@@ -58,9 +72,10 @@ func footLegal() []Link {
 func deskLinks() []Link {
 	return []Link{
 		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h", Bar: true},
+		{Label: "nav.new_order", Path: "/dashboard/orders/new", Icon: "plus", Alone: "n", Bar: true},
 		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w", Bar: true},
 		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k", Bar: true},
-		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s", Bar: true},
+		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
 		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a", Bar: true},
 	}
 }

@@ -15,6 +15,7 @@ type Page struct {
 	Description string // for search engines and cards; "" keeps the page out of both
 	Chart       bool   // the page draws charts
 	Structured  any    // data for search engines, as JSON
+	Feed        string // the path of its feed
 	Wide        bool   // the main part brings its own width
 }
 

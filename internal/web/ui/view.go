@@ -28,6 +28,7 @@ type View struct {
 	Path      string  // of the request, without its query
 	Return    string  // path and query to come back to after a change of language or theme
 	Panel     Panel
+	Announced []Announced // what the pages behind the sign-in tell of
 }
 
 // Panel is what pages show of the installation.
@@ -58,6 +59,7 @@ type Link struct {
 	Path  string
 	Icon  string
 	Key   string // the letter that goes there after g
+	Alone string // the letter that goes there by itself
 	Bar   bool   // it stands in the bar on a phone
 }
 
