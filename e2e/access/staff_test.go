@@ -115,7 +115,7 @@ func TestWhoLooksOnChangesNothing(t *testing.T) {
 			if got := v.ask(http.MethodGet, "/dashboard", nil); !strings.Contains(got.body, "helper@example.com looks at the pages as customer@example.com") {
 				t.Errorf("the page does not say who looks on: %d", got.status)
 			}
-			if got := v.ask(http.MethodPost, "/admin/view/end", url.Values{}); got.location != "/admin" {
+			if got := v.ask(http.MethodPost, "/admin/view/end", url.Values{}); got.location != "/admin/accounts/"+customer.ID {
 				t.Errorf("the end leads to %q (%d)", got.location, got.status)
 			}
 			if got := v.ask(http.MethodGet, "/dashboard", nil); strings.Contains(got.body, "customer@example.com") {

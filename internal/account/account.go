@@ -16,7 +16,6 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
-	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -72,7 +71,10 @@ type Account struct {
 const maxEmail = 254
 
 // Store keeps accounts.
-type Store struct{ db *db.DB }
+type Store struct {
+	db    *db.DB
+	guard Guard
+}
 
 // NewStore returns the accounts of d.
 func NewStore(d *db.DB) *Store { return &Store{db: d} }
@@ -276,69 +278,32 @@ func (s *Store) SetTier(ctx context.Context, idOrEmail string, to Tier, actor st
 	})
 }
 
+// act is what the audit log says of a change.
+type act struct{ action, reason, actor string }
+
 // change runs one update of an account, records it and moves the epoch.
-func (s *Store) change(ctx context.Context, idOrEmail, action, actor string, update func(*db.Tx, *Account) error) (a Account, err error) {
+func (s *Store) change(ctx context.Context, idOrEmail, action, actor string, update func(*db.Tx, *Account) error) (Account, error) {
+	return s.changeFor(ctx, idOrEmail, act{action: action, actor: actor}, update)
+}
+
+func (s *Store) changeFor(ctx context.Context, idOrEmail string, by act, update func(*db.Tx, *Account) error) (a Account, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		if a, err = find(tx, idOrEmail); err != nil {
 			return err
 		}
 		if err := update(tx, &a); err != nil {
-			return fmt.Errorf("%s: %w", action, err)
+			return fmt.Errorf("%s: %w", by.action, err)
 		}
 		if err := epoch.MoveAuth(tx); err != nil {
 			return err
 		}
-		return Record(tx, actor, action, a.ID, a.Email)
+		detail := a.Email
+		if by.reason != "" {
+			detail += ": " + by.reason
+		}
+		return s.record(tx, by.actor, by.action, a.ID, detail)
 	})
 	return a, err
-}
-
-// Credit adds money to an account's live wallet by an operator's decision and
-// returns the new balance. A negative amount takes money away, down to zero.
-func (s *Store) Credit(ctx context.Context, idOrEmail string, amount money.Amount, reason, actor string) (balance money.Amount, err error) {
-	if amount == 0 {
-		return 0, fault.New(fault.Invalid, "amount must not be zero")
-	}
-	if strings.TrimSpace(reason) == "" {
-		return 0, fault.New(fault.Invalid, "reason must not be empty")
-	}
-	if err := plain.Line("reason", reason); err != nil {
-		return 0, err
-	}
-	ref := id.New(id.Transfer)
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		a, err := find(tx, idOrEmail)
-		if err != nil {
-			return err
-		}
-		walletID, err := ledger.WalletID(tx, a.ID, ledger.Live)
-		if err != nil {
-			return err
-		}
-		book, err := ledger.Open(tx, walletID)
-		if err != nil {
-			return err
-		}
-		move := ledger.Transfer{
-			Kind: ledger.Credit, Ref: ref, Debit: ledger.Adjustment.Account(ledger.Live), Credit: walletID,
-			Amount: amount, Memo: reason, Actor: actor,
-		}
-		if amount < 0 {
-			move.Debit, move.Credit, move.Amount = move.Credit, move.Debit, -amount
-		}
-		if err := book.Move(move); err != nil {
-			return err
-		}
-		balance = book.Wallet(walletID).Balance
-		if err := book.Flush(); err != nil {
-			return err
-		}
-		if err := tellOf(tx, event.Scope{AccountID: a.ID, Mode: ledger.Live}, amount, balance); err != nil {
-			return err
-		}
-		return Record(tx, actor, "account.credit", a.ID, creditDetail(ref, amount, reason))
-	})
-	return balance, err
 }
 
 // Contact is where an account's mail goes, and how it is written.

@@ -31,6 +31,32 @@ func EndSessions(tx *db.Tx, accountID string) (version int64, err error) {
 	return version, nil
 }
 
+// SignOut signs an account out everywhere by an operator's decision.
+func (s *Store) SignOut(ctx context.Context, idOrEmail, actor string) (Account, error) {
+	return s.change(ctx, idOrEmail, "account.sign_out", actor, func(tx *db.Tx, a *Account) error {
+		_, err := EndSessions(tx, a.ID)
+		return err
+	})
+}
+
+// VerifyEmail lets an address count as verified by an operator's decision, for who
+// can't get mail.
+func (s *Store) VerifyEmail(ctx context.Context, idOrEmail, actor string) (Account, error) {
+	return s.change(ctx, idOrEmail, "account.verify", actor, func(tx *db.Tx, a *Account) error {
+		done, err := tx.ExecOne(`UPDATE accounts SET email_verified_at = $2 WHERE id = $1 AND email_verified_at IS NULL`, a.ID, db.At(tx.Now))
+		if err == nil && !done {
+			return fault.New(fault.Conflict, "The address is verified already").Because(IsVerified)
+		}
+		return err
+	})
+}
+
+// IsVerified is why an address is not verified again.
+const IsVerified fault.Reason = "is_verified"
+
+// NoFactor is why there is no second factor to take away.
+const NoFactor fault.Reason = "no_second_factor"
+
 // ResetSecondFactor takes an account's second factors and recovery codes away,
 // for who has lost them all, and signs it out everywhere.
 func (s *Store) ResetSecondFactor(ctx context.Context, idOrEmail, actor string) (a Account, err error) {
@@ -50,9 +76,9 @@ func (s *Store) ResetSecondFactor(ctx context.Context, idOrEmail, actor string) 
 			factors += n
 		}
 		if factors == 0 {
-			return fault.Newf(fault.Conflict, "%s has no second factor", a.Email)
+			return fault.Newf(fault.Conflict, "%s has no second factor", a.Email).Because(NoFactor)
 		}
-		return Record(tx, actor, "account.reset_2fa", a.ID, a.Email)
+		return s.record(tx, actor, "account.reset_2fa", a.ID, a.Email)
 	})
 	return a, err
 }
@@ -84,7 +110,7 @@ func (s *Store) SetPassword(ctx context.Context, idOrEmail, password, actor stri
 		if err != nil {
 			return fmt.Errorf("set the password of %s: %w", a.ID, err)
 		}
-		return Record(tx, actor, "account.password", a.ID, a.Email)
+		return s.record(tx, actor, "account.password", a.ID, a.Email)
 	})
 	return a, err
 }

@@ -16,23 +16,19 @@ const CloseAct = "account.close"
 // SetState suspends an account, or lets one act again that was suspended or closed.
 // Every node knows at its next request. Who is suspended is signed out everywhere.
 // A closed account is not suspended as well: it would be open again when that ended.
-func (s *Store) SetState(ctx context.Context, idOrEmail string, to State, actor string) (a Account, err error) {
+func (s *Store) SetState(ctx context.Context, idOrEmail string, to State, actor string) (Account, error) {
+	return s.SetStateFor(ctx, idOrEmail, to, "", actor)
+}
+
+// SetStateFor is SetState with the reason for it, which is for the panel's records.
+func (s *Store) SetStateFor(ctx context.Context, idOrEmail string, to State, reason, actor string) (a Account, err error) {
+	if err := checkReason(reason, 0); err != nil {
+		return a, err
+	}
 	if to != Active && to != Suspended {
 		return a, fault.Newf(fault.Invalid, "state must be %s or %s", Active, Suspended)
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		if a, err = find(tx, idOrEmail); err != nil {
-			return err
-		}
-		if err := setState(tx, &a, to); err != nil {
-			return fmt.Errorf("account.%s: %w", to, err)
-		}
-		if err := epoch.MoveAuth(tx); err != nil {
-			return err
-		}
-		return Record(tx, actor, "account."+string(to), a.ID, a.Email)
-	})
-	return a, err
+	return s.changeFor(ctx, idOrEmail, act{"account." + string(to), reason, actor}, func(tx *db.Tx, a *Account) error { return setState(tx, a, to) })
 }
 
 func setState(tx *db.Tx, a *Account, to State) error {

@@ -66,8 +66,17 @@ type Store struct {
 	// Nil: nothing does.
 	Ended func(tx *db.Tx, keyID string) error
 
-	db   *db.DB
-	ring *secret.Ring
+	db    *db.DB
+	ring  *secret.Ring
+	guard account.Guard
+}
+
+// Under returns the store that revokes the keys of those accounts that a guard lets
+// through.
+func (s *Store) Under(g account.Guard) *Store {
+	guarded := *s
+	guarded.guard = g
+	return &guarded
 }
 
 func (s *Store) tell(tx *db.Tx, k Key) error {
@@ -232,6 +241,9 @@ func (s *Store) Revoke(ctx context.Context, keyID, actor string) (k Key, err err
 		if err := epoch.MoveAuth(tx); err != nil {
 			return err
 		}
+		if err := s.guard.Allow(tx, k.AccountID); err != nil {
+			return err
+		}
 		return account.Record(tx, actor, "key.revoke", k.ID, k.Prefix)
 	})
 	return k, err
@@ -299,6 +311,22 @@ func (s *Store) Latest(ctx context.Context, accountID string, limit int) (all []
 		return err
 	})
 	return all, err
+}
+
+// OwnersOf returns whose keys begin so, as far as it is shown of them: up to limit
+// accounts.
+func (s *Store) OwnersOf(ctx context.Context, prefix string, limit int) (accountIDs []string, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		accountIDs, err = db.All(tx, func(r db.Scanner) (accountID string, err error) {
+			err = r.Scan(&accountID)
+			return accountID, err
+		}, `SELECT DISTINCT account_id FROM api_keys WHERE prefix = $1 ORDER BY account_id DESC LIMIT $2`, prefix, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for a key: %w", err)
+	}
+	return accountIDs, nil
 }
 
 // List returns the keys of an account, or all with an empty id, oldest first.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
@@ -15,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/desk"
 	"github.com/notpanel/notpanel/internal/favourite"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -24,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/admin/office"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -97,8 +100,22 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		}),
 		Developers: developers.New(documentation),
 		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
+		Office:     s.newOffice(),
 	})
 	return pages, err
+}
+
+// newOffice builds the pages where staff keep the panel itself.
+func (s *Server) newOffice() *office.Pages {
+	c := s.Core
+	return office.New(office.Deps{
+		People: s.people, Accounts: c.Accounts, Keys: c.Keys, Webhooks: c.Webhooks, Orders: c.Orders, Payments: c.Payments, Catalog: c.Catalog, Staff: c.Staff,
+		Desk:     desk.New(desk.Stores{Accounts: c.Accounts, Catalog: c.Catalog, Keys: c.Keys, Orders: c.Orders, Payments: c.Payments}),
+		Snapshot: s.snapshot,
+		VerifyLog: func(ctx context.Context, differs func(string)) (int64, error) {
+			return account.VerifyLog(ctx, c.DB, differs)
+		},
+	})
 }
 
 // documentation is what the API's documentation says of this panel.

@@ -115,6 +115,9 @@ func (s *Store) SetOwnRate(ctx context.Context, r OwnRate, actor string) (v *Ser
 		if err != nil {
 			return fmt.Errorf("set own rate: %w", err)
 		}
+		if err := s.guard.Allow(tx, r.AccountID); err != nil {
+			return err
+		}
 		return account.Record(tx, actor, "price.set", r.AccountID, "service "+strconv.FormatInt(r.Service, 10)+" at "+r.Rate.String())
 	})
 	return v, err
@@ -133,8 +136,28 @@ func (s *Store) RemoveOwnRate(ctx context.Context, accountID string, serviceID i
 		if !found {
 			return fault.New(fault.NotFound, "the account has no rate of its own for this service: `notpanel price list` shows them")
 		}
+		if err := s.guard.Allow(tx, accountID); err != nil {
+			return err
+		}
 		return account.Record(tx, actor, "price.remove", accountID, "service "+strconv.FormatInt(serviceID, 10))
 	})
+}
+
+// OwnRates returns the rates that an account has of its own, by service.
+func (s *Store) OwnRates(ctx context.Context, accountID string) (own []OwnRate, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		own, err = db.All(tx, scanOwnRate, `SELECT account_id, service_id, rate FROM account_rates WHERE account_id = $1 ORDER BY service_id`, accountID)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("own rates of %s: %w", accountID, err)
+	}
+	return own, nil
+}
+
+func scanOwnRate(r db.Scanner) (o OwnRate, err error) {
+	err = r.Scan(&o.AccountID, &o.Service, &o.Rate)
+	return o, err
 }
 
 // Prices returns the tiers' discounts and the accounts' own rates.
@@ -147,10 +170,7 @@ func (s *Store) Prices(ctx context.Context) (discounts []Discount, own []OwnRate
 		if err != nil {
 			return err
 		}
-		own, err = db.All(tx, func(r db.Scanner) (o OwnRate, err error) {
-			err = r.Scan(&o.AccountID, &o.Service, &o.Rate)
-			return o, err
-		}, `SELECT account_id, service_id, rate FROM account_rates ORDER BY account_id, service_id`)
+		own, err = db.All(tx, scanOwnRate, `SELECT account_id, service_id, rate FROM account_rates ORDER BY account_id, service_id`)
 		return err
 	})
 	return discounts, own, err

@@ -12,10 +12,20 @@ import (
 )
 
 // Store changes the catalogue.
-type Store struct{ db *db.DB }
+type Store struct {
+	db    *db.DB
+	guard account.Guard
+}
 
 // NewStore returns the catalogue of d.
 func NewStore(d *db.DB) *Store { return &Store{db: d} }
+
+// Under returns the store whose changes of what accounts pay a guard lets through.
+func (s *Store) Under(g account.Guard) *Store {
+	guarded := *s
+	guarded.guard = g
+	return &guarded
+}
 
 // List returns all services in catalogue order, whatever their state.
 func (s *Store) List(ctx context.Context) (all []*Service, err error) {

@@ -12,12 +12,14 @@ import (
 var (
 	anyOf       = regexp.MustCompile(`= ANY\(\$(\d+)\)`)
 	placeholder = regexp.MustCompile(`\$(\d+)`)
+	byBytes     = regexp.MustCompile(` COLLATE "C"`)
 	rowLock     = regexp.MustCompile(`\s+FOR (NO KEY )?UPDATE( OF \w+)?( SKIP LOCKED)?`)
 )
 
 // sqliteText turns a statement into SQLite's form. A write there holds the only
-// write lock, so row locks have nothing to do.
+// write lock, so row locks have nothing to do; and its texts sort by their bytes.
 func sqliteText(query string) string {
+	query = byBytes.ReplaceAllString(query, "")
 	query = rowLock.ReplaceAllString(query, "")
 	query = anyOf.ReplaceAllString(query, "IN (SELECT value FROM json_each(?$1))")
 	return placeholder.ReplaceAllString(query, "?$1")

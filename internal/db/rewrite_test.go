@@ -20,6 +20,7 @@ func TestSQLiteReadsOurStatements(t *testing.T) {
 		`SELECT 1 FOR UPDATE SKIP LOCKED`:                `SELECT 1`,
 		`SELECT 1 FROM a FOR NO KEY UPDATE OF a`:         `SELECT 1 FROM a`,
 		`(SELECT 1 FOR UPDATE OF o SKIP LOCKED) LIMIT 1`: `(SELECT 1) LIMIT 1`,
+		`a.x COLLATE "C" >= $1 ORDER BY x COLLATE "C"`:   `a.x >= ?1 ORDER BY x`,
 		`ON CONFLICT (id) DO UPDATE SET x = $1`:          `ON CONFLICT (id) DO UPDATE SET x = ?1`,
 	} {
 		if got := db.SQLiteText(query); got != want {

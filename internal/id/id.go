@@ -42,6 +42,7 @@ const (
 	Giveaway   Prefix = "gvw_"
 	Mass       Prefix = "mas_" // many orders that are sent together
 	StaffRole  Prefix = "rol_"
+	Note       Prefix = "not_" // of staff about an account
 	BulkWork   Prefix = "blk_"
 	Notice     Prefix = "ntc_"
 	Classic    Prefix = "c_" // the request id that a request without one gets

@@ -51,15 +51,18 @@ func (p *People) History(ctx context.Context, limit int) (all []SignedIn, err er
 		return nil, err
 	}
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, func(s db.Scanner) (one SignedIn, err error) {
-			err = s.Scan(&one.ID, db.Time(&one.At), &one.Address, &one.Agent, &one.Method, &one.Outcome)
-			return one, err
-		}, `SELECT id, at, address, agent, method, outcome FROM sign_ins
-			WHERE account_id = $1 AND at > $2 ORDER BY id DESC LIMIT $3`,
-			v.person.AccountID, db.At(tx.Now.Add(-historyFor)), limit)
+		all, err = history(tx, v.person.AccountID, limit)
 		return err
 	})
 	return all, err
+}
+
+func history(tx *db.Tx, accountID string, limit int) ([]SignedIn, error) {
+	return db.All(tx, func(s db.Scanner) (one SignedIn, err error) {
+		err = s.Scan(&one.ID, db.Time(&one.At), &one.Address, &one.Agent, &one.Method, &one.Outcome)
+		return one, err
+	}, `SELECT id, at, address, agent, method, outcome FROM sign_ins
+		WHERE account_id = $1 AND at > $2 ORDER BY id DESC LIMIT $3`, accountID, db.At(tx.Now.Add(-historyFor)), limit)
 }
 
 func note(tx *db.Tx, accountID string, v Visitor, method Method, outcome Outcome) error {

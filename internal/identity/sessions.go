@@ -367,15 +367,12 @@ func (p *People) Sessions(ctx context.Context) (all []Session, err error) {
 		return nil, err
 	}
 	err = p.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, func(s db.Scanner) (one Session, err error) {
-			err = s.Scan(&one.ID, &one.Address, &one.Agent, db.Time(&one.CreatedAt), db.Time(&one.SeenAt))
-			one.Current = one.ID == v.person.SessionID
-			return one, err
-		}, `SELECT id, address, agent, created_at, seen_at FROM sessions
-			WHERE account_id = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id DESC`,
-			v.person.AccountID, db.At(tx.Now), db.At(tx.Now.Add(-idleFor)))
+		all, err = sessions(tx, v.person.AccountID)
 		return err
 	})
+	for i := range all {
+		all[i].Current = all[i].ID == v.person.SessionID
+	}
 	return all, err
 }
 
@@ -399,6 +396,15 @@ func (p *People) Alive(ctx context.Context, sessionIDs []string) (map[string]boo
 		}
 	}
 	return alive, nil
+}
+
+func sessions(tx *db.Tx, accountID string) ([]Session, error) {
+	return db.All(tx, func(s db.Scanner) (one Session, err error) {
+		err = s.Scan(&one.ID, &one.Address, &one.Agent, db.Time(&one.CreatedAt), db.Time(&one.SeenAt))
+		return one, err
+	}, `SELECT id, address, agent, created_at, seen_at FROM sessions
+		WHERE account_id = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id DESC`,
+		accountID, db.At(tx.Now), db.At(tx.Now.Add(-idleFor)))
 }
 
 // RevokeSession ends one of the person's sessions, and a change of address as

@@ -27,6 +27,8 @@ type Viewer struct {
 	AccountID string
 	Email     string
 	Until     time.Time
+	// Permissions are what they may do beside looking on.
+	Permissions staff.Set
 }
 
 // viewing is what a session says of whom it looks on as.
@@ -49,7 +51,7 @@ func (p *People) asSeen(tx *db.Tx, who Person, as viewing) (Person, error) {
 	if err != nil || seen.Role != account.Customer {
 		return who, err
 	}
-	seen.Viewer = &Viewer{AccountID: who.AccountID, Email: who.Email, Until: as.until}
+	seen.Viewer = &Viewer{AccountID: who.AccountID, Email: who.Email, Until: as.until, Permissions: who.Permissions}
 	seen.SessionID = who.SessionID
 	seen.Preferences = who.Preferences // they read in their own language
 	return seen, nil

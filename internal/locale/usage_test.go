@@ -23,6 +23,9 @@ func made() []string {
 		"site.field.", "site.tier.", // by field of an order, tier
 		"buy.label.", "buy.known.", // by field of an order, its answers
 		"event.", "webhooks.none_", // by event, filter of the log
+		"office.done_", "topups.done_", "staff.done_", // by what a form of the office did
+		"office.suspend_", "office.resume_", "office.verify_", "office.sign_out_", "office.reset_2fa_", // by the deed that is asked about
+		"permission.", "act.", // by permission, action of the audit log
 		"account.done_", "login.done_", "dead.text_", "history.outcome_", // by what a form did, what a link is for, how a sign-in ended
 	}
 }

@@ -82,10 +82,11 @@ func isNew(tx *db.Tx, p Payment) error {
 	case len(like) == 0:
 		return nil
 	case like[0].State == Waiting:
-		return fault.Newf(fault.Conflict, "The top-up %s waits with this amount and reference: approve it", like[0].ID)
+		return fault.Newf(fault.Conflict, "The top-up %s waits with this amount and reference: approve it", like[0].ID).Because(Waits)
 	}
 	return fault.Newf(fault.Conflict,
-		"The top-up %s was credited with this amount and reference: where another one came, give a reference that tells them apart", like[0].ID)
+		"The top-up %s was credited with this amount and reference: where another one came, give a reference that tells them apart", like[0].ID).
+		Because(AlreadyCredited)
 }
 
 // credit books the amount of a payment that waits and is locked, as is its wallet.
@@ -110,6 +111,9 @@ func (s *Store) credit(tx *db.Tx, book *ledger.Book, walletID string, p *Payment
 	if err := s.Tell(tx, *p); err != nil {
 		return 0, err
 	}
+	if err := s.guard.Allow(tx, p.AccountID); err != nil {
+		return 0, err
+	}
 	return balance, account.Record(tx, actor, "topup.approve", p.AccountID, approval(p.ID, p.Amount))
 }
 
@@ -130,7 +134,7 @@ func approval(paymentID string, amount money.Amount) string { return paymentID +
 func lockWaiting(tx *db.Tx, paymentID string) (Payment, error) {
 	p, err := find(tx, paymentID, " FOR NO KEY UPDATE")
 	if err == nil && p.State != Waiting {
-		return p, fault.Newf(fault.Conflict, "The top-up %s was %s already", p.ID, p.State)
+		return p, fault.Newf(fault.Conflict, "The top-up %s was %s already", p.ID, p.State).Because(Decided)
 	}
 	return p, err
 }
@@ -149,6 +153,9 @@ func (s *Store) Reject(ctx context.Context, paymentID, reason, actor string) (p 
 			return err
 		}
 		if err := s.Tell(tx, p); err != nil {
+			return err
+		}
+		if err := s.guard.Allow(tx, p.AccountID); err != nil {
 			return err
 		}
 		return account.Record(tx, actor, "topup.reject", p.AccountID, p.ID+" "+reason)

@@ -69,7 +69,7 @@ func (s *Store) SetOffer(ctx context.Context, o Offer, actor string) error {
 }
 
 func (o Offer) check() error {
-	if !utf8.ValidString(o.Instructions) || utf8.RuneCountInString(o.Instructions) > MaxInstructions {
+	if !utf8.ValidString(o.Instructions) || strings.ContainsRune(o.Instructions, 0) || utf8.RuneCountInString(o.Instructions) > MaxInstructions {
 		return fault.Newf(fault.Invalid, "instructions must be text of at most %d characters", MaxInstructions).
 			Because(fault.BadField, "instructions")
 	}

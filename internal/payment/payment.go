@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
@@ -47,6 +48,10 @@ const (
 const (
 	TooMany    fault.Reason = "too_many_topups"
 	NotOffered fault.Reason = "topups_closed"
+	// To who decides.
+	Decided         fault.Reason = "topup_decided"
+	Waits           fault.Reason = "topup_waits"            // with the same amount and reference
+	AlreadyCredited fault.Reason = "topup_already_credited" // the same
 )
 
 // Payment is money that came, or is said to come, to an account's live wallet.
@@ -77,7 +82,15 @@ type Store struct {
 	// does. It tells nobody until it is set.
 	Tell func(tx *db.Tx, p Payment) error
 
-	db *db.DB
+	db    *db.DB
+	guard account.Guard
+}
+
+// Under returns the store that decides for those accounts that a guard lets through.
+func (s *Store) Under(g account.Guard) *Store {
+	guarded := *s
+	guarded.guard = g
+	return &guarded
 }
 
 // NewStore returns the payments of a database.

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/notpanel/notpanel/internal/content"
+	"github.com/notpanel/notpanel/internal/staff"
+	"github.com/notpanel/notpanel/internal/web/admin/office"
 	"github.com/notpanel/notpanel/internal/web/docs"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -89,7 +91,7 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
 	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), s.noticeRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
-	}, s.adminRoutes())
+	}, s.adminRoutes(), s.officeRoutes())
 }
 
 // adminRoutes are the pages of staff.
@@ -98,6 +100,61 @@ func (s *Server) adminRoutes() []Route {
 		{"GET /admin", Staff, s.Admin.Home},
 		{"POST /admin/view/end", Viewing, s.Admin.EndView},
 	}
+}
+
+// officeRoutes are where staff keep the panel itself: accounts, top-ups, staff, log.
+func (s *Server) officeRoutes() []Route {
+	see, change, credit := Needs(staff.AccountsSee), Needs(staff.AccountsChange), Needs(staff.AccountsCredit)
+	decide, people, log := Needs(staff.TopupsDecide), Needs(staff.StaffChange), Needs(staff.LogSee)
+	all := []Route{
+		{"GET /admin/accounts", see, s.Office.Accounts},
+		{"GET /admin/accounts/{id}", see, s.Office.Account},
+		{"GET /admin/accounts/{id}/statement", see, s.Office.Statement},
+		{"GET /admin/accounts/{id}/credit", credit, s.Office.AskCredit},
+		{"POST /admin/accounts/{id}/credit", credit, s.Office.Credit},
+		{"GET /admin/accounts/{id}/tier", change, s.Office.AskTier},
+		{"POST /admin/accounts/{id}/tier", change, s.Office.SetTier},
+		{"POST /admin/accounts/{id}/notes", change, s.Office.AddNote},
+		{"POST /admin/accounts/{id}/view", Needs(staff.AccountsView), s.Office.View},
+		{"GET /admin/accounts/{id}/rates/new", change, s.Office.NewRate},
+		{"POST /admin/accounts/{id}/rates", change, s.Office.SetRate},
+		{"POST /admin/accounts/{id}/rates/{service}/remove", change, s.Office.RemoveRate},
+		{"GET /admin/accounts/{id}/keys/{key}/revoke", change, s.Office.AskRevokeKey},
+		{"POST /admin/accounts/{id}/keys/{key}/revoke", change, s.Office.RevokeKey},
+
+		{"GET /admin/topups", decide, s.Office.Topups},
+		{"GET /admin/topups/new", decide, s.Office.NewTopup},
+		{"POST /admin/topups/new", decide, s.Office.AddTopup},
+		{"GET /admin/topups/offer", Needs(staff.SettingsChange), s.Office.AskOffer},
+		{"POST /admin/topups/offer", Needs(staff.SettingsChange), s.Office.SetOffer},
+		{"GET /admin/topups/{id}", decide, s.Office.Topup},
+		{"POST /admin/topups/{id}/approve", decide, s.Office.Approve},
+		{"GET /admin/topups/{id}/reject", decide, s.Office.AskReject},
+		{"POST /admin/topups/{id}/reject", decide, s.Office.Reject},
+
+		{"GET /admin/staff", people, s.Office.Staff},
+		{"GET /admin/staff/roles/new", people, s.Office.Role},
+		{"POST /admin/staff/roles", people, s.Office.SetRole},
+		{"GET /admin/staff/roles/{id}", people, s.Office.Role},
+		{"POST /admin/staff/roles/{id}", people, s.Office.SetRole},
+		{"GET /admin/staff/roles/{id}/remove", people, s.Office.AskRemoveRole},
+		{"POST /admin/staff/roles/{id}/remove", people, s.Office.RemoveRole},
+		{"GET /admin/staff/members/new", people, s.Office.AskAppoint},
+		{"POST /admin/staff/members", people, s.Office.Appoint},
+		{"GET /admin/staff/members/{id}", people, s.Office.Member},
+		{"POST /admin/staff/members/{id}", people, s.Office.SetMember},
+		{"GET /admin/staff/members/{id}/dismiss", people, s.Office.AskDismiss},
+		{"POST /admin/staff/members/{id}/dismiss", people, s.Office.Dismiss},
+
+		{"GET /admin/log", log, s.Office.Log},
+		{"GET /admin/log.csv", log, s.Office.ExportLog},
+		{"POST /admin/log/verify", log, s.Office.Verify},
+	}
+	for _, deed := range office.Deeds() {
+		at := " /admin/accounts/{id}/" + deed
+		all = append(all, Route{"GET" + at, change, s.Office.Ask(deed)}, Route{"POST" + at, change, s.Office.Do(deed)})
+	}
+	return all
 }
 
 // siteRoutes are those of what the operator writes and gives away, and of how the

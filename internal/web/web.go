@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/admin/office"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -45,6 +46,7 @@ type Deps struct {
 	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
+	Office    *office.Pages
 	// Buy is where customers order.
 	Buy *buy.Pages
 	// Orders are those that were placed, and the streams of open pages.

@@ -136,7 +136,12 @@ func (c *checker) find(ctx context.Context, tab *browser.Tab, pages []int) error
 		}
 		if ids == nil {
 			var err error
-			if ids, err = named(ctx, tab); err != nil {
+			if page.Access == Owner {
+				ids, err = found(tab) //nolint:contextcheck // a tab has its own
+			} else {
+				ids, err = named(ctx, tab)
+			}
+			if err != nil {
 				return fmt.Errorf("find what pages are of: %w", err)
 			}
 		}

@@ -13,6 +13,22 @@ import (
 	"github.com/notpanel/notpanel/e2e/browser"
 )
 
+// found are what staff find in the demo: the customer's account, and a top-up that
+// waits.
+func found(tab *browser.Tab) (*strings.Replacer, error) {
+	ids := map[string]string{"/admin/accounts?role=customer": "", "/admin/topups": ""}
+	for list := range ids {
+		if err := tab.Open(list); err != nil {
+			return nil, fmt.Errorf("open %s: %w", list, err)
+		}
+		var err error
+		if ids[list], err = idOf(tab, "a.row-link"); err != nil {
+			return nil, err
+		}
+	}
+	return strings.NewReplacer(anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"]), nil
+}
+
 // named finds what the demo has made, and makes a webhook with a delivery that
 // arrived and one that failed, and a top-up with a long reference. The ids stand in
 // the links of the pages.

@@ -16,7 +16,10 @@ import (
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
-const homePath = "/admin"
+const (
+	homePath     = "/admin"
+	accountsPath = homePath + "/accounts"
+)
 
 // Deps are what the pages ask.
 type Deps struct {
@@ -60,10 +63,15 @@ func (a *Admin) Home(w http.ResponseWriter, r *http.Request) error {
 	return ui.Render(w, r, http.StatusOK, homePage(h))
 }
 
-// EndView ends looking at the pages as a customer.
+// EndView ends looking at the pages as a customer, and leads back to the account
+// where the reader may see it.
 func (a *Admin) EndView(w http.ResponseWriter, r *http.Request) error {
-	if _, err := a.deps.People.EndView(r.Context()); err != nil {
+	accountID, err := a.deps.People.EndView(r.Context())
+	if err != nil {
 		return err
+	}
+	if who, _ := a.deps.People.Current(r.Context()); accountID != "" && who.Viewer != nil && who.Viewer.Permissions.Has(staff.AccountsSee) {
+		return ui.See(w, r, accountsPath+"/"+accountID)
 	}
 	return ui.See(w, r, homePath)
 }

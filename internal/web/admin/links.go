@@ -14,6 +14,10 @@ type page struct {
 func pages() []page {
 	return []page{
 		{"", ui.Link{Label: "nav.admin_home", Path: homePath, Icon: "overview", Key: "h", Bar: true}},
+		{staff.AccountsSee, ui.Link{Label: "nav.admin_accounts", Path: "/admin/accounts", Icon: "account", Key: "a", Bar: true}},
+		{staff.TopupsDecide, ui.Link{Label: "nav.admin_topups", Path: "/admin/topups", Icon: "wallet", Key: "t", Bar: true}},
+		{staff.StaffChange, ui.Link{Label: "nav.admin_staff", Path: "/admin/staff", Icon: "shield"}},
+		{staff.LogSee, ui.Link{Label: "nav.admin_log", Path: "/admin/log", Icon: "book"}},
 	}
 }
 

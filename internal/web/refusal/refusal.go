@@ -16,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/payment"
+	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/web/ui"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
@@ -37,7 +38,9 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 		return ui.T(ctx, "refusal.throttled", "Wait", wait(ctx, f.Args)), true
 	case identity.BadEmail, identity.WeakPassword, identity.BadCredentials, identity.IsSuspended, identity.IsClosed, identity.WrongPassword,
 		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor, identity.NotYours,
-		apikey.TooManyKeys, webhook.IsDisabled, payment.NotOffered:
+		apikey.TooManyKeys, webhook.IsDisabled, payment.NotOffered, payment.Decided, payment.Waits, payment.AlreadyCredited,
+		account.OtherCredit, account.IsVerified, account.NoFactor, identity.NoViewing,
+		staff.Beyond, staff.NoRole, staff.NameTaken, staff.InUse, staff.IsOwner, staff.NotActive, staff.Yourself, staff.NotHeld:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
 	case account.LastOwner, closing.BalanceMoved:
 		return ui.T(ctx, "refusal."+string(f.Reason)), true
@@ -45,6 +48,8 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 		return ui.N(ctx, "refusal."+string(f.Reason), number(f.Args)), true
 	case identity.TooManyCopies:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", identity.CopiesMost), true
+	case staff.TooMany:
+		return ui.T(ctx, "refusal."+string(f.Reason), "Most", staff.MaxRoles), true
 	case payment.TooMany:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", payment.MaxWaiting), true
 	case webhook.TooMany:
@@ -76,6 +81,10 @@ func Field(err error) string {
 		return "email"
 	case identity.WeakPassword:
 		return "new_password"
+	case staff.NameTaken:
+		return "name"
+	case staff.NoRole:
+		return "role"
 	case fault.BadField, fault.MissingField:
 		if len(f.Args) > 0 {
 			return f.Args[0]

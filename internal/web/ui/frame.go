@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -103,6 +104,9 @@ func adminLinks(ctx context.Context) []Link {
 	}
 	return nil
 }
+
+// behindDesk reports that the page is one of staff.
+func behindDesk(ctx context.Context) bool { return strings.HasPrefix(Of(ctx).Path, "/admin/") }
 
 // barLinks are those of the bar on a phone, five at most.
 func barLinks(links []Link) (bar []Link) {
