@@ -21,6 +21,8 @@ type Demo struct {
 	Keys   map[string]string `json:"keys"`
 	// Customer is somebody with orders, who can sign in.
 	Customer Login `json:"customer"`
+	// Owner helps to run the panel.
+	Owner Login `json:"owner"`
 
 	folder string
 	kill   context.CancelFunc

@@ -61,7 +61,7 @@ func run(ctx context.Context, folder, only string) (good bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	signIns := site.SignIns(demo.Customer) //nolint:contextcheck // a tab has its own
+	signIns := site.SignIns(demo) //nolint:contextcheck // a tab has its own
 	report, err := site.Check(ctx, b, site.Options{Base: demo.URL, Pages: pages, SignIns: signIns, Folder: folder})
 	if err != nil {
 		return false, err

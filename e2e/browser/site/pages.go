@@ -24,6 +24,7 @@ type Access string
 const (
 	Anonymous Access = "anonymous" // has not signed in
 	Member    Access = "member"    // the demo's customer
+	Owner     Access = "owner"     // the demo's owner
 )
 
 // SignIn signs a visitor in, through the pages.
@@ -40,7 +41,7 @@ const (
 // Pages lists every page of the panel but the steps that only a sign-in under way
 // or a proof shows.
 func Pages() []Page {
-	return slices.Concat(public(""), public("tr"), signedIn(""), signedIn("tr"), []Page{{Path: "/_outbox"}, {Path: "/_ui"}})
+	return slices.Concat(public(""), public("tr"), signedIn(""), signedIn("tr"), staffed(""), staffed("tr"), []Page{{Path: "/_outbox"}, {Path: "/_ui"}})
 }
 
 // signedIn are the pages behind the sign-in, in a language.
@@ -55,6 +56,14 @@ func signedIn(language string) (all []Page) {
 		"/dashboard/account/app", "/dashboard/account/passkeys/new",
 	} {
 		all = append(all, Page{Path: path, Access: Member, Language: language})
+	}
+	return all
+}
+
+// staffed are the pages of staff, in a language.
+func staffed(language string) (all []Page) {
+	for _, path := range []string{"/admin"} {
+		all = append(all, Page{Path: path, Access: Owner, Language: language})
 	}
 	return all
 }
@@ -82,14 +91,18 @@ func public(language string) []Page {
 }
 
 // SignIns says how each access but Anonymous comes about.
-func SignIns(member browser.Login) map[Access]SignIn {
-	return map[Access]SignIn{Member: func(tab *browser.Tab) error {
+func SignIns(demo *browser.Demo) map[Access]SignIn {
+	return map[Access]SignIn{Member: signIn(demo.Customer), Owner: signIn(demo.Owner)}
+}
+
+func signIn(who browser.Login) SignIn {
+	return func(tab *browser.Tab) error {
 		return errors.Join(
 			tab.Open("/login"),
-			tab.Fill("[name=email]", member.Email),
-			tab.Fill("[name=password]", member.Password),
+			tab.Fill("[name=email]", who.Email),
+			tab.Fill("[name=password]", who.Password),
 			tab.Submit("main form [type=submit]"),
 			tab.Wait(".desk"),
 		)
-	}}
+	}
 }

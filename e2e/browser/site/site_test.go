@@ -34,7 +34,7 @@ func TestEveryPageIsGood(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	report, err := site.Check(t.Context(), b, site.Options{Base: demo.URL, Pages: site.Pages(), SignIns: site.SignIns(demo.Customer)})
+	report, err := site.Check(t.Context(), b, site.Options{Base: demo.URL, Pages: site.Pages(), SignIns: site.SignIns(demo)})
 	browser.Need(t, err)
 	for _, page := range report {
 		if len(page.Findings) > 0 {
