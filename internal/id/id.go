@@ -38,7 +38,8 @@ const (
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
 	StaffRole  Prefix = "rol_"
-	Classic    Prefix = "c_" // the request id that a request without one gets
+	List       Prefix = "lst_" // a reading of a provider's list
+	Classic    Prefix = "c_"   // the request id that a request without one gets
 )
 
 // ulidLength is the number of characters of a ULID.

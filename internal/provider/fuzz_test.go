@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"github.com/notpanel/notpanel/internal/catalog"
+
 	"encoding/json"
 	"strings"
 	"testing"
@@ -97,7 +99,7 @@ func FuzzParseServices(f *testing.F) {
 			}
 			return
 		}
-		offers, left := offersOf(listings, &terms{markup: new(twentyPercent)})
+		offers, left := offersOf(listings, &terms{pricing: catalog.Pricing{Markup: new(twentyPercent)}})
 		if len(offers)+len(left) != len(listings) {
 			t.Fatalf("%d services became %d offers and %d left out", len(listings), len(offers), len(left))
 		}
