@@ -78,6 +78,7 @@ type Server struct {
 	webhooks  *webhook.Sender
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
+	wakeLists func() // the reader of providers' lists: a person asked for one
 	wakeActs  func() // the actor: customers wish something of their orders
 	deliver   bool   // the webhooks' sender was started
 	metrics   *telemetry.Metrics
@@ -151,6 +152,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.webhooks = webhook.NewSender(webhook.SenderOptions{
 		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
 	})
+	s.wakeLists = func() {}
 	s.wake = func() {}                                                                                               // nothing to wake before Start
 	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
@@ -183,9 +185,8 @@ func (s *Server) startWorkers() {
 	s.deliver = true
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
-	s.workers.Go(provider.SyncLoop(provider.Importer{
-		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
-	}, s.log))
+	s.workers.Go(provider.SyncLoop(s.importer(), s.log))
+	s.wakeLists = s.workers.Go(provider.ListReader{Importer: s.importer(), Log: s.log}.Loop())
 	s.workers.Go(provider.NewBalanceWatch(s.Core.Providers, s.guard, s.settings.ProviderTimeout, s.log, clock.System).Loop())
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
@@ -230,6 +231,13 @@ func (s *Server) startWorkers() {
 	})
 	s.workers.Go(s.requests.Loop())
 	s.workers.Go(s.Core.Requests.Loop())
+}
+
+// importer brings providers' services into the catalogue.
+func (s *Server) importer() provider.Importer {
+	return provider.Importer{
+		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
+	}
 }
 
 // watchNumbers tells the operator of accounts whose numbers will be used up.

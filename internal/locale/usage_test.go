@@ -20,7 +20,7 @@ import (
 func made() []string {
 	return []string{
 		"state.", "error.title_", "error.text_", "refusal.", "time.ago_", "time.in_", "mail.", // by state, status, reason, unit, template
-		"site.field.", "site.tier.", // by field of an order, tier
+		"site.field.", "site.tier.", "field.", // by field of an order, tier, field of a service
 		"event.", "webhooks.none_", // by event, filter of the log
 		"account.done_", "login.done_", "dead.text_", "history.outcome_", // by what a form did, what a link is for, how a sign-in ended
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/signin"
@@ -43,6 +44,8 @@ type Deps struct {
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
 	Admin     *admin.Admin
+	// Catalogue is staff's: services, imports, providers and their refusals.
+	Catalogue *catalogue.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

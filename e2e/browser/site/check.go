@@ -129,7 +129,7 @@ func (c *checker) find(ctx context.Context, tab *browser.Tab, pages []int) error
 		}
 		if ids == nil {
 			var err error
-			if ids, err = named(ctx, tab); err != nil {
+			if ids, err = names(ctx, tab, page.Access); err != nil {
 				return fmt.Errorf("find what pages are of: %w", err)
 			}
 		}

@@ -36,6 +36,8 @@ const (
 	aKey      = "{key}"
 	aWebhook  = "{webhook}"
 	aDelivery = "{delivery}"
+	// and this for the demo's provider, whose list was read.
+	aProvider = "{provider}"
 )
 
 // Pages lists every page of the panel but the steps that only a sign-in under way
@@ -62,7 +64,14 @@ func signedIn(language string) (all []Page) {
 
 // staffed are the pages of staff, in a language.
 func staffed(language string) (all []Page) {
-	for _, path := range []string{"/admin"} {
+	for _, path := range []string{
+		"/admin", "/admin/services", "/admin/services?q=review", "/admin/services?q=no+such+service", "/admin/services/new", "/admin/services/1",
+		"/admin/services/1/price", "/admin/services/1/announce", "/admin/services/1/limits", "/admin/services/1/rules", "/admin/services/1/texts",
+		"/admin/services/1/translate", "/admin/services/1/state", "/admin/services/1/sources/new", "/admin/categories", "/admin/categories/new",
+		"/admin/import", "/admin/import/" + aProvider, "/admin/import/" + aProvider + "?markup=35&step=0.05", "/admin/import/" + aProvider + "/categories",
+		"/admin/providers", "/admin/providers/new", "/admin/providers/" + aProvider, "/admin/providers/" + aProvider + "/settings",
+		"/admin/providers/" + aProvider + "/access", "/admin/providers/" + aProvider + "/pause", "/admin/texts", "/admin/texts?show=decided",
+	} {
 		all = append(all, Page{Path: path, Access: Owner, Language: language})
 	}
 	return all

@@ -16,6 +16,7 @@ type Page struct {
 	Chart       bool   // the page draws charts
 	Structured  any    // data for search engines, as JSON
 	Wide        bool   // the main part brings its own width
+	Refresh     bool   // without scripts, the page is asked for again every two seconds
 }
 
 // title is the page's title beside the panel's name.

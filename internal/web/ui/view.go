@@ -109,7 +109,7 @@ func Exact(ctx context.Context, t time.Time) string {
 // here marks the link of the page that is shown, and of those below it.
 func here(ctx context.Context, path string) templ.Attributes {
 	at := Of(ctx).Path
-	below := path != "/" && path != "/dashboard" && strings.HasPrefix(at, path+"/")
+	below := path != "/" && path != "/dashboard" && path != "/admin" && strings.HasPrefix(at, path+"/")
 	if at == path || below {
 		return templ.Attributes{"aria-current": "page"}
 	}
