@@ -280,19 +280,19 @@ func TestPickedServicesAreChangedOnceSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	both := url.Values{"service": {"1", "2"}, "act": {"markup"}, "markup": {"50"}}
-	if got := d.ask(http.MethodPost, "/admin/bulk", both); got.status != http.StatusOK || !strings.Contains(got.body, "$1.50") || d.rates()["7"] != "1.20" {
+	if got := d.ask(http.MethodPost, "/admin/picked-services", both); got.status != http.StatusOK || !strings.Contains(got.body, "$1.50") || d.rates()["7"] != "1.20" {
 		t.Errorf("looked at: %d, %v", got.status, d.rates())
 	}
 	both.Set("sure", "on")
-	if got := d.ask(http.MethodPost, "/admin/bulk", both); got.location != "/admin/services?done=1" || d.rates()["7"] != "1.50" || d.rates()["8"] != "2.40" {
+	if got := d.ask(http.MethodPost, "/admin/picked-services", both); got.location != "/admin/services?done=1" || d.rates()["7"] != "1.50" || d.rates()["8"] != "2.40" {
 		t.Errorf("done: %d to %q, %v", got.status, got.location, d.rates())
 	}
-	d.ask(http.MethodPost, "/admin/bulk", url.Values{"service": {"1", "2"}, "act": {"pause"}, "sure": {"on"}})
+	d.ask(http.MethodPost, "/admin/picked-services", url.Values{"service": {"1", "2"}, "act": {"pause"}, "sure": {"on"}})
 	all, err := d.p.Core.Catalog.List(t.Context())
 	if err != nil || all[0].State != catalog.Paused || all[1].State != catalog.Paused {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if got := d.ask(http.MethodPost, "/admin/bulk", url.Values{"act": {"pause"}, "sure": {"on"}}); got.status != http.StatusUnprocessableEntity {
+	if got := d.ask(http.MethodPost, "/admin/picked-services", url.Values{"act": {"pause"}, "sure": {"on"}}); got.status != http.StatusUnprocessableEntity {
 		t.Errorf("nothing picked: %d", got.status)
 	}
 }

@@ -39,7 +39,7 @@ func (p Pricing) Rate(cost money.Amount) (rate money.Amount, known bool, err err
 		return 0, false, nil
 	}
 	if rate, err = money.Markup(cost, *p.Markup); err != nil {
-		return 0, false, err //nolint:wrapcheck // money's own
+		return 0, false, err
 	}
 	rate = max(rate+p.More, p.Least)
 	if p.Step > 0 {

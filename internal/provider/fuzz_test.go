@@ -1,11 +1,11 @@
 package provider
 
 import (
-	"github.com/notpanel/notpanel/internal/catalog"
-
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/notpanel/notpanel/internal/catalog"
 
 	"github.com/notpanel/notpanel/internal/money"
 )

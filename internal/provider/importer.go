@@ -172,24 +172,32 @@ func (s *Store) keepTerms(ctx context.Context, p Provider, t *terms, o ImportOpt
 		if err := SetAlarm(tx, p.ID, AlarmCurrency, ""); err != nil {
 			return err
 		}
-		detail := "currency " + t.said
-		if t.pricing.Markup != nil {
-			detail += ", mark-up " + money.Amount(*t.pricing.Markup).String() + " %"
-		}
-		for name, sum := range map[string]money.Amount{"more": t.pricing.More, "step": t.pricing.Step, "least": t.pricing.Least} {
-			if sum > 0 {
-				detail += ", " + name + " " + sum.String()
-			}
-		}
-		if mapped > 0 {
-			detail += fmt.Sprintf(", %d categories go into others", mapped)
-		}
-		return account.Record(tx, actor, "provider.terms", p.ID, detail)
+		return account.Record(tx, actor, "provider.terms", p.ID, t.detail(mapped))
 	})
 	if err != nil {
 		return fmt.Errorf("store the provider's terms: %w", err)
 	}
 	return nil
+}
+
+// detail describes the terms for the log; mapped is how many categories go elsewhere.
+func (t *terms) detail(mapped int) string {
+	said := []string{"currency " + t.said}
+	if t.pricing.Markup != nil {
+		said = append(said, "mark-up "+money.Amount(*t.pricing.Markup).String()+" %")
+	}
+	for _, sum := range []struct {
+		name string
+		is   money.Amount
+	}{{"more", t.pricing.More}, {"step", t.pricing.Step}, {"least", t.pricing.Least}} {
+		if sum.is > 0 {
+			said = append(said, sum.name+" "+sum.is.String())
+		}
+	}
+	if mapped > 0 {
+		said = append(said, fmt.Sprintf("%d categories go into others", mapped))
+	}
+	return strings.Join(said, ", ")
 }
 
 // listings asks the provider for its currency and its list.

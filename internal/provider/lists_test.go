@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -22,7 +21,7 @@ func (s *selling) asks() List {
 	ctx := context.Background()
 	l, err := s.store.WantList(ctx, s.provider.ID, "test")
 	must(s, err)
-	reader := ListReader{Importer: s.importer, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	reader := ListReader{Importer: s.importer, Log: slog.New(slog.DiscardHandler)}
 	for {
 		found, err := reader.pass(ctx)
 		must(s, err)

@@ -100,7 +100,7 @@ func (s *Server) catalogueRoutes() []Route {
 		{"GET /admin/services", see, c.Services},
 		{"GET /admin/services/new", change, c.NewService},
 		{"POST /admin/services", change, c.CreateService},
-		{"POST /admin/bulk", change, c.Bulk},
+		{"POST /admin/picked-services", change, c.Bulk},
 		{"GET /admin/services/{id}", see, c.Service},
 		{"GET /admin/services/{id}/price", change, c.AskPrice},
 		{"POST /admin/services/{id}/price", change, c.SetPrice},

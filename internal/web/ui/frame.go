@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -62,6 +63,12 @@ func deskLinks() []Link {
 		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s", Bar: true},
 		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a", Bar: true},
 	}
+}
+
+// ofStaff reports that the page that is shown is one of staff's.
+func ofStaff(ctx context.Context) bool {
+	path := Of(ctx).Path
+	return path == "/admin" || strings.HasPrefix(path, "/admin/")
 }
 
 // adminLinks are the pages of staff that the reader may see.

@@ -118,11 +118,7 @@ func (p *Pages) readBulk(ctx context.Context, f *ui.Form) (b bulk, err error) {
 		if !wanted[strconv.FormatInt(v.ID, 10)] {
 			continue
 		}
-		row, err := p.bulkRow(ctx, b, v)
-		if err != nil {
-			return b, err
-		}
-		b.Rows = append(b.Rows, row)
+		b.Rows = append(b.Rows, p.bulkRow(ctx, b, v))
 	}
 	return b, nil
 }
@@ -140,19 +136,19 @@ func (p *Pages) category(ctx context.Context, id string) (catalog.Category, erro
 }
 
 // bulkRow reckons what changes of one service.
-func (p *Pages) bulkRow(ctx context.Context, b bulk, v *catalog.Service) (row bulkRow, err error) {
+func (p *Pages) bulkRow(ctx context.Context, b bulk, v *catalog.Service) (row bulkRow) {
 	row.Service = v
 	switch b.Act {
 	case bulkMarkup:
 		row.Before = ui.Amount(ctx, v.Rate)
 		if slices.Contains(v.Pinned, "rate") {
 			row.After, row.Same, row.Why = row.Before, true, ui.T(ctx, "catalogue.bulk_rate_pinned")
-			return row, nil
+			return row
 		}
 		rate, err := p.rateAt(ctx, v, b.Markup)
 		if err != nil {
 			row.After, row.Same, row.Why = row.Before, true, ui.T(ctx, "catalogue.error_range")
-			return row, nil //nolint:nilerr // it is told in the row
+			return row
 		}
 		row.After = ui.Amount(ctx, rate)
 		row.Same = rate == v.Rate && v.Markup != nil && b.Markup != nil && *v.Markup == *b.Markup
@@ -168,7 +164,7 @@ func (p *Pages) bulkRow(ctx context.Context, b bulk, v *catalog.Service) (row bu
 			row.After, row.Same, row.Why = row.Before, true, ui.T(ctx, "catalogue.bulk_retired")
 		}
 	}
-	return row, nil
+	return row
 }
 
 // rateAt is what a service would sell at by a mark-up.
@@ -242,9 +238,12 @@ func bulkDeed(ctx context.Context, b bulk) string {
 // listColumns are the heads of the list; who may not change anything picks nothing.
 func listColumns(ctx context.Context, l list) []ui.Column {
 	all := []ui.Column{
-		{Name: ui.T(ctx, "catalogue.service")}, {Name: ui.T(ctx, "catalogue.price"), Right: true},
-		{Name: ui.T(ctx, "catalogue.cost"), Right: true}, {Name: ui.T(ctx, "catalogue.margin"), Right: true},
-		{Name: ui.T(ctx, "catalogue.source")}, {Name: ui.T(ctx, "catalogue.state"), Right: true},
+		{Name: ui.T(ctx, "catalogue.service")},
+		{Name: ui.T(ctx, "catalogue.price"), Right: true},
+		{Name: ui.T(ctx, "catalogue.cost"), Right: true},
+		{Name: ui.T(ctx, "catalogue.margin"), Right: true},
+		{Name: ui.T(ctx, "catalogue.source")},
+		{Name: ui.T(ctx, "catalogue.state"), Right: true},
 	}
 	if l.change {
 		all = slices.Insert(all, 0, ui.Column{Name: ui.T(ctx, "catalogue.pick")})

@@ -27,7 +27,7 @@ import (
 // Where the pages are.
 const (
 	servicesPath   = "/admin/services"
-	bulkPath       = "/admin/bulk"
+	bulkPath       = "/admin/picked-services"
 	categoriesPath = "/admin/categories"
 	importPath     = "/admin/import"
 	providersPath  = "/admin/providers"

@@ -381,4 +381,3 @@ func headerOptions(names []string) (options []ui.Option) {
 	}
 	return options
 }
-

@@ -33,7 +33,9 @@ type upstream struct {
 }
 
 // Low reports that the balance is below its mark.
-func (u upstream) Low() bool { return u.Balance != nil && u.BalanceLow != nil && *u.Balance < *u.BalanceLow }
+func (u upstream) Low() bool {
+	return u.Balance != nil && u.BalanceLow != nil && *u.Balance < *u.BalanceLow
+}
 
 // Providers lists all providers with how they do.
 func (p *Pages) Providers(w http.ResponseWriter, r *http.Request) error {
@@ -200,7 +202,7 @@ func latency(ctx context.Context, d time.Duration) string {
 	if d < time.Second {
 		return ui.T(ctx, "providers.ms", "N", strconv.FormatInt(d.Milliseconds(), 10))
 	}
-	tenths := d.Round(100 * time.Millisecond).Milliseconds() / 100
+	tenths := d.Round(100*time.Millisecond).Milliseconds() / 100
 	return ui.T(ctx, "providers.seconds", "N", l.Decimal(strconv.FormatInt(tenths/10, 10)+"."+strconv.FormatInt(tenths%10, 10)))
 }
 

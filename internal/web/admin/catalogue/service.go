@@ -115,7 +115,7 @@ func (p *Pages) said(ctx context.Context, of provider.Provider, s *service) (wor
 	words, err = p.deps.Importer.Words(ctx, of, l, from)
 	if text, ok := refusal.Text(ctx, err); err != nil && ok {
 		s.SaidWhy = text
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	return words, err
 }
@@ -248,15 +248,6 @@ func (p *Pages) WithdrawRate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return ui.See(w, r, servicePath(id))
-}
-
-func languageName(all []Language, code string) string {
-	for _, l := range all {
-		if l.Code == code {
-			return l.Name
-		}
-	}
-	return code
 }
 
 // languages are those that have words of a service's own, in order.

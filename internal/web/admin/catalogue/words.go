@@ -58,7 +58,9 @@ func fieldColumns(ctx context.Context, s service) []ui.Column {
 
 func sourceColumns(ctx context.Context, s service) []ui.Column {
 	all := []ui.Column{
-		{Name: ui.T(ctx, "catalogue.choice")}, {Name: ui.T(ctx, "catalogue.provider")}, {Name: ui.T(ctx, "catalogue.cost"), Right: true},
+		{Name: ui.T(ctx, "catalogue.choice")},
+		{Name: ui.T(ctx, "catalogue.provider")},
+		{Name: ui.T(ctx, "catalogue.cost"), Right: true},
 		{Name: ui.T(ctx, "catalogue.state")},
 	}
 	if s.Change {
