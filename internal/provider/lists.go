@@ -130,7 +130,10 @@ func (s *Store) Said(ctx context.Context, providerID, number string) (l Listing,
 	if err != nil {
 		return l, of, false, fmt.Errorf("what the provider said: %w", err)
 	}
-	return l, of, true, json.Unmarshal([]byte(text), &l)
+	if err := json.Unmarshal([]byte(text), &l); err != nil {
+		return l, of, false, fmt.Errorf("what the provider said: %w", err)
+	}
+	return l, of, true, nil
 }
 
 // Listings returns a list that was read, in its order.

@@ -136,7 +136,7 @@ func percentText(ctx context.Context, p *money.Percent) string {
 	if p == nil {
 		return ""
 	}
-	return decimal(ctx, money.Amount(*p))
+	return ui.Of(ctx).Language.Decimal(strings.TrimSuffix(money.Amount(*p).String(), ".00"))
 }
 
 // share writes thousandths as a percentage.
