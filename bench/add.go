@@ -52,6 +52,11 @@ func (b *bench) sqlite(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.wants("export") {
+		if err := b.export(ctx, "SQLite", "sqlite:"+filepath.Join(b.dir, "export.db")); err != nil {
+			return err
+		}
+	}
 	if !b.wants("add") {
 		return nil
 	}
@@ -74,6 +79,15 @@ func (b *bench) postgres(ctx context.Context, server *pgtest.Server) error {
 			return fmt.Errorf("webhooks: %w", err)
 		}
 		if err := b.webhooks(ctx, "PostgreSQL", server.URL(database)); err != nil {
+			return err
+		}
+	}
+	if b.wants("export") {
+		const database = "bench_export"
+		if err := server.CreateDatabase(ctx, database); err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		if err := b.export(ctx, "PostgreSQL", server.URL(database)); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func (t *table) print(w io.Writer) error {
 func main() {
 	length := flag.Duration("for", 3*time.Second, "how long each row is measured")
 	asJSON := flag.Bool("json", false, "print JSON, for comparing runs")
-	only := flag.String("only", "", "measure nothing else: add or webhooks")
+	only := flag.String("only", "", "measure nothing else: add, webhooks or export")
 	flag.Parse()
 	if err := run(context.Background(), *length, *only, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -66,7 +66,7 @@ func (c *Client) Balance(ctx context.Context) (Balance, error) {
 // change.
 type Transaction struct {
 	Transaction int64     `json:"transaction"`
-	Type        string    `json:"type"`    // "charge", "refund", "deposit", "credit", "debit" or "opening"; more may come
+	Type        string    `json:"type"`    // "charge", "refund", "deposit", "prize", "credit", "debit" or "opening"; more may come
 	Amount      Amount    `json:"amount"`  // what left the wallet has a minus
 	Balance     Amount    `json:"balance"` // after it
 	Order       string    `json:"order"`   // its id; "" where it is about none

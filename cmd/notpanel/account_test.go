@@ -39,7 +39,7 @@ func TestStoryFromAccountToKey(t *testing.T) {
 	if len(keys) != 1 || keys[0].ID != keyID || keys[0].Key != "" || keys[0].Name != "shop" || keys[0].Account != "owner@example.com" {
 		t.Errorf("keys %+v", keys)
 	}
-	contains(t, p.ok("audit"), "2 wallets, 0 orders, 0 payments, 5 audit rows: all agree")
+	contains(t, p.ok("audit"), "2 wallets, 0 orders, 0 payments, 0 giveaways, 5 audit rows: all agree")
 }
 
 // The wallet is not taken below zero.

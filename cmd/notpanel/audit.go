@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
@@ -27,6 +28,7 @@ type auditReport struct {
 	Wallets     int      `json:"wallets"`
 	Orders      int      `json:"orders"`
 	Payments    int      `json:"payments"`
+	Giveaways   int      `json:"giveaways"`
 	AuditRows   int64    `json:"audit_rows"`
 	Differences []string `json:"differences"`
 }
@@ -68,6 +70,10 @@ func prove(ctx context.Context, t terminal, core *app.Core) (r auditReport, err 
 	if r.Payments, err = payment.Audit(ctx, core.DB, differs); err != nil {
 		return r, err
 	}
+	next("proving giveaways")
+	if r.Giveaways, err = giveaway.Audit(ctx, core.DB, differs); err != nil {
+		return r, err
+	}
 	next("proving the audit log")
 	if r.AuditRows, err = account.VerifyLog(ctx, core.DB, differs); err != nil {
 		return r, err
@@ -94,8 +100,8 @@ func (c *auditCommand) print(t terminal, r auditReport, whole bool) error {
 	if !r.OK {
 		verdict = count(len(r.Differences), "difference")
 	}
-	_, err := fmt.Fprintf(t.out, "%s, %s, %s, %s: %s.\n",
-		count(r.Wallets, "wallet"), count(r.Orders, "order"), count(r.Payments, "payment"), count(r.AuditRows, "audit row"), verdict)
+	_, err := fmt.Fprintf(t.out, "%s, %s, %s, %s, %s: %s.\n",
+		count(r.Wallets, "wallet"), count(r.Orders, "order"), count(r.Payments, "payment"), count(r.Giveaways, "giveaway"), count(r.AuditRows, "audit row"), verdict)
 	if err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

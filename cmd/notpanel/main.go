@@ -33,21 +33,24 @@ type commands struct {
 	Demo      demoCommand      `cmd:"" help:"Show the whole story: a panel, a provider and orders in every state, in one process."`
 	Simulator simulatorCommand `cmd:"" help:"Run the simulated provider alone."`
 
-	Account  accountCommands  `cmd:"" help:"Make accounts, credit, suspend and list them."`
-	Key      keyCommands      `cmd:"" help:"Make, rotate, revoke and list API keys."`
-	Provider providerCommands `cmd:"" help:"Add providers, import their services, pause and list them."`
-	Service  serviceCommands  `cmd:"" help:"List and change services."`
-	Exchange exchangeCommands `cmd:"" help:"Set and list what other currencies are worth."`
-	Category categoryCommands `cmd:"" help:"List categories and say what they are called in a language."`
-	Price    priceCommands    `cmd:"" help:"Set what a tier or an account pays less than the list price."`
-	Block    blockCommands    `cmd:"" help:"Say which targets nobody may order for."`
-	Order    orderCommands    `cmd:"" help:"List and show orders, and settle those that wait for a person."`
-	Topup    topupCommands    `cmd:"" help:"Say how customers pay by transfer, and approve what they paid."`
-	Webhook  webhookCommands  `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
-	Mail     mailCommands     `cmd:"" help:"Try the mail server."`
-	Audit    auditCommand     `cmd:"" help:"Prove every wallet, every order and the audit log."`
-	Migrate  migrateCommands  `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
-	Version  versionCommand   `cmd:"" help:"Print the version."`
+	Account      accountCommands      `cmd:"" help:"Make accounts, credit, suspend and list them."`
+	Key          keyCommands          `cmd:"" help:"Make, rotate, revoke and list API keys."`
+	Provider     providerCommands     `cmd:"" help:"Add providers, import their services, pause and list them."`
+	Service      serviceCommands      `cmd:"" help:"List and change services."`
+	Exchange     exchangeCommands     `cmd:"" help:"Set and list what other currencies are worth."`
+	Category     categoryCommands     `cmd:"" help:"List categories and say what they are called in a language."`
+	Price        priceCommands        `cmd:"" help:"Set what a tier or an account pays less than the list price."`
+	Block        blockCommands        `cmd:"" help:"Say which targets nobody may order for."`
+	Order        orderCommands        `cmd:"" help:"List and show orders, and settle those that wait for a person."`
+	Topup        topupCommands        `cmd:"" help:"Say how customers pay by transfer, and approve what they paid."`
+	Giveaway     giveawayCommands     `cmd:"" help:"Open giveaways of wallet credit, draw them, and check a draw."`
+	Post         postCommands         `cmd:"" help:"Write, publish and list the posts of the blog."`
+	Announcement announcementCommands `cmd:"" help:"Tell everybody something on the dashboard and the status page."`
+	Webhook      webhookCommands      `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
+	Mail         mailCommands         `cmd:"" help:"Try the mail server."`
+	Audit        auditCommand         `cmd:"" help:"Prove every wallet, every order and the audit log."`
+	Migrate      migrateCommands      `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
+	Version      versionCommand       `cmd:"" help:"Print the version."`
 }
 
 // terminal is what a command reads and writes; tests pass their own.

@@ -78,7 +78,7 @@ func (c *orderList) find(ctx context.Context, core *app.Core) (all []orderView, 
 	}
 	for len(all) < c.Limit {
 		f.Limit = min(page, c.Limit-len(all))
-		some, err := core.Orders.List(ctx, f)
+		some, next, err := core.Orders.Search(ctx, f)
 		if err != nil {
 			return nil, err
 		}
@@ -88,11 +88,11 @@ func (c *orderList) find(ctx context.Context, core *app.Core) (all []orderView, 
 				return nil, err
 			}
 			all = append(all, v)
-			f.BeforeID = o.ID
 		}
-		if len(some) < f.Limit {
+		if next == "" {
 			break
 		}
+		f.BeforeID = next
 	}
 	return all, nil
 }

@@ -16,7 +16,10 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -134,11 +137,26 @@ func ownedBy(t *testing.T, p *panel, accountID string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	orderID := orderOf(t, p, accountID) // before there is a webhook that would tell of it
 	e, deliveryID := hookOf(t, p, webhook.Owner{AccountID: accountID, KeyID: k.ID})
 	return map[string]string{
 		"/dashboard/api/keys/": k.ID, "/dashboard/api/webhooks/": e.ID, "/dashboard/api/deliveries/": deliveryID,
-		"/dashboard/wallet/topups/": topupOf(t, p, accountID),
+		"/dashboard/wallet/topups/": topupOf(t, p, accountID), "/dashboard/orders/mass/batches/": massOf(t, p, accountID),
+		"/dashboard/orders/": orderID,
 	}
+}
+
+// massOf keeps a mass order that was checked.
+func massOf(t *testing.T, p *panel, accountID string) (massID string) {
+	t.Helper()
+	charge := money.Unit
+	massID, err := massorder.NewStore(p.Core.DB).Add(t.Context(), accountID, []massorder.Line{
+		{Number: 1, Charge: &charge, Fields: map[string]string{"service": "1", "link": "https://example.com/Shop", "quantity": "100"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return massID
 }
 
 // topupOf makes a top-up that waits.
@@ -180,8 +198,10 @@ func hookOf(t *testing.T, p *panel, by webhook.Owner) (e *webhook.Endpoint, deli
 func path(r route, ids map[string]string) (filled string, owned bool) {
 	filled = r.pattern
 	for prefix, id := range ids {
-		if rest, ok := strings.CutPrefix(filled, prefix+"{id}"); ok {
-			return prefix + id + rest, true
+		for _, wildcard := range []string{"{id}", "{number}"} {
+			if rest, ok := strings.CutPrefix(filled, prefix+wildcard); ok {
+				return prefix + id + rest, true
+			}
 		}
 	}
 	for _, wildcard := range []string{"{$}", "{path...}"} {
@@ -268,6 +288,14 @@ func untouched(t *testing.T, p *panel, accountID string, ids map[string]string) 
 	sent, err := p.Core.Webhooks.Deliveries(t.Context(), by, ids["/dashboard/api/webhooks/"], "", 10)
 	if err != nil || len(sent) != 1 || sent[0].State != webhook.Failed || sent[0].Tries != 1 {
 		t.Errorf("the member's deliveries: %+v, %v", sent, err)
+	}
+	mass, err := massorder.NewStore(p.Core.DB).Get(t.Context(), accountID, ids["/dashboard/orders/mass/batches/"])
+	if err != nil || mass.State != massorder.Checked {
+		t.Errorf("the member's mass order: %+v, %v", mass, err)
+	}
+	placed, err := p.Core.Orders.Whole(t.Context(), order.Scope{AccountID: accountID, Mode: ledger.Live}, order.Ref(ids["/dashboard/orders/"]))
+	if err != nil || placed.State != order.Pending || !placed.CancelWishAt.IsZero() || len(placed.Refills) > 0 || len(placed.Steps) != 1 {
+		t.Errorf("the member's order: %+v, %v", placed, err)
 	}
 	topup, err := p.Core.Payments.Find(t.Context(), ids["/dashboard/wallet/topups/"])
 	if err != nil || topup.State != payment.Waiting || topup.AccountID != accountID || topup.DecidedBy != "" {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/fault"
-	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 )
 
@@ -248,15 +247,13 @@ func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func stepRows(steps []order.Step) []stepRow {
 	rows := []stepRow{}
 	for _, s := range steps {
-		row := stepRow{
-			At: timeText(s.At), Status: s.To.Word(), StartCount: order.CountText(s.StartCount), Remains: order.CountText(s.Remains),
-			Refunded: s.Refund.String(),
-		}
-		row.Note = s.CustomerNote()
-		if row.Note == "" && s.From != "" && s.From.Word() == s.To.Word() && s.Refund == money.Amount(0) {
+		if !s.Told() {
 			continue
 		}
-		rows = append(rows, row)
+		rows = append(rows, stepRow{
+			At: timeText(s.At), Status: s.To.Word(), StartCount: order.CountText(s.StartCount), Remains: order.CountText(s.Remains),
+			Refunded: s.Refund.String(), Note: s.CustomerNote(),
+		})
 	}
 	return rows
 }

@@ -57,6 +57,8 @@ func spoken(l order.Line) (word, memo string) {
 		return "refund", "Refund of order " + number
 	case ledger.Deposit:
 		return "deposit", "Top-up: " + l.Reference
+	case ledger.Prize:
+		return "prize", "Giveaway: " + l.Reference
 	case ledger.Opening:
 		return "opening", "Play money"
 	case ledger.Credit:

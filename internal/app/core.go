@@ -8,11 +8,15 @@ import (
 	"fmt"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/blog"
+	"github.com/notpanel/notpanel/internal/bulk"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
@@ -25,20 +29,24 @@ import (
 
 // Core is the domain on an open database: what the server and every command use.
 type Core struct {
-	DB        *db.DB
-	Ring      *secret.Ring
-	Currency  string
-	Accounts  *account.Store
-	Keys      *apikey.Store
-	Catalog   *catalog.Store
-	Providers *provider.Store
-	Orders    *order.Store
-	Settler   *fulfil.Settler
-	Requests  *requestlog.Store
-	Mails     *notify.Store
-	Webhooks  *webhook.Store
-	Payments  *payment.Store
-	Staff     *staff.Store
+	DB            *db.DB
+	Ring          *secret.Ring
+	Currency      string
+	Accounts      *account.Store
+	Keys          *apikey.Store
+	Catalog       *catalog.Store
+	Providers     *provider.Store
+	Orders        *order.Store
+	Settler       *fulfil.Settler
+	Requests      *requestlog.Store
+	Mails         *notify.Store
+	Webhooks      *webhook.Store
+	Payments      *payment.Store
+	Giveaways     *giveaway.Store
+	Blog          *blog.Store
+	Announcements *announce.Store
+	Staff         *staff.Store
+	Bulk          *bulk.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -85,7 +93,9 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Requests: requestlog.NewStore(d),
 		Mails:    notify.NewStore(ring),
 		Webhooks: webhook.NewStore(d, ring),
-		Payments: payment.NewStore(d), Staff: staff.NewStore(d),
+		Payments: payment.NewStore(d), Giveaways: giveaway.NewStore(d, ring),
+		Blog: blog.NewStore(d), Announcements: announce.NewStore(d),
+		Staff: staff.NewStore(d), Bulk: bulk.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

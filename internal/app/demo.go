@@ -281,6 +281,12 @@ func (d *Demo) seed(ctx context.Context, o DemoOptions) error {
 	if err := d.topUps(ctx, customer.ID); err != nil {
 		return fmt.Errorf("top-ups: %w", err)
 	}
+	if err := d.publicTexts(ctx); err != nil {
+		return err
+	}
+	if err := d.giveaways(ctx); err != nil {
+		return fmt.Errorf("giveaways: %w", err)
+	}
 	for _, k := range []struct {
 		value   *string
 		mode    apikey.Mode

@@ -12,14 +12,22 @@ import (
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/content"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/favourite"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/massorder"
+	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/ratelimit"
+	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
+	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -53,17 +61,28 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	s.orders = orders.New(orders.Deps{
+		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Now: clock.System, Log: s.log,
+		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
+	})
 	pages, err = web.New(web.Deps{
-		Visits: ratelimit.New(visits, clock.System), Address: clients.Of,
+		Announced: s.Core.Announcements.CurrentFor,
+		Visits:    ratelimit.New(visits, clock.System), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances,
 		SignIn: signin.New(s.people, s.mails),
 		Site:   public,
+		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Payments: s.Core.Payments,
+			Payments: s.Core.Payments, Announcements: s.Core.Announcements,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			SetPreferences: s.Core.Accounts.SetPreferences, CanMail: s.mails.CanSend,
+		}),
+		Buy: buy.New(buy.Deps{
+			People: s.people, Placer: s.Placer, Orders: s.Core.Orders, Favourites: favourite.NewStore(s.Core.DB),
+			Masses: massorder.NewStore(s.Core.DB), Runner: s.masses, Now: clock.System,
+			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances, Wallet: s.wallet,
 		}),
 		Developers: developers.New(documentation),
 		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
@@ -114,7 +133,21 @@ func (s *Server) newSite(ctx context.Context) (*site.Site, error) {
 	}
 	return site.New(site.Deps{
 		Catalogue: s.snapshot, Texts: s.texts, Brand: s.brand, Limits: limits.Tiers, Languages: s.languages, Paths: developers.Paths(),
+		Blog: s.Core.Blog, Giveaways: s.Core.Giveaways, Status: s.board().Report, Member: s.member,
 	}), nil
+}
+
+// board has what the status page says.
+func (s *Server) board() *status.Board {
+	return status.NewBoard(status.Deps{
+		Heartbeats: s.workers.Heartbeats, Requests: s.Core.Requests, Announced: s.Core.Announcements, Now: clock.System, Log: s.log,
+	})
+}
+
+// member is the account of who asks; found is false where nobody is signed in.
+func (s *Server) member(r *http.Request) (accountID string, found bool) {
+	who, found := s.people.Current(r.Context())
+	return who.AccountID, found
 }
 
 // snapshot returns what is sold now.
@@ -124,4 +157,13 @@ func (s *Server) snapshot(ctx context.Context) (*catalog.Snapshot, error) {
 		return nil, err
 	}
 	return s.Cache.At(ctx, epochs.Catalog)
+}
+
+// wallet returns the id of an account's live wallet.
+func (s *Server) wallet(ctx context.Context, accountID string) (walletID string, err error) {
+	err = s.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		walletID, err = ledger.WalletID(tx, accountID, ledger.Live)
+		return err
+	})
+	return walletID, err
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
@@ -37,6 +38,7 @@ import (
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/telemetry"
 	"github.com/notpanel/notpanel/internal/web"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/webhook"
 	"github.com/notpanel/notpanel/internal/worker"
 )
@@ -67,6 +69,7 @@ type Server struct {
 	keys      *apikey.Authenticator
 	people    *identity.People
 	pages     *web.Server
+	orders    *orders.Pages
 	languages *locale.Set
 	brand     brand.Brand
 	texts     *content.Site
@@ -76,6 +79,7 @@ type Server struct {
 	actor     *fulfil.Actor
 	mails     *notify.Sender
 	webhooks  *webhook.Sender
+	masses    *massorder.Runner
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
 	wakeLists func() // the reader of providers' lists: a person asked for one
@@ -157,6 +161,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.Placer = order.NewPlacer(d, order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
+	s.masses = massorder.NewRunner(d, s.Placer, s.snapshot)
 	return s.listen(ctx)
 }
 
@@ -185,6 +190,10 @@ func (s *Server) startWorkers() {
 	s.deliver = true
 	fulfil.NewRecoverer(s.Core.DB, s.log).Run(s.workers)
 	fulfil.NewPlay(s.Core.DB).Run(s.workers)
+	s.Core.Bulk.Run(s.workers, func() {
+		s.wake()
+		s.wakeActs()
+	})
 	s.workers.Go(provider.SyncLoop(s.importer(), s.log))
 	s.wakeLists = s.workers.Go(provider.ListReader{Importer: s.importer(), Log: s.log}.Loop())
 	s.workers.Go(provider.NewBalanceWatch(s.Core.Providers, s.guard, s.settings.ProviderTimeout, s.log, clock.System).Loop())
@@ -196,6 +205,7 @@ func (s *Server) startWorkers() {
 	s.workers.Go(hint.Forget(s.Core.DB))
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
+	s.workers.Go(s.orders.Loop())
 	s.workers.Go(worker.Loop{
 		Name: "drip-feed", Every: time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.Feed(ctx, s.Core.DB, s.wake) },
@@ -229,8 +239,11 @@ func (s *Server) startWorkers() {
 		Name: "key-uses", Every: 5 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
 	})
+	s.workers.Go(s.masses.Loop())
+	s.workers.Go(massorder.NewStore(s.Core.DB).Purge())
 	s.workers.Go(s.requests.Loop())
 	s.workers.Go(s.Core.Requests.Loop())
+	s.workers.Go(s.Core.Giveaways.Loop())
 }
 
 // importer brings providers' services into the catalogue.
@@ -294,6 +307,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, hooks: hooks, pages: s.pages}, s.log)
 	s.api.TLSConfig = tlsConfig
+	s.api.RegisterOnShutdown(s.orders.Close)
 	if s.settings.OpsListen == "" {
 		return nil
 	}

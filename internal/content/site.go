@@ -33,11 +33,13 @@ const (
 	FAQ           = "faq"
 	Contact       = "contact"
 	Pricing       = "pricing" // what explains the prices; the page has the prices beside it
+	Why           = "why"
+	About         = "about"
 )
 
 // Names returns the names of all texts.
 func Names() []string {
-	return []string{Terms, Privacy, Refund, AcceptableUse, FAQ, Contact, Pricing}
+	return []string{Terms, Privacy, Refund, AcceptableUse, FAQ, Contact, Pricing, Why, About}
 }
 
 // Languages returns the languages in which the program has every text.

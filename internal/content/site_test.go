@@ -179,7 +179,9 @@ func TestLinksLeadToPages(t *testing.T) {
 	routes := []string{
 		"/", "/services", "/pricing", "/faq", "/terms", "/privacy", "/refund", "/acceptable-use", "/contact",
 		"/developers", "/login", "/signup", "/dashboard", "/dashboard/api",
-		"/developers/getting-started", "/developers/classic", "/developers/rate-limits",
+		"/developers/getting-started", "/developers/classic", "/developers/rate-limits", "/developers/add-order#request-id",
+		"/developers/order-status", "/developers/order-status#order", "/developers/balance#transactions", "/developers/services#changes",
+		"/developers/webhooks#deliveries", "/status", "/why",
 	}
 	for _, v := range []content.Values{bare(), full()} {
 		s, _ := open(t, "", v)

@@ -112,7 +112,7 @@ func (a *Actor) Cancels(ctx context.Context) (int, error) {
 		for _, o := range due {
 			said := wishAnswer{asked: callErr == nil}
 			said.result, said.told = results[o.UpstreamID]
-			errs = append(errs, a.db.Write(ctx, func(tx *db.Tx) error { return canceled(tx, o.ID, p.Name, said) }))
+			errs = append(errs, a.db.Write(ctx, func(tx *db.Tx) error { return canceled(tx, o.ID, o.UpstreamID, p.Name, said) }))
 		}
 		return errors.Join(errs...)
 	})
@@ -143,9 +143,9 @@ func (a *Actor) claimCancels(ctx context.Context, providerID string) (due []*ord
 }
 
 // canceled stores what a provider said to the wish to cancel an order.
-func canceled(tx *db.Tx, orderID, providerName string, said wishAnswer) error {
+func canceled(tx *db.Tx, orderID, upstreamID, providerName string, said wishAnswer) error {
 	o, err := order.LockAlone(tx, orderID)
-	if err != nil || o.CancelState != order.CancelWished || o.State.Final() {
+	if err != nil || o.UpstreamID != upstreamID || o.CancelState != order.CancelWished || o.State.Final() {
 		return err
 	}
 	if said.told && strings.HasPrefix(o.Attention, wish+"cancel") {

@@ -84,10 +84,11 @@ func remainsGrew(o *order.Order, r provider.Report) bool {
 
 // Apply moves an order to what its provider says of it. A final state and its
 // refund are one transaction; what makes no sense is left to a person and moves
-// no money.
-func Apply(tx *db.Tx, orderID string, r provider.Report) error {
+// no money. upstreamID is what the provider was asked about: a report on an order
+// of its own that is ours no more says nothing.
+func Apply(tx *db.Tx, orderID, upstreamID string, r provider.Report) error {
 	o, book, err := order.Lock(tx, orderID)
-	if err != nil {
+	if err != nil || o.UpstreamID != upstreamID {
 		return err
 	}
 	switch o.State {
@@ -115,9 +116,9 @@ func Apply(tx *db.Tx, orderID string, r provider.Report) error {
 }
 
 // raiseReported asks for a person because of what a provider does not say.
-func raiseReported(tx *db.Tx, orderID, attention string) error {
+func raiseReported(tx *db.Tx, orderID, upstreamID, attention string) error {
 	o, book, err := order.Lock(tx, orderID)
-	if err != nil {
+	if err != nil || o.UpstreamID != upstreamID {
 		return err
 	}
 	a := &applying{tx: tx, book: book, order: o, before: o.Attention, actor: "provider"}

@@ -160,7 +160,7 @@ func (f *Follower) miss(ctx context.Context, o *order.Order, why string) {
 	if !often {
 		return
 	}
-	err := f.db.Write(ctx, func(tx *db.Tx) error { return raiseReported(tx, o.ID, reported+why) })
+	err := f.db.Write(ctx, func(tx *db.Tx) error { return raiseReported(tx, o.ID, o.UpstreamID, reported+why) })
 	if err != nil {
 		f.log.LogAttrs(ctx, slog.LevelError, "attention not stored", slog.String("order", o.ID), slog.Any("error", err))
 	}
@@ -212,7 +212,7 @@ func (f *Follower) apply(ctx context.Context, checks []*order.Order, reports map
 		wg.Go(func() {
 			gate <- struct{}{}
 			defer func() { <-gate }()
-			errs[i] = f.db.Write(ctx, func(tx *db.Tx) error { return Apply(tx, o.ID, report) })
+			errs[i] = f.db.Write(ctx, func(tx *db.Tx) error { return Apply(tx, o.ID, o.UpstreamID, report) })
 		})
 	}
 	wg.Wait()

@@ -24,8 +24,9 @@ import (
 // end lets a provider complete an order.
 func (k *desk) end(o *order.Order) {
 	k.T.Helper()
+	upstreamID := k.Order(o.ID).UpstreamID
 	k.Write(func(tx *db.Tx) error {
-		return fulfil.Apply(tx, o.ID, provider.Report{Word: provider.WordCompleted, Said: "Completed"})
+		return fulfil.Apply(tx, o.ID, upstreamID, provider.Report{Word: provider.WordCompleted, Said: "Completed"})
 	})
 }
 

@@ -204,14 +204,14 @@ func lookAt(tx *db.Tx, orderID string) error {
 		for i := range posts {
 			posts[i] = o.ID + "." + strconv.Itoa(i+1)
 		}
-		return Apply(tx, o.ID, provider.Report{Word: provider.WordOf(word), Said: word, Posts: begun, PostsTold: true, Orders: posts})
+		return Apply(tx, o.ID, o.UpstreamID, provider.Report{Word: provider.WordOf(word), Said: word, Posts: begun, PostsTold: true, Orders: posts})
 	}
 	said := play.At(tx.Now, o.AcceptedAt, canceled)
 	report := provider.Report{Word: provider.WordOf(said.Word), Said: said.Word, Remains: &said.Remains, Charge: &said.Charge}
 	if said.StartCount > 0 {
 		report.StartCount = &said.StartCount
 	}
-	if err := Apply(tx, o.ID, report); err != nil {
+	if err := Apply(tx, o.ID, o.UpstreamID, report); err != nil {
 		return err
 	}
 	return endPlay(tx, o.ID, report)
@@ -236,7 +236,7 @@ func cancelPlay(tx *db.Tx, orderID string) error {
 		return err
 	}
 	result := provider.CancelResult{Accepted: played(o).TakesCancel(), Text: "Order cannot be canceled"}
-	return canceled(tx, orderID, "Sandbox", wishAnswer{result: result, told: true, asked: true})
+	return canceled(tx, orderID, o.UpstreamID, "Sandbox", wishAnswer{result: result, told: true, asked: true})
 }
 
 // refillPlay takes a test order's refill and moves it to its end.

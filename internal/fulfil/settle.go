@@ -49,21 +49,24 @@ func (s *Settler) Settle(ctx context.Context, orderID string, how Settlement) (o
 			return err
 		}
 		o = locked
-		switch o.State {
-		case order.Uncertain:
-			err = settleUncertain(tx, book, o, how)
-		case order.Held:
-			err = settleHeld(tx, book, o, how)
-		case order.Pending, order.Queued, order.Submitting, order.Processing, order.InProgress,
-			order.Completed, order.Partial, order.Canceled, order.Failed, order.Refunded:
-			return fault.Newf(fault.Conflict, "order %s is %s: only uncertain and held orders wait for a person", o.ID, o.State)
-		}
-		if err != nil {
+		if err := settle(tx, book, o, how); err != nil {
 			return err
 		}
 		return account.Record(tx, how.Actor, "order.settle", o.ID, fmt.Sprintf("now %s %s", o.State, how.UpstreamID))
 	})
 	return o, err
+}
+
+func settle(tx *db.Tx, book *ledger.Book, o *order.Order, how Settlement) error {
+	switch o.State {
+	case order.Uncertain:
+		return settleUncertain(tx, book, o, how)
+	case order.Held:
+		return settleHeld(tx, book, o, how)
+	case order.Pending, order.Queued, order.Submitting, order.Processing, order.InProgress,
+		order.Completed, order.Partial, order.Canceled, order.Failed, order.Refunded:
+	}
+	return fault.Newf(fault.Conflict, "order %s is %s: only uncertain and held orders wait for a person", o.ID, o.State)
 }
 
 // clearReported takes back what a provider's report had raised: the person who

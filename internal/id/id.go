@@ -37,9 +37,14 @@ const (
 	Event      Prefix = "evt_"
 	Delivery   Prefix = "dlv_"
 	Payment    Prefix = "pay_"
+	Post       Prefix = "pst_" // of the blog
+	Notice     Prefix = "ann_" // an announcement
+	Giveaway   Prefix = "gvw_"
+	Mass       Prefix = "mas_" // many orders that are sent together
 	StaffRole  Prefix = "rol_"
 	List       Prefix = "lst_" // a reading of a provider's list
-	Classic    Prefix = "c_"   // the request id that a request without one gets
+	BulkWork   Prefix = "blk_"
+	Classic    Prefix = "c_" // the request id that a request without one gets
 )
 
 // ulidLength is the number of characters of a ULID.
@@ -91,4 +96,14 @@ func Time(p Prefix, s string) (time.Time, bool) {
 	}
 	u := ulid.MustParseStrict(strings.TrimPrefix(s, string(p)))
 	return ulid.Time(u.Time()).UTC(), true
+}
+
+// First returns the lowest id that could have been made at a moment: what was made
+// before it sorts below.
+func First(p Prefix, t time.Time) string {
+	var u ulid.ULID
+	if err := u.SetTime(ulid.Timestamp(t)); err != nil {
+		return string(p) // out of range: before everything
+	}
+	return string(p) + u.String()
 }

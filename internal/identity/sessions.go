@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +35,7 @@ const (
 	deviceFor    = 400 * 24 * time.Hour // browsers keep no cookie for longer
 	maxSessions  = 50                   // of an account; the ones not seen for longest end
 	maxCookie    = 64                   // bytes of a device cookie that are looked at
+	aliveMost    = 1000                 // sessions that one read looks for
 )
 
 // newManager returns scs over our table. Its own idle time would write at each
@@ -343,6 +345,28 @@ func (p *People) Sessions(ctx context.Context) (all []Session, err error) {
 		return err
 	})
 	return all, err
+}
+
+// Alive returns which of the sessions still sign somebody in, for answers that go on
+// long after their request was let in.
+func (p *People) Alive(ctx context.Context, sessionIDs []string) (map[string]bool, error) {
+	alive := make(map[string]bool, len(sessionIDs))
+	for some := range slices.Chunk(sessionIDs, aliveMost) {
+		err := p.db.Read(ctx, func(tx *db.Tx) error {
+			return tx.Each(func(r db.Scanner) error {
+				var sessionID string
+				err := r.Scan(&sessionID)
+				alive[sessionID] = true
+				return err
+			}, `SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id
+				WHERE s.id = ANY($1) AND s.expires_at > $2 AND s.seen_at > $3 AND a.state = 'active' AND a.sign_in_version = s.sign_in_version`,
+				some, db.At(tx.Now), db.At(tx.Now.Add(-idleFor)))
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for sessions: %w", err)
+		}
+	}
+	return alive, nil
 }
 
 // RevokeSession ends one of the person's sessions, and a change of address as

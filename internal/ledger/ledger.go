@@ -36,6 +36,7 @@ const (
 	Credit      Kind = "credit"  // the id of the operator's act
 	Opening     Kind = "opening" // the test wallet's id
 	Deposit     Kind = "deposit" // the payment's id
+	Prize       Kind = "prize"   // the giveaway's id and the winner's place, with a dot between
 )
 
 // House is a ledger account of the house.
@@ -46,6 +47,7 @@ const (
 	Sales      House = "sales"
 	Adjustment House = "adjustment"
 	Bonus      House = "bonus"
+	Giveaway   House = "giveaway"
 )
 
 // Deposits is the house account of the money that a gateway brought.

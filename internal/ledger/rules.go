@@ -110,7 +110,7 @@ func (s side) wrong() string {
 }
 
 func isHouse(account string) bool {
-	for _, house := range []House{Sales, Adjustment, Bonus} {
+	for _, house := range []House{Sales, Adjustment, Bonus, Giveaway} {
 		if account == house.Account(Live) || account == house.Account(Test) {
 			return true
 		}
@@ -142,6 +142,9 @@ func (m moved) allowed() (pair, ref bool) {
 		return into.mode == Live && from.account == Adjustment.Account(Live), id.Valid(id.Transfer, m.ref)
 	case Deposit:
 		return into.mode == Live && isDeposits(from.account), id.Valid(id.Payment, m.ref)
+	case Prize:
+		_, _, ref = PrizeRef(m.ref)
+		return into.mode == Live && from.account == Giveaway.Account(Live), ref
 	case Opening:
 		return into.mode == Test && from.account == Bonus.Account(Test), m.ref == into.account
 	}
@@ -151,10 +154,20 @@ func (m moved) allowed() (pair, ref bool) {
 // RefundRef reads the ref of a refund: an order's id, a dot, the number of the
 // step that refunded.
 func RefundRef(ref string) (orderID string, step int64, ok bool) {
-	orderID, number, _ := strings.Cut(ref, ".")
-	step, err := strconv.ParseInt(number, 10, 64)
-	ok = err == nil && step > 0 && strconv.FormatInt(step, 10) == number && id.Valid(id.Order, orderID)
-	return orderID, step, ok
+	return numbered(id.Order, ref)
+}
+
+// PrizeRef reads the ref of a prize: a giveaway's id, a dot, the winner's place.
+func PrizeRef(ref string) (giveawayID string, place int64, ok bool) {
+	return numbered(id.Giveaway, ref)
+}
+
+// numbered reads an id and a number from 1 on, with a dot between.
+func numbered(prefix id.Prefix, ref string) (of string, n int64, ok bool) {
+	of, number, _ := strings.Cut(ref, ".")
+	n, err := strconv.ParseInt(number, 10, 64)
+	ok = err == nil && n > 0 && strconv.FormatInt(n, 10) == number && id.Valid(prefix, of)
+	return of, n, ok
 }
 
 // held is a wallet beside its account and its opening.

@@ -21,6 +21,7 @@ func made() []string {
 	return []string{
 		"state.", "error.title_", "error.text_", "refusal.", "time.ago_", "time.in_", "mail.", // by state, status, reason, unit, template
 		"site.field.", "site.tier.", "field.", // by field of an order, tier, field of a service
+		"buy.label.", "buy.known.", // by field of an order, its answers
 		"event.", "webhooks.none_", // by event, filter of the log
 		"account.done_", "login.done_", "dead.text_", "history.outcome_", // by what a form did, what a link is for, how a sign-in ended
 	}

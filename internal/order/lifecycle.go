@@ -278,6 +278,12 @@ func (s Step) CustomerNote() string {
 	return ""
 }
 
+// Told reports whether the customer is told of a step. Those that change nothing for
+// them are between us and the provider.
+func (s Step) Told() bool {
+	return s.CustomerNote() != "" || s.From == "" || s.From.Word() != s.To.Word() || s.Refund != 0
+}
+
 // Timeline returns all that happened to an order, oldest first.
 func Timeline(tx *db.Tx, orderID string) ([]Step, error) {
 	return db.All(tx, func(s db.Scanner) (e Step, err error) {

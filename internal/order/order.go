@@ -282,32 +282,6 @@ func (s *Store) ByRequestID(ctx context.Context, in Scope, requestID string) (re
 	return ref, err
 }
 
-// Filter narrows List.
-type Filter struct {
-	State     State  // "" is any
-	Test      bool   // the orders of test keys instead of the live ones
-	AccountID string // "" is any
-	Attention bool   // only those that wait for a person: uncertain, held or with an attention
-	BeforeID  string // "" starts with the newest
-	Limit     int
-}
-
-// List returns orders of all accounts, newest first, for staff.
-func (s *Store) List(ctx context.Context, f Filter) (all []*Order, err error) {
-	mode := ledger.Live
-	if f.Test {
-		mode = ledger.Test
-	}
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders
-			WHERE ($1 = '' OR state = $1) AND ($2 = '' OR account_id = $2)
-				AND (NOT $3 OR attention <> '' OR state IN ('uncertain', 'held')) AND ($4 = '' OR id < $4) AND mode = $6
-			ORDER BY id DESC LIMIT $5`, string(f.State), f.AccountID, f.Attention, f.BeforeID, f.Limit, string(mode))
-		return err
-	})
-	return all, err
-}
-
 // Due locks up to most pending orders of a provider that may be sent now, the
 // oldest first. It passes over those that wait for an equal one, of which a
 // submission is under way or has an unknown outcome.
@@ -370,6 +344,8 @@ type Whole struct {
 	Steps   []Step
 	Parts   []Part // of a drip-feed its runs so far, of a subscription its posts
 	Refills []*Refill
+	May     May
+	Parent  int64 // the number of the parent of a run or post
 }
 
 // Whole returns an order of the scope and all that belongs to it.
@@ -384,8 +360,13 @@ func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err erro
 		if w.Parts, err = parts(tx, w.ID); err != nil {
 			return err
 		}
-		w.Refills, err = refillsOf(tx, w.ID)
-		return err
+		if w.Refills, err = refillsOf(tx, w.ID); err != nil {
+			return err
+		}
+		if w.May, err = mayOf(tx, w.Order); err != nil || w.ParentID == "" {
+			return err
+		}
+		return tx.QueryRow(`SELECT number FROM orders WHERE id = $1`, w.ParentID).Scan(&w.Parent)
 	})
 	return w, err
 }

@@ -78,6 +78,7 @@ type placing struct {
 	request  Request
 	hash     string
 	snapshot *catalog.Snapshot
+	size     int64  // that it takes of the queue's room
 	orderID  string // given before it is queued, so that a lost commit can be looked up
 	done     chan struct{}
 
@@ -143,36 +144,11 @@ func (p *Placer) Place(ctx context.Context, buyer Buyer, r Request, snapshot *ca
 
 // once queues a request and waits for its answer.
 func (p *Placer) once(ctx context.Context, buyer Buyer, r Request, snapshot *catalog.Snapshot) (Placed, error) {
-	one := &placing{
-		buyer: buyer, request: r, hash: r.Hash(), snapshot: snapshot,
-		orderID: id.New(id.Order), done: make(chan struct{}),
+	one := newPlacing(buyer, r, snapshot)
+	if err := p.enqueue(ctx, one); err != nil {
+		return Placed{}, err
 	}
-	size := r.size()
-	if p.bytes.Add(size) > queueBytes {
-		p.bytes.Add(-size)
-		return Placed{}, errBusy
-	}
-	defer p.bytes.Add(-size)
-	if ctx.Err() != nil {
-		return Placed{}, fault.Wrap(fault.Unavailable, "Temporarily unavailable", ctx.Err())
-	}
-	select {
-	case <-p.quit:
-		return Placed{}, errBusy
-	case p.queue <- one:
-	default:
-		return Placed{}, errBusy
-	}
-	select {
-	case <-one.done:
-	case <-p.ended:
-		select {
-		case <-one.done:
-		default:
-			return Placed{}, errBusy // it came too late for the last batch
-		}
-	}
-	return one.answer, one.err
+	return p.await(one)
 }
 
 func (p *Placer) loop() {

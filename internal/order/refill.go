@@ -63,9 +63,20 @@ func scanRefill(s db.Scanner) (*Refill, error) {
 // ErrNoRefill answers for a refill that is not there or another account's.
 var ErrNoRefill = fault.New(fault.NotFound, "Refill not found").Because(fault.NoRefill)
 
+// Why a refill is refused, as the first of the refusal's Args; the second is the
+// number in the comment.
+const (
+	RefillParts   = "parts" // the order's runs and posts can be refilled
+	RefillUnended = "unended"
+	RefillNone    = "none" // the service has no refill
+	RefillLate    = "late" // the days after the end in which it has one
+	RefillOpen    = "open" // another one is in progress
+	RefillHad     = "had"  // how many an order has at most
+)
+
 // notRefillable refuses a refill with its reason.
-func notRefillable(format string, args ...any) error {
-	return fault.New(fault.Conflict, "Refill not available: "+fmt.Sprintf(format, args...)).Because(fault.NotRefillable)
+func notRefillable(why string, n int64, text string) error {
+	return fault.New(fault.Conflict, "Refill not available: "+text).Because(fault.NotRefillable, why, strconv.FormatInt(n, 10))
 }
 
 // Refiller takes customers' wishes for refills.
@@ -113,9 +124,9 @@ func (f *Refiller) Request(ctx context.Context, in Scope, ref Ref, actor string)
 func refillable(tx *db.Tx, o *Order) error {
 	switch {
 	case o.Kind == Drip || o.Kind == Subscription:
-		return notRefillable("the order has parts: refill those")
+		return notRefillable(RefillParts, 0, "the order has parts: refill those")
 	case o.State != Completed && o.State != Partial:
-		return notRefillable("the order is %s", o.State.Word())
+		return notRefillable(RefillUnended, 0, "the order is "+o.State.Word())
 	}
 	var refill bool
 	var days, most int64
@@ -124,10 +135,10 @@ func refillable(tx *db.Tx, o *Order) error {
 		return fmt.Errorf("service of %s: %w", o.ID, err)
 	}
 	if !refill {
-		return notRefillable("the service has no refill")
+		return notRefillable(RefillNone, 0, "the service has no refill")
 	}
 	if days > 0 && !tx.Now.Before(o.FinishedAt.AddDate(0, 0, int(days))) {
-		return notRefillable("the order ended more than %d days ago", days)
+		return notRefillable(RefillLate, days, fmt.Sprintf("the order ended more than %d days ago", days))
 	}
 	var had, open int64
 	err = tx.QueryRow(`
@@ -137,9 +148,9 @@ func refillable(tx *db.Tx, o *Order) error {
 	case err != nil:
 		return fmt.Errorf("refills of %s: %w", o.ID, err)
 	case open > 0:
-		return notRefillable("one is in progress")
+		return notRefillable(RefillOpen, 0, "one is in progress")
 	case had >= most:
-		return notRefillable("the order has had its %d", most)
+		return notRefillable(RefillHad, most, fmt.Sprintf("the order has had its %d", most))
 	}
 	return nil
 }

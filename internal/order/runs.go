@@ -262,31 +262,64 @@ func endRuns(tx *db.Tx, book *ledger.Book, o *Order, by stopping) error {
 
 // Pause stops a drip-feed from making runs; the one under way goes on.
 func Pause(ctx context.Context, d *db.DB, orderID, actor string) (*Order, error) {
-	return changeDrip(ctx, d, orderID, func(tx *db.Tx, o *Order) error {
-		if !o.PausedAt.IsZero() {
-			return fault.Newf(fault.Conflict, "order %s is paused already", o.ID)
-		}
-		o.PausedAt = tx.Now
-		return Note(tx, o, actor, "paused")
-	})
+	return changeDrip(ctx, d, byID(orderID), func(tx *db.Tx, o *Order) error { return pause(tx, o, actor) })
 }
 
 // Resume lets a paused drip-feed make its next run, at once if it is due.
 func Resume(ctx context.Context, d *db.DB, orderID, actor string) (*Order, error) {
-	return changeDrip(ctx, d, orderID, func(tx *db.Tx, o *Order) error {
-		if o.PausedAt.IsZero() {
-			return fault.Newf(fault.Conflict, "order %s is not paused", o.ID)
-		}
-		o.PausedAt = time.Time{}
-		if o.NextRunAt.IsZero() {
-			o.NextRunAt = tx.Now // it became due meanwhile
-		}
-		return Note(tx, o, actor, "resumed")
-	})
+	return changeDrip(ctx, d, byID(orderID), func(tx *db.Tx, o *Order) error { return resume(tx, o, actor) })
 }
 
-func changeDrip(ctx context.Context, d *db.DB, orderID string, change func(tx *db.Tx, o *Order) error) (o *Order, err error) {
+// Pause is Pause for the customer: of a drip-feed of the scope.
+func (s *Store) Pause(ctx context.Context, in Scope, ref Ref, actor string) (*Order, error) {
+	return changeDrip(ctx, s.db, byRef(in, ref), func(tx *db.Tx, o *Order) error { return pause(tx, o, actor) })
+}
+
+// Resume is Resume for the customer: of a drip-feed of the scope.
+func (s *Store) Resume(ctx context.Context, in Scope, ref Ref, actor string) (*Order, error) {
+	return changeDrip(ctx, s.db, byRef(in, ref), func(tx *db.Tx, o *Order) error { return resume(tx, o, actor) })
+}
+
+func pause(tx *db.Tx, o *Order, actor string) error {
+	if !o.PausedAt.IsZero() {
+		return fault.Newf(fault.Conflict, "order %s is paused already", o.ID)
+	}
+	o.PausedAt = tx.Now
+	return Note(tx, o, actor, "paused")
+}
+
+func resume(tx *db.Tx, o *Order, actor string) error {
+	if o.PausedAt.IsZero() {
+		return fault.Newf(fault.Conflict, "order %s is not paused", o.ID)
+	}
+	o.PausedAt = time.Time{}
+	if o.NextRunAt.IsZero() {
+		o.NextRunAt = tx.Now // it became due meanwhile
+	}
+	return Note(tx, o, actor, "resumed")
+}
+
+// named finds the id of the order that somebody means.
+type named func(tx *db.Tx) (orderID string, err error)
+
+func byID(orderID string) named { return func(*db.Tx) (string, error) { return orderID, nil } }
+
+func byRef(in Scope, ref Ref) named {
+	return func(tx *db.Tx) (string, error) {
+		o, err := find(tx, in, ref)
+		if err != nil {
+			return "", err
+		}
+		return o.ID, nil
+	}
+}
+
+func changeDrip(ctx context.Context, d *db.DB, which named, change func(tx *db.Tx, o *Order) error) (o *Order, err error) {
 	err = d.Write(ctx, func(tx *db.Tx) error {
+		orderID, err := which(tx)
+		if err != nil {
+			return err
+		}
 		if o, _, err = Lock(tx, orderID); err != nil {
 			return err
 		}

@@ -40,6 +40,16 @@ func NextSource(tx *db.Tx, o *Order) (catalog.Source, bool, error) {
 	return s, found, nil
 }
 
+// SourceAt returns the source of a service at a provider that takes orders.
+func SourceAt(tx *db.Tx, serviceID int64, providerID string) (catalog.Source, bool, error) {
+	s, found, err := scanSource(tx.QueryRow(selectSource+` AND s.provider_id = $2 AND s.gone_at IS NULL AND p.state = 'active'
+		ORDER BY s.preference LIMIT 1`, serviceID, providerID))
+	if err != nil {
+		return s, false, fmt.Errorf("source of service %d at %s: %w", serviceID, providerID, err)
+	}
+	return s, found, nil
+}
+
 // CostNow returns what the order's source takes per 1,000 now; found is false
 // where the service has that source no more.
 func CostNow(tx *db.Tx, o *Order) (cost money.Amount, found bool, err error) {

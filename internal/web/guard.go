@@ -12,6 +12,9 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/back"
+	"github.com/notpanel/notpanel/internal/web/buy"
+	"github.com/notpanel/notpanel/internal/web/dashboard"
+	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -35,7 +38,8 @@ func (s *Server) guarded(route Route) http.Handler {
 			}
 		}
 		if s.admitted(w, r, route.Access, who, signedIn) {
-			err := readable(r)
+			_, uploads := Uploads()[route.Pattern]
+			err := readable(r, uploads)
 			if err == nil {
 				err = route.Handle(w, r)
 			}
@@ -47,19 +51,25 @@ func (s *Server) guarded(route Route) http.Handler {
 }
 
 // readable reports why a form can't be read. Without it a handler would take one
-// that is too large, or in a form that our pages do not send, for an empty one.
-func readable(r *http.Request) error {
+// that is too large, or in a form that our pages do not send, for an empty one. What
+// is uploaded was bounded before, so all of it may stand in memory.
+func readable(r *http.Request, uploads bool) error {
 	if r.Method != http.MethodPost {
 		return nil
 	}
-	if err := r.ParseForm(); err != nil {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	parse := r.ParseForm
+	if uploads && kind == "multipart/form-data" {
+		parse = func() error { return r.ParseMultipartForm(buy.MaxUpload) } //nolint:gosec // bounded by its route
+	}
+	if err := parse(); err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return err //nolint:wrapcheck // showError knows it
+			return err
 		}
 		return fault.Wrap(fault.Invalid, "The form can't be read", err)
 	}
-	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if r.ContentLength != 0 && !strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") {
+	if r.ContentLength != 0 && kind != "application/x-www-form-urlencoded" && r.MultipartForm == nil {
 		return fault.New(fault.Invalid, "The form is in another form than the page sends")
 	}
 	return nil
@@ -91,6 +101,8 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access Access, who identity.Person, signedIn bool) bool {
 	level, needs := access.parts()
 	switch {
+	case !signedIn && streams(r): // a page that was open when its sign-in ended; it asks less and less often
+		w.WriteHeader(http.StatusUnauthorized)
 	case !signedIn && ui.Partial(r): // not into a dialog
 		w.Header().Set("HX-Redirect", loginFor(r))
 		w.WriteHeader(http.StatusNoContent)
@@ -110,6 +122,11 @@ func (s *Server) admittedMember(w http.ResponseWriter, r *http.Request, access A
 		return true
 	}
 	return false
+}
+
+// streams reports whether a request is for a stream of events.
+func streams(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
 // notHeld says that a role is without a permission.
@@ -157,5 +174,10 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 	}
 	live, _, err := s.Balances(r.Context(), who.AccountID)
 	v.Person.Balance = live
+	if err != nil || ui.Partial(r) {
+		return err
+	}
+	all, err := s.Announced(r.Context(), who.AccountID)
+	v.Announced = site.Announced(v, all, dashboard.DismissPath)
 	return err
 }

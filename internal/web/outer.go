@@ -40,7 +40,11 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		h.Set("X-Request-Id", requestID)
 		r = r.WithContext(ui.With(r.Context(), s.view(r)))
 		defer func() {
-			if broken := recover(); broken != nil && broken != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
+			broken := recover()
+			if broken == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
+				panic(broken) // what was sent is not the whole: the connection is cut
+			}
+			if broken != nil {
 				s.Log.LogAttrs(r.Context(), slog.LevelError, "a page panicked", slog.String("request", requestID),
 					slog.String("panic", fmt.Sprint(broken)), slog.String("stack", string(debug.Stack())))
 				s.showError(w, r, fault.New(fault.Internal, "Internal error"))

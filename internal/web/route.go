@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/staff"
+	"github.com/notpanel/notpanel/internal/web/buy"
 )
 
 // Access says who may use a route. It holds for the page and for what its forms do.
@@ -43,4 +44,22 @@ type Route struct {
 	Pattern string // as http.ServeMux reads it: "GET /services/{id}"
 	Access  Access
 	Handle  Handler
+}
+
+// Uploads are the routes whose forms may be large, and come in parts where they have
+// files, and how much each may send, in bytes. All others take a plain form of at most
+// maxForm.
+func Uploads() map[string]int64 {
+	return map[string]int64{
+		"POST /dashboard/orders/new": buy.MaxForm, "POST /dashboard/orders/new/total": buy.MaxForm,
+		"POST /dashboard/orders/mass": buy.MaxUpload,
+	}
+}
+
+// bounded bounds what a route may be sent.
+func bounded(route Route, next http.Handler) http.Handler {
+	if most, uploads := Uploads()[route.Pattern]; uploads {
+		return http.MaxBytesHandler(next, most)
+	}
+	return http.MaxBytesHandler(next, maxForm)
 }

@@ -88,7 +88,7 @@ func (s *Server) Routes() []Route {
 		{"GET /dashboard/wallet/topups/new", Member, s.Dashboard.NewTopup},
 		{"POST /dashboard/wallet/topups", Member, s.Dashboard.AskTopup},
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
-	}, s.keyRoutes(), []Route{
+	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.keyRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
 	}, s.adminRoutes(), s.catalogueRoutes())
 }
@@ -175,6 +175,40 @@ func (s *Server) adminRoutes() []Route {
 	}
 }
 
+// siteRoutes are those of what the operator writes and gives away, and of how the
+// panel does.
+func (s *Server) siteRoutes() []Route {
+	return []Route{
+		{"GET /why", Anyone, s.Site.Text(content.Why)},
+		{"GET /about", Anyone, s.Site.Text(content.About)},
+		{"GET /blog", Anyone, s.Site.Blog},
+		{"GET " + site.FeedPath, Anyone, s.Site.Feed},
+		{"GET /blog/{slug}", Anyone, s.Site.Post},
+		{"GET /giveaway", Anyone, s.Site.Giveaways},
+		{"GET /giveaway/{id}", Anyone, s.Site.Giveaway},
+		{"GET /giveaway/{id}/proof.json", Anyone, s.Site.GiveawayProof},
+		{"POST /giveaway/{id}/enter", Member, s.Site.EnterGiveaway},
+		{"GET /status", Anyone, s.Site.Status},
+		{"POST /dashboard/announcements/{id}/dismiss", Member, s.Dashboard.DismissAnnouncement},
+	}
+}
+
+// buyRoutes are where customers order.
+func (s *Server) buyRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/orders/new", Member, s.Buy.NewOrder},
+		{"POST /dashboard/orders/new", Member, s.Buy.Place},
+		{"POST /dashboard/orders/new/total", Member, s.Buy.Total},
+		{"POST /dashboard/orders/new/favourite", Member, s.Buy.Favourite},
+		{"GET /dashboard/orders/new/placed/{number}", Member, s.Buy.Placed},
+		{"GET /dashboard/orders/mass", Member, s.Buy.Mass},
+		{"POST /dashboard/orders/mass", Member, s.Buy.Check},
+		{"GET /dashboard/orders/mass/batches/{id}", Member, s.Buy.Batch},
+		{"POST /dashboard/orders/mass/batches/{id}/place", Member, s.Buy.PlaceBatch},
+		{"GET /dashboard/orders/mass/batches/{id}/result.csv", Member, s.Buy.Result},
+	}
+}
+
 // keyRoutes are those of API keys and their webhooks.
 func (s *Server) keyRoutes() []Route {
 	return []Route{
@@ -207,11 +241,30 @@ func (s *Server) keyRoutes() []Route {
 	}
 }
 
+// orderRoutes are those of orders that were placed.
+func (s *Server) orderRoutes() []Route {
+	return []Route{
+		{"GET /dashboard/orders", Member, s.Orders.List},
+		{"GET /dashboard/orders/export.csv", Member, s.Orders.Export},
+		{"GET /dashboard/orders/{number}", Member, s.Orders.Order},
+		{"GET /dashboard/orders/{number}/cancel", Member, s.Orders.AskCancel},
+		{"POST /dashboard/orders/{number}/cancel", Member, s.Orders.CancelOrder},
+		{"POST /dashboard/orders/{number}/refill", Member, s.Orders.AskRefill},
+		{"POST /dashboard/orders/{number}/pause", Member, s.Orders.Pause},
+		{"POST /dashboard/orders/{number}/resume", Member, s.Orders.Resume},
+		{"GET /dashboard/drip-feeds", Member, s.Orders.DripFeeds},
+		{"GET /dashboard/subscriptions", Member, s.Orders.Subscriptions},
+		{"GET /dashboard/refills", Member, s.Orders.Refills},
+		{"GET /dashboard/events", Member, s.Orders.Events},
+	}
+}
+
 // FrameLinks are the links in the head of the public pages.
 func FrameLinks() []ui.Link {
 	return []ui.Link{
 		{Label: "nav.services", Path: "/services"},
 		{Label: "nav.pricing", Path: "/pricing"},
+		{Label: "nav.why", Path: "/why"},
 		{Label: "nav.faq", Path: "/faq"},
 	}
 }

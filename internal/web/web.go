@@ -13,6 +13,7 @@ import (
 	"net/netip"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
@@ -21,15 +22,17 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
+	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/static"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
-// maxForm bounds what a form may send, in bytes.
+// maxForm bounds what a form may send, in bytes, but for those that upload.
 const maxForm = 64 << 10
 
 // Deps are what the pages ask.
@@ -43,7 +46,11 @@ type Deps struct {
 	SignIn    *signin.Pages
 	Site      *site.Site
 	Dashboard *dashboard.Dashboard
-	Admin     *admin.Admin
+	// Buy is where customers order.
+	Buy *buy.Pages
+	// Orders are those that were placed, and the streams of open pages.
+	Orders *orders.Pages
+	Admin  *admin.Admin
 	// Catalogue is staff's: services, imports, providers and their refusals.
 	Catalogue *catalogue.Pages
 	// Developers is the API's documentation.
@@ -52,6 +59,8 @@ type Deps struct {
 	Visits *ratelimit.Limiter
 	// Address tells where a request comes from.
 	Address func(*http.Request) netip.Addr
+	// Announced returns what the operator tells an account.
+	Announced func(ctx context.Context, accountID string) ([]announce.Announcement, error)
 	// Balances returns what an account's live and test wallets hold.
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 }
@@ -74,12 +83,12 @@ func New(d Deps) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))
 	s.routes = http.NewServeMux()
 	for _, r := range s.Routes() {
-		s.routes.Handle(r.Pattern, public(r, s.guarded(r)))
+		s.routes.Handle(r.Pattern, public(r, bounded(r, s.guarded(r))))
 	}
 	s.routes.HandleFunc("/", s.unknown)
 	files := http.NewServeMux()
 	files.Handle("GET "+static.Prefix, static.Handler())
-	files.Handle("/", s.limited(protection.Handler(http.MaxBytesHandler(d.People.LoadAndSave(s.routes), maxForm))))
+	files.Handle("/", s.limited(protection.Handler(d.People.LoadAndSave(s.routes))))
 	s.pages = s.outer(files)
 	return s, nil
 }

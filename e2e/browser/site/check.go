@@ -124,6 +124,13 @@ func (c *checker) find(ctx context.Context, tab *browser.Tab, pages []int) error
 	var ids *strings.Replacer
 	for _, i := range pages {
 		page := &c.results[i].Page
+		if strings.Contains(page.Path, aGiveaway) {
+			giveawayID, err := drawn(tab) //nolint:contextcheck // a tab has its own
+			if err != nil {
+				return err
+			}
+			page.Path = strings.ReplaceAll(page.Path, aGiveaway, giveawayID)
+		}
 		if !strings.Contains(page.Path, "{") {
 			continue
 		}

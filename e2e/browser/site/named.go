@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -78,7 +79,19 @@ func named(ctx context.Context, tab *browser.Tab) (*strings.Replacer, error) {
 	if err := topUp(tab); err != nil { //nolint:contextcheck // a tab has its own
 		return nil, fmt.Errorf("top up: %w", err)
 	}
-	return strings.NewReplacer(aKey, keyID, aWebhook, webhookID, aDelivery, deliveryID), nil
+	massID, err := massOrder(tab) //nolint:contextcheck // a tab has its own
+	if err != nil {
+		return nil, fmt.Errorf("check a mass order: %w", err)
+	}
+	return strings.NewReplacer(aKey, keyID, aWebhook, webhookID, aDelivery, deliveryID, aMass, massID), nil
+}
+
+// drawn finds the demo's giveaway that was drawn.
+func drawn(tab *browser.Tab) (giveawayID string, err error) {
+	if err := tab.Open("/giveaway"); err != nil {
+		return "", fmt.Errorf("open the giveaways: %w", err)
+	}
+	return idOf(tab, "#ended a.row-link")
 }
 
 // idOf is the last part of a link's path.
@@ -166,3 +179,26 @@ func (r *receiver) url() string {
 }
 
 func (r *receiver) close() { _ = r.server.Close() }
+
+// massOrder checks lines of which some are bad, one with a link as long as may be.
+// Nothing is ordered.
+func massOrder(tab *browser.Tab) (massID string, err error) {
+	long := "https://example.com/" + strings.Repeat("page-", 40)
+	for _, step := range []func() error{
+		func() error { return tab.Open("/dashboard/orders/mass") },
+		func() error {
+			return tab.Fill("[name=lines]", "1 | "+long+" | 5000\n2 | https://example.com | 1\n13 | nowhere | 100\n14 | https://example.com/logo")
+		},
+		func() error { return tab.Submit("form[enctype] [type=submit]") },
+		func() error { return tab.WaitText("main", "Place 2 orders") },
+	} {
+		if err := step(); err != nil {
+			return "", err
+		}
+	}
+	at, err := browser.Ask[string](tab, "find the mass order", "location.pathname")
+	if err != nil {
+		return "", fmt.Errorf("find the mass order: %w", err)
+	}
+	return path.Base(at), nil
+}

@@ -30,14 +30,16 @@ const (
 // SignIn signs a visitor in, through the pages.
 type SignIn func(tab *browser.Tab) error
 
-// These stand in a path for the id of a key that the demo has made, and of a webhook
-// and a delivery that the check makes.
+// These stand in a path for the id of a key that the demo has made, and of a webhook,
+// a delivery and a mass order that the check makes.
 const (
 	aKey      = "{key}"
 	aWebhook  = "{webhook}"
 	aDelivery = "{delivery}"
 	// and this for the demo's provider, whose list was read.
 	aProvider = "{provider}"
+	aGiveaway = "{giveaway}" // one that was drawn
+	aMass     = "{mass}"
 )
 
 // Pages lists every page of the panel but the steps that only a sign-in under way
@@ -49,13 +51,19 @@ func Pages() []Page {
 // signedIn are the pages behind the sign-in, in a language.
 func signedIn(language string) (all []Page) {
 	for _, path := range []string{
-		"/dashboard", "/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
+		"/dashboard/orders", "/dashboard/orders?q=no+such+order", "/dashboard/orders?state=partial&from=2026-01-01", "/dashboard/orders/1", "/dashboard/orders/2", "/dashboard/orders/4",
+		"/dashboard/orders/5/cancel", "/dashboard/drip-feeds", "/dashboard/subscriptions", "/dashboard/refills",
+		"/dashboard", "/dashboard/orders/new", "/dashboard/orders/new?service=1&link=https%3A%2F%2Fexample.com%2Fpage&quantity=5000",
+		"/dashboard/orders/new?service=3&link=https%3A%2F%2Fexample.com&quantity=1", "/dashboard/orders/new?q=no+such+service",
+		"/dashboard/orders/new?service=13&link=https%3A%2F%2Fexample.com&quantity=100&runs=12&interval=90", "/dashboard/orders/new?service=16",
+		"/dashboard/orders/mass", "/dashboard/orders/mass/batches/" + aMass,
+		"/dashboard/wallet", "/dashboard/wallet/topups/new", "/dashboard/api", "/dashboard/api/keys/new",
 		"/dashboard/api/keys/" + aKey, "/dashboard/api/keys/" + aKey + "/settings", "/dashboard/api/keys/" + aKey + "/rotate", "/dashboard/api/keys/" + aKey + "/revoke",
 		"/dashboard/api/keys/" + aKey + "/webhooks/new", "/dashboard/api/webhooks/" + aWebhook, "/dashboard/api/webhooks/" + aWebhook + "?show=pending",
 		"/dashboard/api/webhooks/" + aWebhook + "/events", "/dashboard/api/webhooks/" + aWebhook + "/rotate", "/dashboard/api/webhooks/" + aWebhook + "/replay",
 		"/dashboard/api/webhooks/" + aWebhook + "/remove", "/dashboard/api/deliveries/" + aDelivery,
 		"/dashboard/account", "/dashboard/account/email", "/dashboard/account/password", "/dashboard/account/preferences",
-		"/dashboard/account/app", "/dashboard/account/passkeys/new",
+		"/dashboard/account/app", "/dashboard/account/passkeys/new", "/giveaway",
 	} {
 		all = append(all, Page{Path: path, Access: Member, Language: language})
 	}
@@ -82,7 +90,8 @@ func public(language string) []Page {
 	var all []Page
 	for _, path := range []string{
 		"/", "/services", "/services?q=review&cancel=1", "/services?q=no+such+service", "/services/1", "/services/27", "/pricing", "/faq", "/terms",
-		"/privacy", "/refund", "/acceptable-use", "/contact", "/login", "/signup", "/forgot-password",
+		"/privacy", "/refund", "/acceptable-use", "/contact", "/why", "/about", "/blog", "/blog/what-happens-after-a-time-out", "/giveaway", "/giveaway/" + aGiveaway,
+		"/status", "/login", "/signup", "/forgot-password",
 	} {
 		all = append(all, Page{Path: path, Language: language})
 	}

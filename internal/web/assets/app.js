@@ -22,11 +22,17 @@
 
   /* What htmx asked for and did not get leaves the page as it is: it is told. */
 
+  /* The stream of changes asks again by itself: a page without it is complete. */
+  const isLive = (ctx) => Boolean(ctx && ctx.sourceElement && ctx.sourceElement.matches("[data-live]"));
+
   document.addEventListener("htmx:response:error", (event) => {
     const status = event.detail.ctx.response.status;
-    if (status >= 500) toast(words(status === 503 ? "busy" : "broken"));
+    if (status >= 500 && !isLive(event.detail.ctx)) toast(words(status === 503 ? "busy" : "broken"));
   });
-  document.addEventListener("htmx:error", (event) => event.detail.ctx && toast(words("busy")));
+  document.addEventListener("htmx:error", (event) => event.detail.ctx && !isLive(event.detail.ctx) && toast(words("busy")));
+
+  /* Who is not signed in any more is led to the sign-in. */
+  document.addEventListener("signed-out", (event) => event.target.matches("[data-live]") && location.reload());
 
   document.addEventListener("notice", (event) => toast(event.detail && event.detail.value));
 
@@ -138,7 +144,7 @@
     keys(event);
   });
 
-  /* Keys: / searches, g with a letter goes, ? shows them. */
+  /* Keys: / searches, g with a letter goes, some letters go by themselves. */
 
   let going = 0;
 
@@ -159,6 +165,9 @@
     }
     if (going && event.timeStamp - going < 1200) {
       const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+      if (link) link.click();
+    } else {
+      const link = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
       if (link) link.click();
     }
     going = 0;

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/identity"
@@ -34,7 +35,8 @@ type Deps struct {
 	Limits  *ratelimit.Limiter
 	Orders  *order.Store
 	// Payments are the money that comes by transfer.
-	Payments *payment.Store
+	Payments      *payment.Store
+	Announcements *announce.Store
 	// Snapshot returns what is sold now.
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.

@@ -11,6 +11,9 @@ import (
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
+// newOrderPath is where orders are placed by page.
+const newOrderPath = "/dashboard/orders/new"
+
 // latestOrders is how many orders the overview shows.
 const latestOrders = 10
 

@@ -164,6 +164,8 @@ func lineText(ctx context.Context, l order.Line) string {
 		return ui.T(ctx, "wallet.line_refund", "Number", number)
 	case l.Kind == ledger.Deposit:
 		return ui.T(ctx, "wallet.line_deposit", "Reference", l.Reference)
+	case l.Kind == ledger.Prize:
+		return ui.T(ctx, "wallet.line_prize", "Title", l.Reference)
 	case l.Kind == ledger.Credit && l.Amount < 0:
 		return ui.T(ctx, "wallet.line_taken")
 	case l.Kind == ledger.Credit:

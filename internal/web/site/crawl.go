@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -27,23 +28,33 @@ func (s *Site) Robots(w http.ResponseWriter, r *http.Request) error {
 // mostAddresses is how many a sitemap may name: https://www.sitemaps.org/protocol.html.
 const mostAddresses = 50_000
 
+// mostPosts is how many of them are posts.
+const mostPosts = 1000
+
 // Sitemap names the public pages in each language.
 func (s *Site) Sitemap(w http.ResponseWriter, r *http.Request) error {
 	now, err := s.Catalogue(r.Context())
 	if err != nil {
 		return err
 	}
-	return send(w, r, "application/xml; charset=utf-8", s.sitemap(r.Context(), now))
+	slugs, err := s.Deps.Blog.Slugs(r.Context(), mostPosts)
+	if err != nil {
+		return err
+	}
+	return send(w, r, "application/xml; charset=utf-8", s.sitemap(r.Context(), now, slugs))
 }
 
-// sitemap is made once for each state of the catalogue: it can be some megabytes.
-func (s *Site) sitemap(ctx context.Context, now *catalog.Snapshot) []byte {
+// sitemap is made once for each state of catalogue and blog: it can be some megabytes.
+func (s *Site) sitemap(ctx context.Context, now *catalog.Snapshot, slugs []string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listed != nil && s.listing == now.Epoch {
+	if s.listed != nil && s.listing == now.Epoch && slices.Equal(s.posts, slugs) {
 		return s.listed
 	}
 	paths := append(ownPaths(), s.Paths...)
+	for _, slug := range slugs {
+		paths = append(paths, postPath(slug))
+	}
 	room := mostAddresses/len(s.Languages.All()) - len(paths)
 	for _, v := range now.Services {
 		if room > 0 && v.State == catalog.Active {
@@ -57,13 +68,16 @@ func (s *Site) sitemap(ctx context.Context, now *catalog.Snapshot) []byte {
 		s.writeAddresses(&b, absolute(ctx, path))
 	}
 	b.WriteString("</urlset>\n")
-	s.listed, s.listing = b.Bytes(), now.Epoch
+	s.listed, s.listing, s.posts = b.Bytes(), now.Epoch, slugs
 	return s.listed
 }
 
 // ownPaths are the public pages beside the services'.
 func ownPaths() []string {
-	return []string{"/", "/services", "/pricing", "/faq", "/contact", "/terms", "/privacy", "/refund", "/acceptable-use"}
+	return []string{
+		"/", "/services", "/pricing", "/faq", "/contact", "/terms", "/privacy", "/refund", "/acceptable-use",
+		"/why", "/about", blogPath, giveawayPath, "/status",
+	}
 }
 
 // writeAddresses names a page in each language, with the others beside it.
@@ -123,7 +137,7 @@ func send(w http.ResponseWriter, r *http.Request, contentType string, body []byt
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the reader has gone
+		_, _ = w.Write(body) //nolint:gosec // what it is says its type, which nobody but us chose; the reader may have gone
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/announce"
+	"github.com/notpanel/notpanel/internal/blog"
 	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -18,14 +21,18 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/provider/simulator"
+	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
+	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
+	"github.com/notpanel/notpanel/internal/worker"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -54,6 +61,12 @@ type shop struct {
 	panel     ui.Panel
 	pages     *http.ServeMux
 	provider  string
+
+	blog      *blog.Store
+	giveaways *giveaway.Store
+	announced *announce.Store
+	member    string             // the account of who asks; "" is nobody
+	beats     []worker.Heartbeat // of the workers
 }
 
 // eachEmpty runs test on each engine with nothing to sell.
@@ -89,6 +102,18 @@ func (s *shop) open(d site.Deps) {
 	if d.Catalogue == nil {
 		d.Catalogue = s.snapshot
 	}
+	if s.db == nil {
+		s.db = dbtest.Open(s, db.SQLite)
+	}
+	ring, err := secret.NewRing(secret.Generate(), nil)
+	must(s, err)
+	s.blog, s.giveaways, s.announced = blog.NewStore(s.db), giveaway.NewStore(s.db, ring), announce.NewStore(s.db)
+	d.Blog, d.Giveaways = s.blog, s.giveaways
+	d.Member = func(*http.Request) (string, bool) { return s.member, s.member != "" }
+	d.Status = status.NewBoard(status.Deps{
+		Heartbeats: func(context.Context) []worker.Heartbeat { return s.beats }, Requests: requestlog.NewStore(s.db), Announced: s.announced,
+		Now: clock.System, Log: slog.New(slog.DiscardHandler),
+	}).Report
 	s.panel = ui.Panel{Currency: "USD", URL: address}
 	site.Show(d.Brand, &s.panel)
 	p := site.New(d)
@@ -97,7 +122,9 @@ func (s *shop) open(d site.Deps) {
 		"/{$}": p.Home, "/services": p.Services, "/services/{id}": p.Service, "/pricing": p.Pricing, "/contact": p.Contact,
 		"/faq": p.Text(content.FAQ), "/terms": p.Text(content.Terms), "/privacy": p.Text(content.Privacy), "/refund": p.Text(content.Refund),
 		"/acceptable-use": p.Text(content.AcceptableUse), "/robots.txt": p.Robots, "/sitemap.xml": p.Sitemap, "/favicon.svg": p.Favicon,
-		"/card.png": p.CardPicture, "/brand/{name}": p.BrandAsset,
+		"/card.png": p.CardPicture, "/brand/{name}": p.BrandAsset, "/why": p.Text(content.Why), "/about": p.Text(content.About),
+		"/blog": p.Blog, site.FeedPath: p.Feed, "/blog/{slug}": p.Post, "/status": p.Status,
+		"/giveaway": p.Giveaways, "/giveaway/{id}": p.Giveaway, "/giveaway/{id}/proof.json": p.GiveawayProof, "/giveaway/{id}/enter": p.EnterGiveaway,
 	} {
 		s.pages.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := handle(w, r); err != nil {
@@ -232,4 +259,9 @@ func structured(t testing.TB, page string) (all []map[string]any) {
 		all = append(all, data)
 	}
 	return all
+}
+
+// siteDeps are pages with nothing to sell.
+func siteDeps() site.Deps {
+	return site.Deps{Brand: brand.Default(), Catalogue: func(context.Context) (*catalog.Snapshot, error) { return &catalog.Snapshot{}, nil }}
 }

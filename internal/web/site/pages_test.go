@@ -18,7 +18,7 @@ import (
 )
 
 // public are the pages that are there whatever is sold.
-var public = []string{"/", "/services", "/pricing", "/faq", "/terms", "/privacy", "/refund", "/acceptable-use", "/contact"}
+var public = []string{"/", "/services", "/pricing", "/faq", "/terms", "/privacy", "/refund", "/acceptable-use", "/contact", "/why", "/about", "/blog", "/giveaway", "/status"}
 
 // offer is a service of the tests' own.
 func offer(name string) catalog.Offer {

@@ -12,10 +12,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/notpanel/notpanel/internal/blog"
 	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/content"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/locale"
+	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -29,6 +32,12 @@ type Deps struct {
 	// or has 0, has no limit.
 	Limits    map[string]int64
 	Languages *locale.Set
+	Blog      *blog.Store
+	Giveaways *giveaway.Store
+	// Status returns how the panel does.
+	Status func(context.Context) status.Report
+	// Member returns the account of who asks; found is false for who is not signed in.
+	Member func(*http.Request) (accountID string, found bool)
 	// Paths are public pages beside these that search engines are told of.
 	Paths []string
 }
@@ -41,8 +50,12 @@ type Site struct {
 	card   func() ([]byte, error) // drawn once
 
 	mu      sync.Mutex
-	listed  []byte // the sitemap
-	listing int64  // the catalogue's epoch in it
+	listed  []byte   // the sitemap
+	listing int64    // the catalogue's epoch in it
+	posts   []string // the slugs in it
+
+	drawn written // posts
+	proof kept    // the last that somebody asked for
 }
 
 // New returns the public pages.

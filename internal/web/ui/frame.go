@@ -18,12 +18,16 @@ func themeAttribute(v *View) templ.Attributes {
 	return templ.Attributes{"data-theme": v.Theme}
 }
 
-// goKey is the letter that a link is reached by.
+// goKey is the letter that a link is reached by: after g, or alone.
 func goKey(l Link) templ.Attributes {
-	if l.Key == "" {
-		return nil
+	a := templ.Attributes{}
+	if l.Key != "" {
+		a["data-go"] = l.Key
 	}
-	return templ.Attributes{"data-go": l.Key}
+	if l.Alone != "" {
+		a["data-key"] = l.Alone
+	}
+	return a
 }
 
 // ldJSON is structured data in the form that search engines read. encoding/json
@@ -41,6 +45,16 @@ func footProduct() []Link {
 		{Label: "nav.services", Path: "/services"},
 		{Label: "nav.pricing", Path: "/pricing"},
 		{Label: "nav.developers", Path: "/developers"},
+		{Label: "nav.status", Path: "/status"},
+	}
+}
+
+func footAbout() []Link {
+	return []Link{
+		{Label: "nav.why", Path: "/why"},
+		{Label: "nav.about", Path: "/about"},
+		{Label: "nav.blog", Path: "/blog"},
+		{Label: "nav.giveaway", Path: "/giveaway"},
 		{Label: "nav.faq", Path: "/faq"},
 	}
 }
@@ -58,9 +72,14 @@ func footLegal() []Link {
 func deskLinks() []Link {
 	return []Link{
 		{Label: "nav.overview", Path: "/dashboard", Icon: "overview", Key: "h", Bar: true},
+		{Label: "nav.new_order", Path: "/dashboard/orders/new", Icon: "plus", Alone: "n", Bar: true},
+		{Label: "nav.orders", Path: "/dashboard/orders", Icon: "orders", Key: "o", Bar: true},
+		{Label: "nav.drip_feeds", Path: "/dashboard/drip-feeds", Icon: "drip", Key: "d"},
+		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions", Icon: "repeat"},
+		{Label: "nav.refills", Path: "/dashboard/refills", Icon: "refill", Key: "r"},
+		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s"},
 		{Label: "nav.wallet", Path: "/dashboard/wallet", Icon: "wallet", Key: "w", Bar: true},
-		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k", Bar: true},
-		{Label: "nav.services", Path: "/services", Icon: "services", Key: "s", Bar: true},
+		{Label: "nav.api", Path: "/dashboard/api", Icon: "key", Key: "k"},
 		{Label: "nav.account", Path: "/dashboard/account", Icon: "account", Key: "a", Bar: true},
 	}
 }
@@ -70,6 +89,19 @@ func ofStaff(ctx context.Context) bool {
 	path := Of(ctx).Path
 	return path == "/admin" || strings.HasPrefix(path, "/admin/")
 }
+
+// orderLinks are the pages of orders beside each other, where the side has no room.
+func orderLinks() []Link {
+	return []Link{
+		{Label: "nav.orders", Path: "/dashboard/orders"},
+		{Label: "nav.drip_feeds", Path: "/dashboard/drip-feeds"},
+		{Label: "nav.subscriptions", Path: "/dashboard/subscriptions"},
+		{Label: "nav.refills", Path: "/dashboard/refills"},
+	}
+}
+
+// adminHome is the first page of staff.
+const adminHome = "/admin"
 
 // adminLinks are the pages of staff that the reader may see.
 func adminLinks(ctx context.Context) []Link {
@@ -107,7 +139,7 @@ func menuLinks(ctx context.Context, home string, links []Link) (all []menuLink) 
 		}
 	}
 	switch {
-	case home == "/admin":
+	case home == adminHome:
 		all = append(all, menuLink{Link: Link{Label: "nav.dashboard", Path: "/dashboard"}})
 	case p != nil && len(p.Desk) > 0:
 		all = append(all, menuLink{Link: Link{Label: "nav.admin", Path: "/admin"}})

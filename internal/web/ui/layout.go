@@ -15,8 +15,10 @@ type Page struct {
 	Description string // for search engines and cards; "" keeps the page out of both
 	Chart       bool   // the page draws charts
 	Structured  any    // data for search engines, as JSON
+	Feed        string // the path of its feed
 	Wide        bool   // the main part brings its own width
 	Refresh     bool   // without scripts, the page is asked for again every two seconds
+	Test        bool   // it shows what was done with play money: a line across the top says so
 }
 
 // title is the page's title beside the panel's name.
@@ -30,7 +32,7 @@ func (p Page) title(ctx context.Context) string {
 
 // htmxConfig keeps htmx inside our content security policy: it copies no style
 // attributes and adds no style of its own.
-const htmxConfig = `{"defaultSettleDelay":0,"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","style"],"noSwap":[204,304,"5xx"]}`
+const htmxConfig = `{"defaultSettleDelay":0,"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","style"],"noSwap":[204,304,"5xx"],"extensions":"sse"}`
 
 func styleSheet() string { return static.URL("app.css") }
 

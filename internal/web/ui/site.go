@@ -28,7 +28,7 @@ type PickItem struct {
 // ServiceGroup is the services of a category, one below the other.
 type ServiceGroup struct {
 	Name string
-	Path string // shows this category alone
+	Path string // shows this category alone; "" leads nowhere
 	Rows []ServiceRow
 }
 

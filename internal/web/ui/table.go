@@ -28,6 +28,7 @@ const (
 	CellEnd             // the same, at the end of its line
 	CellWhole           // a line of its own below the others
 	CellHide            // not on a phone
+	CellCut             // a long text that is cut at its end; there on the second line, in the room that the others leave
 )
 
 func cellClass(k CellKind) string {
@@ -58,6 +59,8 @@ func cellAttributes(k CellKind, name string) templ.Attributes {
 		a["data-whole"] = true
 	case CellHide:
 		a["data-hide"] = true
+	case CellCut:
+		a["data-cut"] = true
 	case CellPlain, CellFigure:
 	}
 	if name != "" {

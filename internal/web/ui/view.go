@@ -28,6 +28,7 @@ type View struct {
 	Path      string  // of the request, without its query
 	Return    string  // path and query to come back to after a change of language or theme
 	Panel     Panel
+	Announced []Announced // what the pages behind the sign-in tell of
 }
 
 // Panel is what pages show of the installation.
@@ -58,6 +59,7 @@ type Link struct {
 	Path  string
 	Icon  string
 	Key   string // the letter that goes there after g
+	Alone string // the letter that goes there by itself
 	Bar   bool   // it stands in the bar on a phone
 }
 
@@ -109,9 +111,25 @@ func Exact(ctx context.Context, t time.Time) string {
 // here marks the link of the page that is shown, and of those below it.
 func here(ctx context.Context, path string) templ.Attributes {
 	at := Of(ctx).Path
-	below := path != "/" && path != "/dashboard" && path != "/admin" && strings.HasPrefix(at, path+"/")
-	if at == path || below {
+	if at == path || isBelow(at, path) && !nearer(at, path) {
 		return templ.Attributes{"aria-current": "page"}
 	}
 	return nil
+}
+
+// isBelow reports whether a page stands below another. The first pages stand above
+// everything, which says nothing.
+func isBelow(at, path string) bool {
+	return path != "/" && path != "/dashboard" && path != adminHome && strings.HasPrefix(at, path+"/")
+}
+
+// nearer reports whether another page of the menu is nearer to where the reader is:
+// a new order stands below the orders, and beside them in the menu.
+func nearer(at, path string) bool {
+	for _, l := range deskLinks() {
+		if strings.HasPrefix(l.Path, path+"/") && (at == l.Path || isBelow(at, l.Path)) {
+			return true
+		}
+	}
+	return false
 }

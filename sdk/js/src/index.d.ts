@@ -282,7 +282,7 @@ export interface OrdersPage {
 /** A line of the statement. What left the wallet has a minus. */
 export interface Transaction {
   transaction: number;
-  type: Word<'charge' | 'refund' | 'deposit' | 'credit' | 'debit' | 'opening'>;
+  type: Word<'charge' | 'refund' | 'deposit' | 'prize' | 'credit' | 'debit' | 'opening'>;
   amount: string;
   /** The balance after it. */
   balance: string;

@@ -25,7 +25,7 @@ func bundles() map[string][]string {
 	const modules = "node_modules/"
 	return map[string][]string{
 		"app.js": {
-			"app.js", "docs.js", modules + "htmx.org/dist/htmx.min.js", modules + "@alpinejs/csp/dist/cdn.min.js",
+			"app.js", "docs.js", modules + "htmx.org/dist/htmx.min.js", modules + "htmx.org/dist/ext/hx-sse.min.js", modules + "@alpinejs/csp/dist/cdn.min.js",
 		},
 		"chart.js": {modules + "uplot/dist/uPlot.iife.min.js", "chart.js"},
 	}

@@ -11,7 +11,7 @@ final class Transaction
 {
     /**
      * @param int         $id      its number; there is no gap between them
-     * @param string      $type    `charge`, `refund`, `deposit`, `credit`, `debit`, `opening`, or a word that is new
+     * @param string      $type    `charge`, `refund`, `deposit`, `prize`, `credit`, `debit`, `opening`, or a word that is new
      * @param string      $amount  a decimal; what left the wallet has a minus
      * @param string      $balance after this line, a decimal
      * @param string|null $order   the id of the order that it is of

@@ -259,7 +259,7 @@ class Transaction:
 
     transaction: int
     type: str
-    """`charge`, `refund`, `deposit`, `credit`, `debit`, `opening`."""
+    """`charge`, `refund`, `deposit`, `prize`, `credit`, `debit`, `opening`."""
     amount: Decimal
     """Negative for what left the wallet."""
     balance: Decimal

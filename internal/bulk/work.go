@@ -1,0 +1,140 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/worker"
+)
+
+const (
+	// passMost is how many orders one pass works on.
+	passMost = 100
+	// forgetMost is how many works one pass forgets.
+	forgetMost = 20
+)
+
+// Run starts the loops in g. done is called after a pass that changed orders: they
+// may have to be sent, or told of, now.
+func (s *Store) Run(g *worker.Group, done func()) {
+	s.db.OnCommit(bell, g.Go(worker.Loop{
+		Name: "bulk", Every: 5 * time.Second,
+		Pass: func(ctx context.Context) (int, error) {
+			found, err := s.Pass(ctx)
+			if found > 0 {
+				done()
+			}
+			return found, err
+		},
+	}))
+	g.Go(worker.Loop{Name: "bulk-old", Every: time.Hour, Pass: s.Forget})
+}
+
+// errTaken says that somebody else works on an order, or has.
+var errTaken = errors.New("the order is not waiting any more")
+
+// Pass works on the next orders of the oldest work that goes on, and returns how
+// many it looked at.
+func (s *Store) Pass(ctx context.Context) (found int, err error) {
+	var w Work
+	var orderIDs []string
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		w, orderIDs = Work{}, nil
+		w, err = scan(tx.QueryRow(`SELECT ` + columns + ` FROM bulk_works w WHERE w.finished_at IS NULL ORDER BY w.id LIMIT 1`))
+		if err != nil {
+			return err
+		}
+		orderIDs, err = db.All(tx, func(r db.Scanner) (orderID string, err error) {
+			err = r.Scan(&orderID)
+			return orderID, err
+		}, `SELECT order_id FROM bulk_items WHERE work_id = $1 AND outcome = '' ORDER BY order_id LIMIT $2`, w.ID, passMost)
+		return err
+	})
+	if errors.Is(err, db.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find bulk work: %w", err)
+	}
+	if len(orderIDs) == 0 {
+		return 1, s.db.Write(ctx, func(tx *db.Tx) error { return end(tx, w.ID, "") })
+	}
+	for _, orderID := range orderIDs {
+		if err := s.one(ctx, w, orderID); err != nil {
+			return found, err
+		}
+		found++
+	}
+	return found, nil
+}
+
+// one does a work's deed to one order. A refusal is noted; an error of ours is
+// returned, and the order waits.
+func (s *Store) one(ctx context.Context, w Work, orderID string) error {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := take(tx, w.ID, orderID, "done", ""); err != nil {
+			return err
+		}
+		if err := holds(tx, w.AccountID, w.Needs); err != nil {
+			return err
+		}
+		_, err := fulfil.DoIn(tx, orderID, w.Deed, w.AccountID)
+		return err
+	})
+	refusal, refused := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil || errors.Is(err, errTaken):
+		return nil
+	case fault.Is(err, fault.Forbidden):
+		return s.db.Write(ctx, func(tx *db.Tx) error { return end(tx, w.ID, "who decided it may not do it any more") })
+	case refused && refusal.Code != fault.Internal && refusal.Code != fault.Unavailable:
+		err = s.db.Write(ctx, func(tx *db.Tx) error { return take(tx, w.ID, orderID, "refused", refusal.Text) })
+		if errors.Is(err, errTaken) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("bulk work on %s: %w", orderID, err)
+	}
+	return nil
+}
+
+// take notes what becomes of an order that waits, where its work goes on.
+func take(tx *db.Tx, workID, orderID, outcome, reason string) error {
+	taken, err := tx.ExecOne(`
+		UPDATE bulk_items SET outcome = $3, reason = $4 WHERE work_id = $1 AND order_id = $2 AND outcome = ''
+			AND EXISTS (SELECT 1 FROM bulk_works w WHERE w.id = $1 AND w.finished_at IS NULL)`, workID, orderID, outcome, reason)
+	if err != nil {
+		return fmt.Errorf("note bulk work: %w", err)
+	}
+	if !taken {
+		return errTaken
+	}
+	return nil
+}
+
+// Forget drops the notes of works that ended long ago.
+func (s *Store) Forget(ctx context.Context) (forgotten int, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		old, err := db.All(tx, func(r db.Scanner) (workID string, err error) {
+			err = r.Scan(&workID)
+			return workID, err
+		}, `SELECT id FROM bulk_works WHERE created_at < $1 AND finished_at IS NOT NULL ORDER BY created_at LIMIT $2`, db.At(tx.Now.Add(-kept)), forgetMost)
+		if err != nil {
+			return err
+		}
+		forgotten = len(old)
+		for _, table := range []string{"bulk_items WHERE work_id", "bulk_works WHERE id"} {
+			if _, err := tx.Exec(`DELETE FROM `+table+` = ANY($1)`, old); err != nil {
+				return fmt.Errorf("forget bulk works: %w", err)
+			}
+		}
+		return nil
+	})
+	return forgotten, err
+}

@@ -1,0 +1,245 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/ledger"
+)
+
+// Filter narrows Search.
+type Filter struct {
+	State     State     // "" is any
+	Test      bool      // the orders of test keys instead of the live ones
+	AccountID string    // "" is any
+	Provider  string    // the id of the one that it is with or goes to; "" is any
+	Service   int64     // 0 is any
+	Attention bool      // only those that wait for a person: uncertain, held or with an attention
+	From, To  time.Time // placed at or after, and before; zero is any
+	// Text is an order's id, the provider's id for it, its number or a part of its
+	// link. "" is any.
+	Text     string
+	BeforeID string // "" starts with the newest
+	Limit    int
+}
+
+// narrow reports whether the filter names states of which there are few orders, and
+// that have an index.
+func (f Filter) narrow() bool {
+	return f.Attention || f.State == Held || f.State == Uncertain || f.State == Submitting || f.State == Queued
+}
+
+// Search returns orders of all accounts, newest first, for staff, and the id to go
+// on below; "" says that there are no more. A page of a filter that fits few of many
+// may be short, or empty, and still have one after it: a page looks at a bounded
+// number of orders.
+func (s *Store) Search(ctx context.Context, f Filter) (all []*Order, next string, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, next, err = search(tx, f)
+		return err
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("search orders: %w", err)
+	}
+	return all, next, nil
+}
+
+func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
+	if id.Valid(id.Order, f.Text) {
+		o, err := Get(tx, f.Text)
+		if errors.Is(err, ErrNotFound) || (err == nil && !f.fits(o)) {
+			return nil, "", nil
+		}
+		return []*Order{o}, "", err
+	}
+	w, err := f.window(tx)
+	if err != nil {
+		return nil, "", err
+	}
+	q := f.conditions(w)
+	all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(f.Limit), q.args...)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case len(all) == f.Limit && all[f.Limit-1].ID > w.lowest:
+		next = all[f.Limit-1].ID
+	case w.more:
+		next = w.lowest
+	}
+	if f.BeforeID == "" {
+		all, err = f.elsewhere(tx, all)
+	}
+	return all, next, err
+}
+
+// Fitting returns the ids of up to most orders that a filter fits, newest first,
+// and whether there are more. It looks at as many orders as it has to.
+func (s *Store) Fitting(ctx context.Context, f Filter, most int) (orderIDs []string, more bool, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		if id.Valid(id.Order, f.Text) {
+			all, _, err := search(tx, f)
+			orderIDs = nil
+			for _, o := range all {
+				orderIDs = append(orderIDs, o.ID)
+			}
+			return err
+		}
+		q := f.conditions(window{})
+		orderIDs, err = db.All(tx, func(r db.Scanner) (orderID string, err error) {
+			err = r.Scan(&orderID)
+			return orderID, err
+		}, `SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(most+1), q.args...)
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("orders that fit: %w", err)
+	}
+	if len(orderIDs) > most {
+		return orderIDs[:most], true, nil
+	}
+	return orderIDs, false, nil
+}
+
+// fits reports whether an order that was named is one for the filter's other parts
+// that hide others' orders: the mode and the account.
+func (f Filter) fits(o *Order) bool {
+	return (o.Mode == ledger.Test) == f.Test && (f.AccountID == "" || f.AccountID == o.AccountID)
+}
+
+// elsewhere adds the orders that a provider knows by the text, however old.
+func (f Filter) elsewhere(tx *db.Tx, all []*Order) ([]*Order, error) {
+	if f.Text == "" {
+		return all, nil
+	}
+	found, err := db.All(tx, scan, `SELECT `+columns+` FROM orders
+		WHERE upstream_id = $1 AND provider_id IN (SELECT id FROM providers) ORDER BY id DESC LIMIT $2`, f.Text, f.Limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range found {
+		known := slices.ContainsFunc(all, func(other *Order) bool { return other.ID == o.ID })
+		if f.fits(o) && !known {
+			all = append(all, o)
+		}
+	}
+	return all, nil
+}
+
+// window is what one page looks at: ids from lowest on.
+type window struct {
+	lowest string
+	more   bool // there are orders below it
+}
+
+// window finds the bounds of a page. A filter that has an index of its own looks
+// at all of it.
+func (f Filter) window(tx *db.Tx) (w window, err error) {
+	if f.narrow() {
+		return w, nil
+	}
+	var looked int64
+	if f.AccountID != "" {
+		before := int64(1) << 31 // numbers are below
+		if f.BeforeID != "" {
+			err := tx.QueryRow(`SELECT COALESCE(MIN(number), 0) FROM orders WHERE id = $1 AND account_id = $2`, f.BeforeID, f.AccountID).Scan(&before)
+			if err != nil {
+				return w, err
+			}
+		}
+		err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
+				SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 ORDER BY number DESC LIMIT $4) AS page`,
+			f.AccountID, string(f.mode()), before, scanned).Scan(&w.lowest, &looked)
+	} else {
+		q := &conditions{}
+		f.between(q, window{})
+		err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
+				SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(scanned)+`) AS page`, q.args...).Scan(&w.lowest, &looked)
+	}
+	w.more = looked == scanned
+	return w, err
+}
+
+func (f Filter) mode() ledger.Mode {
+	if f.Test {
+		return ledger.Test
+	}
+	return ledger.Live
+}
+
+// conditions are the parts of a WHERE with their arguments.
+type conditions struct {
+	parts []string
+	args  []any
+}
+
+// arg adds an argument and returns its placeholder.
+func (c *conditions) arg(v any) string {
+	c.args = append(c.args, v)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+func (c *conditions) add(part string) { c.parts = append(c.parts, part) }
+
+func (c *conditions) text() string {
+	if len(c.parts) == 0 {
+		return "id > ''"
+	}
+	return strings.Join(c.parts, " AND ")
+}
+
+// between bounds the ids: by the page's place, and by the time that is in them.
+func (f Filter) between(c *conditions, w window) {
+	if f.BeforeID != "" {
+		c.add(`id < ` + c.arg(f.BeforeID))
+	}
+	if !f.From.IsZero() {
+		c.add(`id >= ` + c.arg(id.First(id.Order, f.From)))
+	}
+	if !f.To.IsZero() {
+		c.add(`id < ` + c.arg(id.First(id.Order, f.To)))
+	}
+	if w.lowest != "" {
+		c.add(`id >= ` + c.arg(w.lowest))
+	}
+}
+
+func (f Filter) conditions(w window) *conditions {
+	c := &conditions{}
+	f.between(c, w)
+	c.add(`mode = ` + c.arg(string(f.mode())))
+	if f.AccountID != "" {
+		c.add(`account_id = ` + c.arg(f.AccountID))
+	}
+	if f.State != "" {
+		c.add(`state = ` + c.arg(string(f.State)))
+	}
+	if f.Provider != "" {
+		c.add(`provider_id = ` + c.arg(f.Provider))
+	}
+	if f.Service != 0 {
+		c.add(`service_id = ` + c.arg(f.Service))
+	}
+	if f.Attention {
+		c.add(`(attention <> '' OR state IN ('uncertain', 'held'))`)
+	}
+	if f.Text != "" {
+		number, err := strconv.ParseInt(f.Text, 10, 64)
+		if err != nil {
+			number = 0
+		}
+		c.add(`(upstream_id = ` + c.arg(f.Text) + ` OR number = ` + c.arg(number) + ` OR link LIKE ` + c.arg(like(f.Text)) + ` ESCAPE '!')`)
+	}
+	return c
+}
+
+// like is a pattern for what contains a text.
+func like(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
+}
