@@ -26,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
@@ -101,6 +102,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Developers: developers.New(documentation),
 		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
 		Office:     s.newOffice(),
+		Catalogue: catalogue.New(catalogue.Deps{
+			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
+			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(),
+		}),
 	})
 	return pages, err
 }
@@ -116,6 +121,14 @@ func (s *Server) newOffice() *office.Pages {
 			return account.VerifyLog(ctx, c.DB, differs)
 		},
 	})
+}
+
+// wordings are the languages that services and categories are named in.
+func (s *Server) wordings() (all []catalogue.Language) {
+	for _, l := range s.languages.All() {
+		all = append(all, catalogue.Language{Code: l.Code, Name: l.Name})
+	}
+	return all
 }
 
 // documentation is what the API's documentation says of this panel.

@@ -83,6 +83,7 @@ type Server struct {
 	masses    *massorder.Runner
 	workers   *worker.Group
 	wake      func() // the forwarder: orders were placed
+	wakeLists func() // the reader of providers' lists: a person asked for one
 	wakeActs  func() // the actor: customers wish something of their orders
 	deliver   bool   // the webhooks' sender was started
 	metrics   *telemetry.Metrics
@@ -156,6 +157,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.webhooks = webhook.NewSender(webhook.SenderOptions{
 		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
 	})
+	s.wakeLists = func() {}
 	s.wake = func() {} // nothing to wake before Start
 	placing := order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}
 	s.Placer = order.NewPlacer(d, placing) //nolint:contextcheck // the placer outlives the call that opened it
@@ -195,9 +197,8 @@ func (s *Server) startWorkers() {
 		s.wake()
 		s.wakeActs()
 	})
-	s.workers.Go(provider.SyncLoop(provider.Importer{
-		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
-	}, s.log))
+	s.workers.Go(provider.SyncLoop(s.importer(), s.log))
+	s.wakeLists = s.workers.Go(provider.ListReader{Importer: s.importer(), Log: s.log}.Loop())
 	s.workers.Go(provider.NewBalanceWatch(s.Core.Providers, s.guard, s.settings.ProviderTimeout, s.log, clock.System).Loop())
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
@@ -247,6 +248,13 @@ func (s *Server) startWorkers() {
 	s.workers.Go(s.requests.Loop())
 	s.workers.Go(s.Core.Requests.Loop())
 	s.workers.Go(s.Core.Giveaways.Loop())
+}
+
+// importer brings providers' services into the catalogue.
+func (s *Server) importer() provider.Importer {
+	return provider.Importer{
+		Providers: s.Core.Providers, Catalog: s.Core.Catalog, Guard: s.guard, Timeout: s.settings.ProviderTimeout, Currency: s.Core.Currency,
+	}
 }
 
 // watchNumbers tells the operator of accounts whose numbers will be used up.

@@ -111,21 +111,21 @@ func (im *importer) planExchange(currency string, after int64) (last int64, err 
 	if err != nil {
 		return after, err
 	}
-	markups := map[string]*money.Percent{}
+	terms := map[string]Pricing{}
 	for _, h := range all {
-		if _, known := markups[h.source.ProviderID]; !known {
-			if markups[h.source.ProviderID], err = providerMarkup(im.tx, h.source.ProviderID); err != nil {
+		if _, known := terms[h.source.ProviderID]; !known {
+			if terms[h.source.ProviderID], err = providerPricing(im.tx, h.source.ProviderID); err != nil {
 				return after, err
 			}
 		}
-		im.planCost(h, rate, markups[h.source.ProviderID])
+		im.planCost(h, rate, terms[h.source.ProviderID])
 	}
 	return ids[len(ids)-1], nil
 }
 
 // planCost plans what a source costs at an exchange rate. A service that can't be
 // priced any more is not sold.
-func (im *importer) planCost(h *held, exchange money.Exchange, provided *money.Percent) {
+func (im *importer) planCost(h *held, exchange money.Exchange, provided Pricing) {
 	after, to := h.service, h.at
 	cost, err := exchange.Cost(*h.at.foreign)
 	if err == nil {

@@ -135,7 +135,7 @@ func (s *Store) SetMarkup(ctx context.Context, serviceID int64, markup *money.Pe
 		if err != nil {
 			return err
 		}
-		provided, err := providerMarkup(tx, leading.ProviderID)
+		provided, err := providerPricing(tx, leading.ProviderID)
 		if err != nil {
 			return err
 		}
@@ -186,27 +186,6 @@ func nullAmount(a *money.Amount) any {
 		return nil
 	}
 	return int64(*a)
-}
-
-func providerMarkup(tx *db.Tx, providerID string) (markup *money.Percent, err error) {
-	if err := tx.QueryRow(`SELECT markup FROM providers WHERE id = $1`, providerID).Scan(&markup); err != nil {
-		return nil, fmt.Errorf("provider's markup: %w", err)
-	}
-	return markup, nil
-}
-
-// followedRate is what a service sells at when it costs that: by its own mark-up
-// or else by its provider's. Without either it is not known.
-func followedRate(v *Service, cost money.Amount, provided *money.Percent) (rate money.Amount, known bool, err error) {
-	markup := v.Markup
-	if markup == nil {
-		markup = provided
-	}
-	if markup == nil {
-		return 0, false, nil
-	}
-	rate, err = money.Markup(cost, *markup)
-	return rate, err == nil, err
 }
 
 // forChange reads a service that is to be changed. It moves the catalogue's

@@ -36,6 +36,7 @@ type Intake struct {
 	ProviderID string
 	Currency   string         // that Foreign of the offers is in
 	Exchange   money.Exchange // that their Cost was reckoned by; 0: they are in the panel's
+	Pricing    Pricing        // that Rate of the offers was reckoned by
 	Offers     []Offer
 	Unsellable []string // numbers that it lists in a form that can't be sold
 	Part       bool     // not its whole list: what is missing has not vanished

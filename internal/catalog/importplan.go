@@ -230,7 +230,9 @@ func (im *importer) planKnown(h *held, o *Offer) {
 	if o.PriceUnclear {
 		reason = unclear
 	}
-	switch rate, known, err := followedRate(&after, o.Cost, nil); {
+	terms := im.in.Pricing
+	terms.Markup = nil // the offer's own rate has it
+	switch rate, known, err := followedRate(&after, o.Cost, terms); {
 	case after.pinned(fieldRate):
 	case err != nil:
 		reason, offered.Rate = tooDear, after.Rate

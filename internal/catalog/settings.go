@@ -30,6 +30,7 @@ const UsualRefills = 3
 type Change struct {
 	Name        *string
 	Description *string // Markdown
+	Category    *string // an id
 	Rate        *money.Amount
 	Min, Max    *int64
 	Increment   *int64
@@ -103,6 +104,10 @@ func (c Change) texts(s *setting) {
 		if err := checkDescription(s.v.Description); s.err == nil {
 			s.err = err
 		}
+	}
+	if c.Category != nil {
+		s.v.CategoryID = *c.Category
+		s.put("category", *c.Category)
 	}
 }
 

@@ -63,6 +63,11 @@ func (s *Store) Set(ctx context.Context, serviceID int64, c Change, actor string
 		if err != nil {
 			return err
 		}
+		if c.Category != nil {
+			if changed.Category, err = categoryName(tx, *c.Category); err != nil {
+				return err
+			}
+		}
 		if err := noteChanges(tx, &before, changed, actor); err != nil {
 			return err
 		}
@@ -84,12 +89,12 @@ func save(tx *db.Tx, v *Service) error {
 	_, err := tx.Exec(`
 		UPDATE services SET name = $2, description = $3, rate = $4, min_quantity = $5, max_quantity = $6, increment = $7,
 			dripfeed = $8, refill = $9, refill_days = $10, refill_most = $11, cancel = $12, posts = $13,
-			link_hosts = $14, link_form = $15, overlap = $16, pinned = $17, state = $18, pause_reason = $19, updated_at = $20
+			link_hosts = $14, link_form = $15, overlap = $16, pinned = $17, state = $18, pause_reason = $19, updated_at = $20, category_id = $21
 		WHERE id = $1`,
 		v.ID, v.Name, v.Description, v.Rate, v.Min, v.Max, v.Increment,
 		v.Dripfeed, v.Refill, v.RefillDays, v.RefillMost, v.Cancel, v.Posts,
 		strings.Join(v.LinkHosts, ","), string(v.LinkForm), string(v.Overlap), strings.Join(v.Pinned, ","),
-		string(v.State), v.PauseReason, db.At(tx.Now))
+		string(v.State), v.PauseReason, db.At(tx.Now), v.CategoryID)
 	if err != nil {
 		return fmt.Errorf("save service %d: %w", v.ID, err)
 	}

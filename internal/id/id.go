@@ -43,6 +43,7 @@ const (
 	Mass       Prefix = "mas_" // many orders that are sent together
 	StaffRole  Prefix = "rol_"
 	Note       Prefix = "not_" // of staff about an account
+	List       Prefix = "lst_" // a reading of a provider's list
 	BulkWork   Prefix = "blk_"
 	Notice     Prefix = "ntc_"
 	Classic    Prefix = "c_" // the request id that a request without one gets

@@ -20,7 +20,7 @@ import (
 func made() []string {
 	return []string{
 		"state.", "error.title_", "error.text_", "refusal.", "time.ago_", "time.in_", "mail.", // by state, status, reason, unit, template
-		"site.field.", "site.tier.", // by field of an order, tier
+		"site.field.", "site.tier.", "field.", // by field of an order, tier, field of a service
 		"buy.label.", "buy.known.", // by field of an order, its answers
 		"event.", "webhooks.none_", // by event, filter of the log
 		"office.done_", "topups.done_", "staff.done_", // by what a form of the office did

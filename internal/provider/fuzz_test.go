@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/notpanel/notpanel/internal/catalog"
+
 	"github.com/notpanel/notpanel/internal/money"
 )
 
@@ -97,7 +99,7 @@ func FuzzParseServices(f *testing.F) {
 			}
 			return
 		}
-		offers, left := offersOf(listings, &terms{markup: new(twentyPercent)})
+		offers, left := offersOf(listings, &terms{pricing: catalog.Pricing{Markup: new(twentyPercent)}})
 		if len(offers)+len(left) != len(listings) {
 			t.Fatalf("%d services became %d offers and %d left out", len(listings), len(offers), len(left))
 		}

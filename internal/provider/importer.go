@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/plain"
 )
 
 // Importer brings providers' services into the catalogue.
@@ -26,11 +27,16 @@ type Importer struct {
 
 // ImportOptions say what of a provider's list is taken, and how.
 type ImportOptions struct {
-	Markup     *money.Percent // kept as the provider's; nil: what is kept already
-	DryRun     bool           // tells what would be done and does nothing
-	Categories []string       // only these of the provider's, in any case; none: all
-	Only       []string       // only these of its services; none: all
-	Currency   string         // a person's word for what it counts in
+	Markup *money.Percent // kept as the provider's; nil: what is kept already
+	// Pricing is kept as the provider's, in place of all of it; nil: what is kept.
+	Pricing *catalog.Pricing
+	// Into names which of our categories, by name or id, the provider's go into; it is
+	// kept. "" is one of the same name.
+	Into       map[string]string
+	DryRun     bool     // tells what would be done and does nothing
+	Categories []string // only these of the provider's, in any case; none: all
+	Only       []string // only these of its services; none: all
+	Currency   string   // a person's word for what it counts in
 	Progress   func(done, of int)
 
 	knownOnly bool // adds nothing
@@ -65,23 +71,42 @@ func (im Importer) Run(ctx context.Context, idOrName string, o ImportOptions, ac
 	if err != nil {
 		return report, err
 	}
-	if o.Markup != nil && *o.Markup < 0 {
-		return report, fault.New(fault.Invalid, "markup must not be negative: it would sell below cost")
-	}
-	t, err := im.Providers.terms(ctx, p)
+	t, err := im.termsOf(ctx, p, o)
 	if err != nil {
 		return report, err
-	}
-	if o.Markup != nil {
-		t.markup = o.Markup
-	}
-	if t.markup == nil && !o.knownOnly {
-		return report, fault.Newf(fault.Invalid, "no mark-up is known for %s: say by how much its costs are raised", p.Name)
 	}
 	listings, err := im.listings(ctx, p, t, o)
 	if err != nil {
 		return report, err
 	}
+	return im.take(ctx, p, t, listings, o, actor)
+}
+
+// termsOf are the terms that a provider's list is taken by.
+func (im Importer) termsOf(ctx context.Context, p Provider, o ImportOptions) (*terms, error) {
+	t, err := im.Providers.terms(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if o.Pricing != nil {
+		t.pricing = *o.Pricing
+	}
+	if o.Markup != nil {
+		t.pricing.Markup = o.Markup
+	}
+	if err := t.pricing.Check(); err != nil {
+		return nil, err
+	}
+	if t.pricing.Markup == nil && !o.knownOnly {
+		return nil, fault.Newf(fault.Invalid, "no mark-up is known for %s: say by how much its costs are raised", p.Name).Because(fault.BadField, "markup")
+	}
+	return t, t.categories.set(o.Into)
+}
+
+// take brings a list that was read into the catalogue, or tells what that would do.
+func (im Importer) take(
+	ctx context.Context, p Provider, t *terms, listings []Listing, o ImportOptions, actor string,
+) (report ImportReport, err error) {
 	in, left, err := intake(p, listings, t, o)
 	report.LeftOut, report.DryRun = left, o.DryRun
 	if err != nil {
@@ -104,7 +129,8 @@ func (im Importer) Run(ctx context.Context, idOrName string, o ImportOptions, ac
 // terms are what a provider's prices are read by.
 type terms struct {
 	packagePrice string
-	markup       *money.Percent
+	pricing      catalog.Pricing
+	categories   *mapped
 	sources      int64 // that it has here
 
 	said     string // the currency as it is now
@@ -113,8 +139,11 @@ type terms struct {
 }
 
 func (s *Store) terms(ctx context.Context, p Provider) (*terms, error) {
-	t := &terms{packagePrice: p.PackagePrice(), markup: p.Markup}
-	err := s.db.Read(ctx, func(tx *db.Tx) error {
+	t := &terms{packagePrice: p.PackagePrice(), pricing: p.Pricing()}
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if t.categories, err = readMapped(tx, p.ID); err != nil {
+			return err
+		}
 		return tx.QueryRow(`SELECT COUNT(*) FROM sources WHERE provider_id = $1`, p.ID).Scan(&t.sources)
 	})
 	if err != nil {
@@ -125,29 +154,50 @@ func (s *Store) terms(ctx context.Context, p Provider) (*terms, error) {
 
 // keepTerms stores the currency, and the mark-up where a person named one.
 func (s *Store) keepTerms(ctx context.Context, p Provider, t *terms, o ImportOptions, actor string) error {
-	if t.said == p.Currency && o.Markup == nil {
+	if t.said == p.Currency && t.pricing == p.Pricing() && len(o.Into) == 0 {
 		return nil
 	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		changed, err := tx.ExecOne(`
-			UPDATE providers SET currency = $2, markup = COALESCE($3, markup)
-			WHERE id = $1 AND (currency <> $2 OR markup IS NULL OR markup <> COALESCE($3, markup))`, p.ID, t.said, nullable(o.Markup))
-		if err != nil || !changed {
+			UPDATE providers SET currency = $2, markup = $3, rate_more = $4, rate_step = $5, rate_least = $6
+			WHERE id = $1 AND (currency <> $2 OR COALESCE(markup, -1) <> COALESCE($3, -1) OR rate_more <> $4 OR rate_step <> $5 OR rate_least <> $6)`,
+			p.ID, t.said, nullable(t.pricing.Markup), t.pricing.More, t.pricing.Step, t.pricing.Least)
+		if err != nil {
+			return err
+		}
+		mapped, err := t.categories.keep(tx, p.ID)
+		if err != nil || !changed && mapped == 0 {
 			return err
 		}
 		if err := SetAlarm(tx, p.ID, AlarmCurrency, ""); err != nil {
 			return err
 		}
-		detail := "currency " + t.said
-		if o.Markup != nil {
-			detail += ", mark-up " + money.Amount(*o.Markup).String() + " %"
-		}
-		return account.Record(tx, actor, "provider.terms", p.ID, detail)
+		return account.Record(tx, actor, "provider.terms", p.ID, t.detail(mapped))
 	})
 	if err != nil {
 		return fmt.Errorf("store the provider's terms: %w", err)
 	}
 	return nil
+}
+
+// detail describes the terms for the log; mapped is how many categories go elsewhere.
+func (t *terms) detail(mapped int) string {
+	said := []string{"currency " + t.said}
+	if t.pricing.Markup != nil {
+		said = append(said, "mark-up "+money.Amount(*t.pricing.Markup).String()+" %")
+	}
+	for _, sum := range []struct {
+		name string
+		is   money.Amount
+	}{{"more", t.pricing.More}, {"step", t.pricing.Step}, {"least", t.pricing.Least}} {
+		if sum.is > 0 {
+			said = append(said, sum.name+" "+sum.is.String())
+		}
+	}
+	if mapped > 0 {
+		said = append(said, fmt.Sprintf("%d categories go into others", mapped))
+	}
+	return strings.Join(said, ", ")
 }
 
 // listings asks the provider for its currency and its list.
@@ -209,7 +259,7 @@ func (im Importer) judgeCurrency(ctx context.Context, p Provider, t *terms, said
 func intake(p Provider, listings []Listing, t *terms, o ImportOptions) (in catalog.Intake, left []LeftOut, err error) {
 	in = catalog.Intake{
 		ProviderID: p.ID, Part: o.part(), KnownOnly: o.knownOnly,
-		Guarded: true, MayVanish: o.mayVanish, Progress: o.Progress,
+		Guarded: true, Pricing: t.pricing, MayVanish: o.mayVanish, Progress: o.Progress,
 	}
 	if t.foreign {
 		in.Currency, in.Exchange = t.said, t.exchange
@@ -258,9 +308,9 @@ func (t *terms) offer(l Listing) (o catalog.Offer, problem string) {
 		return o, l.Problem
 	}
 	o = catalog.Offer{
-		ProviderService: l.ID, Category: l.Category, Name: l.Name, Type: l.Type, Description: cutText(l.Description, maxDescription),
+		ProviderService: l.ID, Category: t.categories.of(l.Category), Name: l.Name, Type: l.Type, Description: cutText(l.Description, maxDescription),
 		Cost: l.Cost, Min: l.Min, Max: l.Max, Increment: l.Increment, Dripfeed: l.Dripfeed,
-		Refill: l.Refill, RefillDays: l.RefillDays, Cancel: l.Cancel, KeepRate: t.markup == nil,
+		Refill: l.Refill, RefillDays: l.RefillDays, Cancel: l.Cancel, KeepRate: t.pricing.Markup == nil,
 	}
 	var err error
 	if schema, _ := catalog.SchemaOf(l.Type); schema.Counting == catalog.ByPackage && t.packagePrice != PricePer1000 {
@@ -272,8 +322,8 @@ func (t *terms) offer(l Listing) (o catalog.Offer, problem string) {
 		o.Foreign = &foreign
 		o.Cost, err = t.exchange.Cost(foreign)
 	}
-	if t.markup != nil && err == nil {
-		o.Rate, err = money.Markup(o.Cost, *t.markup)
+	if err == nil {
+		o.Rate, _, err = t.pricing.Rate(o.Cost)
 	}
 	if err != nil {
 		return o, "its price is out of range"
@@ -337,7 +387,8 @@ const (
 )
 
 // cutName makes a provider's name storable.
-func cutName(s string) string { return cutLine(s, maxName) }
+// What turns the direction of writing or steers a screen is left out of it.
+func cutName(s string) string { return cutText(plain.Readable(cutLine(s, maxName)), maxName) }
 
 // cutLine keeps one line of a provider's text.
 func cutLine(s string, most int) string {

@@ -192,7 +192,7 @@ func TestImportMarkup(t *testing.T) {
 	} {
 		amount, err := money.ParseUp(cost)
 		must(t, err)
-		offers, left := offersOf([]Listing{{ID: "1", Name: "V", Cost: amount, Min: 1, Max: 2}}, &terms{markup: new(twentyPercent)})
+		offers, left := offersOf([]Listing{{ID: "1", Name: "V", Cost: amount, Min: 1, Max: 2}}, &terms{pricing: catalog.Pricing{Markup: new(twentyPercent)}})
 		if len(left) != 0 || len(offers) != 1 || offers[0].Rate.String() != want {
 			t.Errorf("%s: %+v, want %s; left out %+v", cost, offers, want, left)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -59,8 +60,16 @@ type Provider struct {
 type Settings struct {
 	Slots      int64          // calls of add at once, per node
 	Markup     *money.Percent // of its services that have none of their own; nil: the import's
+	More       money.Amount   // added to a raised cost; this and the next two are per 1,000, in the panel's currency
+	Step       money.Amount   // rates are rounded up to a multiple of it; 0: they are not
+	Least      money.Amount   // no rate is below it
 	SyncEvery  time.Duration  // whole seconds between readings of its list; 0: not by itself
 	BalanceLow *money.Amount  // below it the operator is told; nil: never
+}
+
+// Pricing is how the provider's costs become list prices.
+func (s Settings) Pricing() catalog.Pricing {
+	return catalog.Pricing{Markup: s.Markup, More: s.More, Step: s.Step, Least: s.Least}
 }
 
 // Store keeps providers.
@@ -73,14 +82,15 @@ type Store struct {
 func NewStore(d *db.DB, ring *secret.Ring) *Store { return &Store{db: d, ring: ring} }
 
 const columns = `id, name, url, key_sealed, currency, state, pause_reason, created_at, kind, profile, headers_sealed, slots, markup,
-	sync_every, sync_due_at, synced_at, alarm, balance, balance_at, balance_low, unknown_row, probe`
+	sync_every, sync_due_at, synced_at, alarm, balance, balance_at, balance_low, unknown_row, probe, rate_more, rate_step, rate_least`
 
 func scan(s db.Scanner) (p Provider, err error) {
 	var profile string
 	var syncEvery int64
 	err = s.Scan(&p.ID, &p.Name, &p.URL, &p.keySealed, &p.Currency, &p.State, &p.PauseReason, db.Time(&p.CreatedAt),
 		&p.Kind, &profile, &p.headersSealed, &p.Slots, &p.Markup, &syncEvery, db.Time(&p.SyncDueAt), db.Time(&p.SyncedAt), &p.Alarm,
-		&p.Balance, db.Time(&p.BalanceAt), &p.BalanceLow, &p.UnknownRow, &p.Probe)
+		&p.Balance, db.Time(&p.BalanceAt), &p.BalanceLow, &p.UnknownRow, &p.Probe,
+		&p.More, &p.Step, &p.Least)
 	if err != nil {
 		return p, err
 	}

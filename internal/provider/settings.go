@@ -15,6 +15,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/outbound"
 	"github.com/notpanel/notpanel/internal/plain"
 )
 
@@ -78,10 +79,10 @@ func (s *Store) Create(ctx context.Context, n New, actor string) (p Provider, er
 		}
 		added, err := tx.ExecOne(`
 			INSERT INTO providers (id, name, url, key_sealed, state, created_at, kind, profile, headers_sealed, slots, markup,
-				sync_every, sync_due_at, balance_low)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (name) DO NOTHING`,
+				sync_every, sync_due_at, balance_low, rate_more, rate_step, rate_least)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (name) DO NOTHING`,
 			p.ID, p.Name, p.URL, p.keySealed, string(p.State), db.At(tx.Now), string(p.Kind), profile, p.headersSealed,
-			p.Slots, nullable(p.Markup), int64(p.SyncEvery/time.Second), db.At(p.SyncDueAt), nullable(p.BalanceLow))
+			p.Slots, nullable(p.Markup), int64(p.SyncEvery/time.Second), db.At(p.SyncDueAt), nullable(p.BalanceLow), p.More, p.Step, p.Least)
 		if err != nil {
 			return fmt.Errorf("add provider: %w", err)
 		}
@@ -138,14 +139,12 @@ func (s Settings) validate() error {
 	switch {
 	case s.Slots < 1 || s.Slots > maxSlots:
 		return fault.Newf(fault.Invalid, "slots must be between 1 and %d", maxSlots)
-	case s.Markup != nil && *s.Markup < 0:
-		return fault.New(fault.Invalid, "markup must not be negative: it would sell below cost")
 	case s.SyncEvery != 0 && (s.SyncEvery < leastSync || s.SyncEvery > mostSync || s.SyncEvery%time.Second != 0):
 		return fault.New(fault.Invalid, "sync_every must be 0 or whole seconds between 1m and 720h")
 	case s.BalanceLow != nil && *s.BalanceLow < 0:
 		return fault.New(fault.Invalid, "balance_low must not be negative")
 	}
-	return nil
+	return s.Pricing().Check()
 }
 
 // Change is what changes of a provider; what is nil stays. Its kind never does.
@@ -156,6 +155,9 @@ type Change struct {
 	Drop       []string // names of headers to take away
 	Slots      *int64
 	Markup     **money.Percent
+	More       *money.Amount
+	Step       *money.Amount
+	Least      *money.Amount
 	SyncEvery  *time.Duration
 	BalanceLow **money.Amount
 	// SameAccount says that a new address or key is of the account that the old one
@@ -204,10 +206,10 @@ func (s *Store) Set(ctx context.Context, providerID string, c Change, actor stri
 		}
 		_, err = tx.Exec(`
 			UPDATE providers SET url = $2, key_sealed = $3, profile = $4, headers_sealed = $5, slots = $6, markup = $7, sync_every = $8,
-				sync_due_at = $9, balance_low = $10
+				sync_due_at = $9, balance_low = $10, rate_more = $11, rate_step = $12, rate_least = $13
 			WHERE id = $1`,
 			p.ID, p.URL, p.keySealed, profile, p.headersSealed, p.Slots, nullable(p.Markup), int64(p.SyncEvery/time.Second),
-			db.At(p.SyncDueAt), nullable(p.BalanceLow))
+			db.At(p.SyncDueAt), nullable(p.BalanceLow), p.More, p.Step, p.Least)
 		if err != nil {
 			return fmt.Errorf("set provider: %w", err)
 		}
@@ -264,6 +266,15 @@ func applySettings(p *Provider, c Change, now time.Time) (changed []string) {
 			changed[len(changed)-1] = "markup " + money.Amount(*p.Markup).String() + "%"
 		}
 	}
+	for _, sum := range []struct {
+		name string
+		to   *money.Amount
+		from *money.Amount
+	}{{"rate_more", &p.More, c.More}, {"rate_step", &p.Step, c.Step}, {"rate_least", &p.Least, c.Least}} {
+		if sum.from != nil {
+			*sum.to, changed = *sum.from, append(changed, sum.name+" "+sum.from.String())
+		}
+	}
 	if c.SyncEvery != nil {
 		p.SyncEvery, p.SyncDueAt, changed = *c.SyncEvery, time.Time{}, append(changed, "sync_every "+c.SyncEvery.String())
 		if p.SyncEvery > 0 {
@@ -318,4 +329,19 @@ func (s *Store) HeaderNames(p Provider) (names []string, err error) {
 		names = append(names, h.Name)
 	}
 	return names, err
+}
+
+// Try asks a provider that is not stored yet for its balance: it says whether
+// address, key and headers are good. A manual one is good as it is.
+func (s *Store) Try(ctx context.Context, n New, guard *outbound.Guard, timeout time.Duration) (b Balance, err error) {
+	if n.Kind == Manual {
+		return b, nil
+	}
+	if err := errors.Join(checkURL(n.URL), checkKey(n.Key), n.Profile.validate()); err != nil {
+		return b, firstOf(err)
+	}
+	client := &Client{
+		url: n.URL, key: n.Key, native: n.Kind == Native, profile: n.Profile, headers: n.Headers, guard: guard, timeout: timeout,
+	}
+	return client.Balance(ctx)
 }

@@ -91,7 +91,81 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
 	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), s.noticeRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
-	}, s.adminRoutes(), s.officeRoutes())
+	}, s.adminRoutes(), s.officeRoutes(), s.catalogueRoutes())
+}
+
+// catalogueRoutes are those of the catalogue and its providers, for staff.
+func (s *Server) catalogueRoutes() []Route {
+	see, change, c := Needs(staff.CatalogueSee), Needs(staff.CatalogueChange), s.Catalogue
+	return slices.Concat([]Route{
+		{"GET /admin/services", see, c.Services},
+		{"GET /admin/services/new", change, c.NewService},
+		{"POST /admin/services", change, c.CreateService},
+		{"POST /admin/picked-services", change, c.Bulk},
+		{"GET /admin/services/{id}", see, c.Service},
+		{"GET /admin/services/{id}/price", change, c.AskPrice},
+		{"POST /admin/services/{id}/price", change, c.SetPrice},
+		{"GET /admin/services/{id}/announce", change, c.AskAnnounce},
+		{"POST /admin/services/{id}/announce", change, c.Announce},
+		{"POST /admin/services/{id}/announce/withdraw", change, c.WithdrawRate},
+		{"GET /admin/services/{id}/limits", change, c.AskLimits},
+		{"POST /admin/services/{id}/limits", change, c.SetLimits},
+		{"GET /admin/services/{id}/rules", change, c.AskRules},
+		{"POST /admin/services/{id}/rules", change, c.SetRules},
+		{"GET /admin/services/{id}/texts", change, c.AskTexts},
+		{"POST /admin/services/{id}/texts", change, c.SetTexts},
+		{"GET /admin/services/{id}/translate", change, c.AskTranslate},
+		{"POST /admin/services/{id}/translate", change, c.Translate},
+		{"GET /admin/services/{id}/state", change, c.AskState},
+		{"POST /admin/services/{id}/state", change, c.SetState},
+		{"POST /admin/services/{id}/pin", change, c.Pin},
+		{"POST /admin/services/{id}/follow", change, c.Follow},
+		{"GET /admin/services/{id}/sources/new", change, c.AskSource},
+		{"POST /admin/services/{id}/sources", change, c.AddSource},
+		{"POST /admin/services/{id}/sources/move", change, c.MoveSource},
+		{"GET /admin/services/{id}/sources/remove", change, c.AskRemoveSource},
+		{"POST /admin/services/{id}/sources/remove", change, c.RemoveSource},
+
+		{"GET /admin/categories", see, c.Categories},
+		{"GET /admin/categories/new", change, c.NewCategory},
+		{"POST /admin/categories", change, c.AddCategory},
+		{"GET /admin/categories/{id}", change, c.AskCategory},
+		{"POST /admin/categories/{id}", change, c.SetCategory},
+		{"POST /admin/categories/{id}/move", change, c.MoveCategory},
+
+		{"GET /admin/import", change, c.Import},
+		{"GET /admin/import/{id}", change, c.List},
+		{"POST /admin/import/{id}", change, c.Take},
+		{"POST /admin/import/{id}/read", change, c.ReadList},
+		{"POST /admin/import/{id}/exchange", change, c.SetExchange},
+		{"GET /admin/import/{id}/categories", change, c.AskMapping},
+		{"POST /admin/import/{id}/categories", change, c.SetMapping},
+	}, s.providerRoutes())
+}
+
+func (s *Server) providerRoutes() []Route {
+	see, change, c := Needs(staff.ProvidersSee), Needs(staff.ProvidersChange), s.Catalogue
+	return []Route{
+		{"GET /admin/providers", see, c.Providers},
+		{"GET /admin/providers/new", change, c.NewProvider},
+		{"POST /admin/providers", change, c.AddProvider},
+		{"GET /admin/providers/{id}", see, c.Provider},
+		{"GET /admin/providers/{id}/settings", change, c.AskSettings},
+		{"POST /admin/providers/{id}/settings", change, c.SetSettings},
+		{"GET /admin/providers/{id}/access", change, c.AskAccess},
+		{"POST /admin/providers/{id}/access", change, c.SetAccess},
+		{"GET /admin/providers/{id}/pause", change, c.AskPause},
+		{"POST /admin/providers/{id}/pause", change, c.Pause},
+		{"POST /admin/providers/{id}/resume", change, c.Resume},
+		{"POST /admin/providers/{id}/balance", change, c.ReadBalance},
+		{"POST /admin/providers/{id}/sync", change, c.Sync},
+		{"GET /admin/providers/{id}/webhook", change, c.AskHook},
+		{"POST /admin/providers/{id}/webhook", change, c.SetHook},
+
+		{"GET /admin/texts", Needs(staff.TextsDecide), c.Texts},
+		{"GET /admin/texts/decide", Needs(staff.TextsDecide), c.AskDecide},
+		{"POST /admin/texts", Needs(staff.TextsDecide), c.Decide},
+	}
 }
 
 // adminRoutes are the pages of staff.

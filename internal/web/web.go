@@ -21,6 +21,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
@@ -52,6 +53,8 @@ type Deps struct {
 	// Orders are those that were placed, and the streams of open pages.
 	Orders *orders.Pages
 	Admin  *admin.Admin
+	// Catalogue is staff's: services, imports, providers and their refusals.
+	Catalogue *catalogue.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

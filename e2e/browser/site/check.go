@@ -136,12 +136,7 @@ func (c *checker) find(ctx context.Context, tab *browser.Tab, pages []int) error
 		}
 		if ids == nil {
 			var err error
-			if page.Access == Owner {
-				ids, err = found(tab) //nolint:contextcheck // a tab has its own
-			} else {
-				ids, err = named(ctx, tab)
-			}
-			if err != nil {
+			if ids, err = names(ctx, tab, page.Access); err != nil {
 				return fmt.Errorf("find what pages are of: %w", err)
 			}
 		}

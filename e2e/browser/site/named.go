@@ -13,9 +13,43 @@ import (
 	"github.com/notpanel/notpanel/e2e/browser"
 )
 
+// names finds what stands in the paths of an access.
+func names(ctx context.Context, tab *browser.Tab, access Access) (*strings.Replacer, error) {
+	if access == Owner {
+		return namedByStaff(tab) //nolint:contextcheck // a tab has its own
+	}
+	return named(ctx, tab)
+}
+
+// namedByStaff finds the demo's provider and has its list read.
+func namedByStaff(tab *browser.Tab) (*strings.Replacer, error) {
+	if err := tab.Open("/admin/providers"); err != nil {
+		return nil, fmt.Errorf("open the providers: %w", err)
+	}
+	providerID, err := idOf(tab, "a.row-link")
+	if err != nil {
+		return nil, err
+	}
+	list := "/admin/import/" + providerID
+	for _, step := range []func() error{
+		func() error { return tab.Open(list) },
+		func() error { return tab.Submit("form[action$='/read'] [type=submit]") },
+		func() error { return tab.Wait("#differences") },
+	} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("read the provider's list: %w", err)
+		}
+	}
+	others, err := found(tab)
+	if err != nil {
+		return nil, err
+	}
+	return strings.NewReplacer(append(others, aProvider, providerID)...), nil
+}
+
 // found are what staff find in the demo: the customer's account, and a top-up that
 // waits.
-func found(tab *browser.Tab) (*strings.Replacer, error) {
+func found(tab *browser.Tab) ([]string, error) {
 	ids := map[string]string{"/admin/accounts?role=customer": "", "/admin/topups": ""}
 	for list := range ids {
 		if err := tab.Open(list); err != nil {
@@ -26,7 +60,7 @@ func found(tab *browser.Tab) (*strings.Replacer, error) {
 			return nil, err
 		}
 	}
-	return strings.NewReplacer(anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"]), nil
+	return []string{anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"]}, nil
 }
 
 // named finds what the demo has made, and makes a webhook with a delivery that

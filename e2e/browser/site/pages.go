@@ -39,6 +39,8 @@ const (
 	aDelivery = "{delivery}"
 	anAccount = "{account}"
 	aTopup    = "{topup}"
+	// and this for the demo's provider, whose list was read.
+	aProvider = "{provider}"
 	aGiveaway = "{giveaway}" // one that was drawn
 	aMass     = "{mass}"
 )
@@ -76,7 +78,12 @@ func signedIn(language string) (all []Page) {
 // staffed are the pages of staff, in a language.
 func staffed(language string) (all []Page) {
 	for _, path := range []string{
-		"/admin",
+		"/admin", "/admin/services", "/admin/services?q=review", "/admin/services?q=no+such+service", "/admin/services/new", "/admin/services/1",
+		"/admin/services/1/price", "/admin/services/1/announce", "/admin/services/1/limits", "/admin/services/1/rules", "/admin/services/1/texts",
+		"/admin/services/1/translate", "/admin/services/1/state", "/admin/services/1/sources/new", "/admin/categories", "/admin/categories/new",
+		"/admin/import", "/admin/import/" + aProvider, "/admin/import/" + aProvider + "?markup=35&step=0.05", "/admin/import/" + aProvider + "/categories",
+		"/admin/providers", "/admin/providers/new", "/admin/providers/" + aProvider, "/admin/providers/" + aProvider + "/settings",
+		"/admin/providers/" + aProvider + "/access", "/admin/providers/" + aProvider + "/pause", "/admin/texts", "/admin/texts?show=decided",
 		"/admin/accounts", "/admin/accounts?q=customer", "/admin/accounts?state=suspended", "/admin/accounts/" + anAccount, "/admin/accounts/" + anAccount + "/statement",
 		"/admin/accounts/" + anAccount + "/credit", "/admin/accounts/" + anAccount + "/suspend", "/admin/accounts/" + anAccount + "/tier", "/admin/accounts/" + anAccount + "/rates/new",
 		"/admin/topups", "/admin/topups?show=all", "/admin/topups/new", "/admin/topups/offer", "/admin/topups/" + aTopup, "/admin/topups/" + aTopup + "/reject",

@@ -14,8 +14,11 @@ type page struct {
 func pages() []page {
 	return []page{
 		{"", ui.Link{Label: "nav.admin_home", Path: homePath, Icon: "overview", Key: "h", Bar: true}},
+		{staff.CatalogueSee, ui.Link{Label: "nav.admin_services", Path: "/admin/services", Icon: "services", Key: "s", Bar: true}},
+		{staff.ProvidersSee, ui.Link{Label: "nav.providers", Path: "/admin/providers", Icon: "device", Key: "p"}},
+		{staff.TextsDecide, ui.Link{Label: "nav.texts", Path: "/admin/texts", Icon: "book", Key: "x"}},
 		{staff.AccountsSee, ui.Link{Label: "nav.admin_accounts", Path: "/admin/accounts", Icon: "account", Key: "a", Bar: true}},
-		{staff.TopupsDecide, ui.Link{Label: "nav.admin_topups", Path: "/admin/topups", Icon: "wallet", Key: "t", Bar: true}},
+		{staff.TopupsDecide, ui.Link{Label: "nav.admin_topups", Path: "/admin/topups", Icon: "wallet", Key: "t"}},
 		{staff.StaffChange, ui.Link{Label: "nav.admin_staff", Path: "/admin/staff", Icon: "shield"}},
 		{staff.LogSee, ui.Link{Label: "nav.admin_log", Path: "/admin/log", Icon: "book"}},
 	}

@@ -84,6 +84,12 @@ func deskLinks() []Link {
 	}
 }
 
+// ofStaff reports that the page that is shown is one of staff's.
+func ofStaff(ctx context.Context) bool {
+	path := Of(ctx).Path
+	return path == "/admin" || strings.HasPrefix(path, "/admin/")
+}
+
 // orderLinks are the pages of orders beside each other, where the side has no room.
 func orderLinks() []Link {
 	return []Link{
@@ -104,9 +110,6 @@ func adminLinks(ctx context.Context) []Link {
 	}
 	return nil
 }
-
-// behindDesk reports that the page is one of staff.
-func behindDesk(ctx context.Context) bool { return strings.HasPrefix(Of(ctx).Path, "/admin/") }
 
 // barLinks are those of the bar on a phone, five at most.
 func barLinks(links []Link) (bar []Link) {

@@ -17,6 +17,7 @@ type Page struct {
 	Structured  any    // data for search engines, as JSON
 	Feed        string // the path of its feed
 	Wide        bool   // the main part brings its own width
+	Refresh     bool   // without scripts, the page is asked for again every two seconds
 	Test        bool   // it shows what was done with play money: a line across the top says so
 }
 
