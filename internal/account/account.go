@@ -321,3 +321,20 @@ func ContactOf(tx *db.Tx, accountID string) (c Contact, err error) {
 	}
 	return c, nil
 }
+
+// Emails returns the addresses of accounts by their ids.
+func (s *Store) Emails(ctx context.Context, accountIDs []string) (emails map[string]string, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		emails = map[string]string{}
+		return tx.Each(func(r db.Scanner) error {
+			var accountID, email string
+			err := r.Scan(&accountID, &email)
+			emails[accountID] = email
+			return err
+		}, `SELECT id, email FROM accounts WHERE id = ANY($1)`, accountIDs)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("addresses of accounts: %w", err)
+	}
+	return emails, nil
+}

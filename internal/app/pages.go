@@ -28,6 +28,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
+	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -100,12 +101,20 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances, Wallet: s.wallet,
 		}),
 		Developers: developers.New(documentation),
-		Admin:      admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
 		Office:     s.newOffice(),
 		Catalogue: catalogue.New(catalogue.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
 			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(),
 		}),
+		AdminOrders: adminorders.New(adminorders.Deps{
+			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Settler: s.Core.Settler, Bulk: s.Core.Bulk, Providers: s.Core.Providers,
+			Catalog: s.Core.Catalog, Snapshot: s.snapshot,
+			Wake: func() {
+				s.wake()
+				s.wakeActs()
+			},
+		}),
+		Admin: admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
 	})
 	return pages, err
 }

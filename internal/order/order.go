@@ -360,7 +360,7 @@ func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err erro
 		if w.Parts, err = parts(tx, w.ID); err != nil {
 			return err
 		}
-		if w.Refills, err = refillsOf(tx, w.ID); err != nil {
+		if w.Refills, err = RefillsOf(tx, w.ID); err != nil {
 			return err
 		}
 		if w.May, err = mayOf(tx, w.Order); err != nil || w.ParentID == "" {

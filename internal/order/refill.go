@@ -215,8 +215,8 @@ func (f *Refiller) ByOrder(ctx context.Context, in Scope, ref Ref) (r *Refill, e
 	return r, err
 }
 
-// refillsOf returns an order's refills, the first one first.
-func refillsOf(tx *db.Tx, orderID string) ([]*Refill, error) {
+// RefillsOf returns an order's refills, the first one first.
+func RefillsOf(tx *db.Tx, orderID string) ([]*Refill, error) {
 	all, err := db.All(tx, scanRefill, `SELECT `+refillColumns+` FROM refills WHERE order_id = $1 ORDER BY id`, orderID)
 	if err != nil {
 		return nil, fmt.Errorf("refills of %s: %w", orderID, err)

@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"github.com/notpanel/notpanel/internal/content"
-	"github.com/notpanel/notpanel/internal/staff"
-	"github.com/notpanel/notpanel/internal/web/admin/office"
 	"github.com/notpanel/notpanel/internal/web/docs"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -91,144 +89,7 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
 	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), s.noticeRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
-	}, s.adminRoutes(), s.officeRoutes(), s.catalogueRoutes())
-}
-
-// catalogueRoutes are those of the catalogue and its providers, for staff.
-func (s *Server) catalogueRoutes() []Route {
-	see, change, c := Needs(staff.CatalogueSee), Needs(staff.CatalogueChange), s.Catalogue
-	return slices.Concat([]Route{
-		{"GET /admin/services", see, c.Services},
-		{"GET /admin/services/new", change, c.NewService},
-		{"POST /admin/services", change, c.CreateService},
-		{"POST /admin/picked-services", change, c.Bulk},
-		{"GET /admin/services/{id}", see, c.Service},
-		{"GET /admin/services/{id}/price", change, c.AskPrice},
-		{"POST /admin/services/{id}/price", change, c.SetPrice},
-		{"GET /admin/services/{id}/announce", change, c.AskAnnounce},
-		{"POST /admin/services/{id}/announce", change, c.Announce},
-		{"POST /admin/services/{id}/announce/withdraw", change, c.WithdrawRate},
-		{"GET /admin/services/{id}/limits", change, c.AskLimits},
-		{"POST /admin/services/{id}/limits", change, c.SetLimits},
-		{"GET /admin/services/{id}/rules", change, c.AskRules},
-		{"POST /admin/services/{id}/rules", change, c.SetRules},
-		{"GET /admin/services/{id}/texts", change, c.AskTexts},
-		{"POST /admin/services/{id}/texts", change, c.SetTexts},
-		{"GET /admin/services/{id}/translate", change, c.AskTranslate},
-		{"POST /admin/services/{id}/translate", change, c.Translate},
-		{"GET /admin/services/{id}/state", change, c.AskState},
-		{"POST /admin/services/{id}/state", change, c.SetState},
-		{"POST /admin/services/{id}/pin", change, c.Pin},
-		{"POST /admin/services/{id}/follow", change, c.Follow},
-		{"GET /admin/services/{id}/sources/new", change, c.AskSource},
-		{"POST /admin/services/{id}/sources", change, c.AddSource},
-		{"POST /admin/services/{id}/sources/move", change, c.MoveSource},
-		{"GET /admin/services/{id}/sources/remove", change, c.AskRemoveSource},
-		{"POST /admin/services/{id}/sources/remove", change, c.RemoveSource},
-
-		{"GET /admin/categories", see, c.Categories},
-		{"GET /admin/categories/new", change, c.NewCategory},
-		{"POST /admin/categories", change, c.AddCategory},
-		{"GET /admin/categories/{id}", change, c.AskCategory},
-		{"POST /admin/categories/{id}", change, c.SetCategory},
-		{"POST /admin/categories/{id}/move", change, c.MoveCategory},
-
-		{"GET /admin/import", change, c.Import},
-		{"GET /admin/import/{id}", change, c.List},
-		{"POST /admin/import/{id}", change, c.Take},
-		{"POST /admin/import/{id}/read", change, c.ReadList},
-		{"POST /admin/import/{id}/exchange", change, c.SetExchange},
-		{"GET /admin/import/{id}/categories", change, c.AskMapping},
-		{"POST /admin/import/{id}/categories", change, c.SetMapping},
-	}, s.providerRoutes())
-}
-
-func (s *Server) providerRoutes() []Route {
-	see, change, c := Needs(staff.ProvidersSee), Needs(staff.ProvidersChange), s.Catalogue
-	return []Route{
-		{"GET /admin/providers", see, c.Providers},
-		{"GET /admin/providers/new", change, c.NewProvider},
-		{"POST /admin/providers", change, c.AddProvider},
-		{"GET /admin/providers/{id}", see, c.Provider},
-		{"GET /admin/providers/{id}/settings", change, c.AskSettings},
-		{"POST /admin/providers/{id}/settings", change, c.SetSettings},
-		{"GET /admin/providers/{id}/access", change, c.AskAccess},
-		{"POST /admin/providers/{id}/access", change, c.SetAccess},
-		{"GET /admin/providers/{id}/pause", change, c.AskPause},
-		{"POST /admin/providers/{id}/pause", change, c.Pause},
-		{"POST /admin/providers/{id}/resume", change, c.Resume},
-		{"POST /admin/providers/{id}/balance", change, c.ReadBalance},
-		{"POST /admin/providers/{id}/sync", change, c.Sync},
-		{"GET /admin/providers/{id}/webhook", change, c.AskHook},
-		{"POST /admin/providers/{id}/webhook", change, c.SetHook},
-
-		{"GET /admin/texts", Needs(staff.TextsDecide), c.Texts},
-		{"GET /admin/texts/decide", Needs(staff.TextsDecide), c.AskDecide},
-		{"POST /admin/texts", Needs(staff.TextsDecide), c.Decide},
-	}
-}
-
-// adminRoutes are the pages of staff.
-func (s *Server) adminRoutes() []Route {
-	return []Route{
-		{"GET /admin", Staff, s.Admin.Home},
-		{"POST /admin/view/end", Viewing, s.Admin.EndView},
-	}
-}
-
-// officeRoutes are where staff keep the panel itself: accounts, top-ups, staff, log.
-func (s *Server) officeRoutes() []Route {
-	see, change, credit := Needs(staff.AccountsSee), Needs(staff.AccountsChange), Needs(staff.AccountsCredit)
-	decide, people, log := Needs(staff.TopupsDecide), Needs(staff.StaffChange), Needs(staff.LogSee)
-	all := []Route{
-		{"GET /admin/accounts", see, s.Office.Accounts},
-		{"GET /admin/accounts/{id}", see, s.Office.Account},
-		{"GET /admin/accounts/{id}/statement", see, s.Office.Statement},
-		{"GET /admin/accounts/{id}/credit", credit, s.Office.AskCredit},
-		{"POST /admin/accounts/{id}/credit", credit, s.Office.Credit},
-		{"GET /admin/accounts/{id}/tier", change, s.Office.AskTier},
-		{"POST /admin/accounts/{id}/tier", change, s.Office.SetTier},
-		{"POST /admin/accounts/{id}/notes", change, s.Office.AddNote},
-		{"POST /admin/accounts/{id}/view", Needs(staff.AccountsView), s.Office.View},
-		{"GET /admin/accounts/{id}/rates/new", change, s.Office.NewRate},
-		{"POST /admin/accounts/{id}/rates", change, s.Office.SetRate},
-		{"POST /admin/accounts/{id}/rates/{service}/remove", change, s.Office.RemoveRate},
-		{"GET /admin/accounts/{id}/keys/{key}/revoke", change, s.Office.AskRevokeKey},
-		{"POST /admin/accounts/{id}/keys/{key}/revoke", change, s.Office.RevokeKey},
-
-		{"GET /admin/topups", decide, s.Office.Topups},
-		{"GET /admin/topups/new", decide, s.Office.NewTopup},
-		{"POST /admin/topups/new", decide, s.Office.AddTopup},
-		{"GET /admin/topups/offer", Needs(staff.SettingsChange), s.Office.AskOffer},
-		{"POST /admin/topups/offer", Needs(staff.SettingsChange), s.Office.SetOffer},
-		{"GET /admin/topups/{id}", decide, s.Office.Topup},
-		{"POST /admin/topups/{id}/approve", decide, s.Office.Approve},
-		{"GET /admin/topups/{id}/reject", decide, s.Office.AskReject},
-		{"POST /admin/topups/{id}/reject", decide, s.Office.Reject},
-
-		{"GET /admin/staff", people, s.Office.Staff},
-		{"GET /admin/staff/roles/new", people, s.Office.Role},
-		{"POST /admin/staff/roles", people, s.Office.SetRole},
-		{"GET /admin/staff/roles/{id}", people, s.Office.Role},
-		{"POST /admin/staff/roles/{id}", people, s.Office.SetRole},
-		{"GET /admin/staff/roles/{id}/remove", people, s.Office.AskRemoveRole},
-		{"POST /admin/staff/roles/{id}/remove", people, s.Office.RemoveRole},
-		{"GET /admin/staff/members/new", people, s.Office.AskAppoint},
-		{"POST /admin/staff/members", people, s.Office.Appoint},
-		{"GET /admin/staff/members/{id}", people, s.Office.Member},
-		{"POST /admin/staff/members/{id}", people, s.Office.SetMember},
-		{"GET /admin/staff/members/{id}/dismiss", people, s.Office.AskDismiss},
-		{"POST /admin/staff/members/{id}/dismiss", people, s.Office.Dismiss},
-
-		{"GET /admin/log", log, s.Office.Log},
-		{"GET /admin/log.csv", log, s.Office.ExportLog},
-		{"POST /admin/log/verify", log, s.Office.Verify},
-	}
-	for _, deed := range office.Deeds() {
-		at := " /admin/accounts/{id}/" + deed
-		all = append(all, Route{"GET" + at, change, s.Office.Ask(deed)}, Route{"POST" + at, change, s.Office.Do(deed)})
-	}
-	return all
+	}, s.adminRoutes(), s.adminOrderRoutes(), s.officeRoutes(), s.catalogueRoutes())
 }
 
 // siteRoutes are those of what the operator writes and gives away, and of how the
@@ -278,10 +139,10 @@ func (s *Server) walletRoutes() []Route {
 // leavingRoutes are those by which people take their data, and go.
 func (s *Server) leavingRoutes() []Route {
 	return []Route{
-		{"GET /dashboard/account/export", Member, s.Dashboard.AskExport},
-		{"POST /dashboard/account/export", Member, s.Dashboard.Export},
-		{"GET /dashboard/account/close", Member, s.Dashboard.AskClose},
-		{"POST /dashboard/account/close", Member, s.Dashboard.Close},
+		{"GET /dashboard/account/export", Person, s.Dashboard.AskExport},
+		{"POST /dashboard/account/export", Person, s.Dashboard.Export},
+		{"GET /dashboard/account/close", Person, s.Dashboard.AskClose},
+		{"POST /dashboard/account/close", Person, s.Dashboard.Close},
 	}
 }
 
@@ -340,10 +201,10 @@ func (s *Server) noticeRoutes() []Route {
 	return []Route{
 		{"GET /dashboard/notices", Member, s.Dashboard.Notices},
 		{"POST /dashboard/notices/read", Member, s.Dashboard.MarkNoticesRead},
-		{"GET /dashboard/account/notices", Member, s.Dashboard.NoticeChoices},
-		{"POST /dashboard/account/notices", Member, s.Dashboard.SetNoticeChoices},
-		{"POST /dashboard/account/notices/telegram", Member, s.Dashboard.LinkChat},
-		{"POST /dashboard/account/notices/telegram/unlink", Member, s.Dashboard.UnlinkChat},
+		{"GET /dashboard/account/notices", Person, s.Dashboard.NoticeChoices},
+		{"POST /dashboard/account/notices", Person, s.Dashboard.SetNoticeChoices},
+		{"POST /dashboard/account/notices/telegram", Person, s.Dashboard.LinkChat},
+		{"POST /dashboard/account/notices/telegram/unlink", Person, s.Dashboard.UnlinkChat},
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
+	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -55,6 +56,8 @@ type Deps struct {
 	Admin  *admin.Admin
 	// Catalogue is staff's: services, imports, providers and their refusals.
 	Catalogue *catalogue.Pages
+	// AdminOrders are the orders of all accounts.
+	AdminOrders *adminorders.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

@@ -1,0 +1,48 @@
+// Package proof asks for the password and the second factor in forms whose deed
+// needs that they were proved a short while ago.
+package proof
+
+import (
+	"net/http"
+
+	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/web/ui"
+)
+
+// Asked is what a form asks for.
+type Asked struct {
+	ui.ProofFields
+
+	Wanted bool // false: the proof is fresh, or the deed needs none
+}
+
+// Fields returns what a form asks of who is signed in.
+func Fields(people *identity.People, r *http.Request) (a Asked, err error) {
+	who, _ := people.Current(r.Context())
+	if who.Fresh() {
+		return a, nil
+	}
+	a.Wanted, a.Code = true, who.HasSecondFactor()
+	if who.UsablePasskeys() == 0 {
+		return a, nil
+	}
+	options, err := people.ProofOptions(r.Context())
+	a.Passkey = string(options)
+	return a, err
+}
+
+// Check makes sure of who sends a form. One that was shown while the proof was fresh
+// did not ask for it: that is no wrong guess.
+func Check(people *identity.People, r *http.Request) error {
+	who, _ := people.Current(r.Context())
+	switch {
+	case who.Fresh():
+		return nil
+	case !r.PostForm.Has("password"):
+		return people.RequireFresh(r.Context())
+	}
+	return people.Prove(r.Context(), identity.Proof{
+		Password: r.PostFormValue("password"),
+		Factor:   identity.Factor{Code: r.PostFormValue("code"), Passkey: []byte(r.PostFormValue("passkey"))},
+	})
+}
