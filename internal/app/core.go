@@ -22,6 +22,7 @@ import (
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/report"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/secret"
 	"github.com/notpanel/notpanel/internal/staff"
@@ -49,6 +50,7 @@ type Core struct {
 	Staff         *staff.Store
 	Bulk          *bulk.Store
 	Notices       *notice.Store
+	Report        *report.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -99,6 +101,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Blog: blog.NewStore(d), Announcements: announce.NewStore(d),
 		Staff: staff.NewStore(d), Bulk: bulk.NewStore(d),
 		Notices: notice.NewStore(d, ring),
+		Report:  report.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

@@ -114,7 +114,9 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 				s.wakeActs()
 			},
 		}),
-		Admin: admin.New(admin.Deps{People: s.people, Orders: s.Core.Orders, Heartbeats: s.workers.Heartbeats}),
+		Admin: admin.New(admin.Deps{
+			People: s.people, Orders: s.Core.Orders, Payments: s.Core.Payments, Providers: s.Core.Providers, Report: s.Core.Report, Heartbeats: s.workers.Heartbeats,
+		}),
 	})
 	return pages, err
 }

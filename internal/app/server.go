@@ -204,6 +204,7 @@ func (s *Server) startWorkers() {
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
 	})
+	s.workers.Go(s.Core.Report.Loop())
 	s.workers.Go(s.people.Purge())
 	s.workers.Go(hint.Forget(s.Core.DB))
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())

@@ -30,6 +30,21 @@ type Filter struct {
 	Limit    int
 }
 
+// waitingIDs selects the orders that wait for a person, each part by its index.
+const waitingIDs = `SELECT id FROM orders WHERE attention <> '' UNION ALL SELECT id FROM orders WHERE state IN ('uncertain', 'held')`
+
+// Oldest returns the live orders that have waited longest for a person.
+func (s *Store) Oldest(ctx context.Context, limit int) (all []*Order, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id IN (`+waitingIDs+`) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("orders that wait: %w", err)
+	}
+	return all, nil
+}
+
 // narrow reports whether the filter names states of which there are few orders, and
 // that have an index.
 func (f Filter) narrow() bool {
@@ -217,8 +232,8 @@ func (f Filter) conditions(w window) *conditions {
 	if f.AccountID != "" {
 		c.add(`account_id = ` + c.arg(f.AccountID))
 	}
-	if f.State != "" {
-		c.add(`state = ` + c.arg(string(f.State)))
+	if slices.Contains(States(), f.State) {
+		c.add(`state = '` + string(f.State) + `'`) // written out, so that the index of the few may be used
 	}
 	if f.Provider != "" {
 		c.add(`provider_id = ` + c.arg(f.Provider))
@@ -227,7 +242,7 @@ func (f Filter) conditions(w window) *conditions {
 		c.add(`service_id = ` + c.arg(f.Service))
 	}
 	if f.Attention {
-		c.add(`(attention <> '' OR state IN ('uncertain', 'held'))`)
+		c.add(`id IN (` + waitingIDs + `)`)
 	}
 	if f.Text != "" {
 		number, err := strconv.ParseInt(f.Text, 10, 64)

@@ -1,5 +1,5 @@
-// Package admin is what staff see: what needs a person now, and the orders of all
-// accounts with what may be done to them.
+// Package admin is the first page of staff: what needs a person now, and what the
+// panel earned. Their other pages are in packages of their own.
 //
 // It translates: the domain decides what may be done, and the route table in web
 // says which permission each page and action needs.
@@ -11,6 +11,9 @@ import (
 
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/payment"
+	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/report"
 	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/web/ui"
 	"github.com/notpanel/notpanel/internal/worker"
@@ -23,8 +26,11 @@ const (
 
 // Deps are what the pages ask.
 type Deps struct {
-	People *identity.People
-	Orders *order.Store
+	People    *identity.People
+	Orders    *order.Store
+	Payments  *payment.Store
+	Providers *provider.Store
+	Report    *report.Store
 	// Heartbeats are the workers of this node.
 	Heartbeats func(context.Context) []worker.Heartbeat
 }
@@ -39,28 +45,6 @@ func New(d Deps) *Admin { return &Admin{deps: d} }
 func Actor(people *identity.People, r *http.Request) staff.Actor {
 	who, _ := people.Current(r.Context())
 	return staff.Actor{AccountID: who.AccountID, Permissions: who.Permissions}
-}
-
-// home is what the first page shows.
-type home struct {
-	Waiting order.Waiting
-	Late    []worker.Heartbeat
-}
-
-// Home shows what needs a person now.
-func (a *Admin) Home(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	var h home
-	var err error
-	if h.Waiting, err = a.deps.Orders.Waiting(ctx); err != nil {
-		return err
-	}
-	for _, beat := range a.deps.Heartbeats(ctx) {
-		if beat.Late(ui.Of(ctx).Now) {
-			h.Late = append(h.Late, beat)
-		}
-	}
-	return ui.Render(w, r, http.StatusOK, homePage(h))
 }
 
 // EndView ends looking at the pages as a customer, and leads back to the account
