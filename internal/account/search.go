@@ -80,7 +80,9 @@ func (q Query) where() (text string, args []any) {
 	// What few have is written as its index is.
 	switch q.State {
 	case Suspended:
-		add(`a.state = 'suspended'`)
+		add(`a.state = 'suspended' AND a.closed_at IS NULL`)
+	case Closed:
+		add(`a.state = 'suspended' AND a.closed_at IS NOT NULL`)
 	case Active:
 		add(`a.state = 'active'`)
 	}
