@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
@@ -83,14 +84,15 @@ func (s *Store) one(ctx context.Context, w Work, orderID string) error {
 		if err := holds(tx, w.AccountID, w.Needs); err != nil {
 			return err
 		}
-		_, err := fulfil.DoIn(tx, orderID, w.Deed, w.AccountID)
+		by := staff.Actor{AccountID: w.AccountID}
+		_, err := fulfil.DoIn(tx, orderID, w.Deed, w.AccountID, staff.ForOthers(by, w.Needs))
 		return err
 	})
 	refusal, refused := errors.AsType[*fault.Error](err)
 	switch {
 	case err == nil || errors.Is(err, errTaken):
 		return nil
-	case fault.Is(err, fault.Forbidden):
+	case fault.Is(err, fault.Forbidden) && refusal.Reason != staff.Yourself:
 		return s.db.Write(ctx, func(tx *db.Tx) error { return end(tx, w.ID, "who decided it may not do it any more") })
 	case refused && refusal.Code != fault.Internal && refusal.Code != fault.Unavailable:
 		err = s.db.Write(ctx, func(tx *db.Tx) error { return take(tx, w.ID, orderID, "refused", refusal.Text) })
