@@ -119,7 +119,7 @@ func (p *Pages) show(name string) ui.ShowForm {
 			return err
 		}
 		if name == end || name == settle {
-			if a.Proof, err = proof.Fields(p.deps.People, r); err != nil {
+			if a.Proof, err = proof.Fresh(p.deps.People, r); err != nil {
 				return err
 			}
 		}
