@@ -71,7 +71,10 @@ func (d desk) settleUncertain() {
 	d.WaitText("#main tbody tr", "Order 1")
 	d.WaitText("#main tbody tr", "Nobody knows whether the provider has it")
 	d.follow("#main tbody [href='/admin/orders/" + o.ID + "/settle']")
-	d.WaitText("body", "Settle order 1")
+	d.WaitText("[data-dialog-page]", "Settle order 1")
+	for _, sought := range []string{ann, "Wholesale", "113", "https://example.com/a", "1,000"} {
+		d.WaitText("[data-dialog-page]", sought)
+	}
 	d.Expect("status 422: POST /admin/orders/" + o.ID + "/settle")
 	d.Click("[name=how][value=accepted]")
 	d.send("/settle")
@@ -100,6 +103,7 @@ func (d desk) classifyForAll() {
 	d.waits(len(held))
 	d.WaitText("#main", "Unknown words of Wholesale")
 	d.WaitText("#main", "Refused with: ")
+	d.WaitText("#main", "bob@example.com") // both have an order 1
 	d.Submit("#main tbody [href='/admin/texts']")
 	d.follow("#main tbody a.row-link")
 	d.WaitText("body", "Orders that it holds now: 3.")
