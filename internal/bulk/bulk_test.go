@@ -215,3 +215,31 @@ func TestDeedsOfOneOrder(t *testing.T) {
 		}
 	})
 }
+
+// An order that can't be read holds back neither the rest of its work nor the works
+// behind it, and stays to be done.
+func TestABrokenOrderHoldsBackNoOther(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, k *desk) {
+		ctx := t.Context()
+		all := k.orders(4)
+		k.Exec(`UPDATE orders SET fields = 'broken' WHERE id = $1`, all[0])
+		first, second := k.begin(fulfil.Deed{Kind: fulfil.Cancel}, all[:2]), k.begin(fulfil.Deed{Kind: fulfil.Cancel}, all[2:])
+		failed := false
+		for range 6 {
+			_, err := k.works.Pass(ctx)
+			failed = failed || err != nil
+		}
+		w, err := k.works.Find(ctx, first)
+		if err != nil || w.Done != 1 || !w.FinishedAt.IsZero() || !failed {
+			t.Errorf("%+v, %v; an error was told: %v", w, err, failed)
+		}
+		if w, err = k.works.Find(ctx, second); err != nil || w.Done != 2 || w.FinishedAt.IsZero() {
+			t.Errorf("the next one: %+v, %v", w, err)
+		}
+		k.Exec(`UPDATE orders SET fields = '' WHERE id = $1`, all[0])
+		if w = k.finish(first); w.Done != 2 {
+			t.Errorf("mended: %+v", w)
+		}
+	})
+}

@@ -9,12 +9,15 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/fulfil"
+	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
 const (
 	// passMost is how many orders one pass works on.
 	passMost = 100
+	// worksMost is how many works one pass tries until there is one that gets on.
+	worksMost = 10
 	// forgetMost is how many works one pass forgets.
 	forgetMost = 20
 )
@@ -39,38 +42,54 @@ func (s *Store) Run(g *worker.Group, done func()) {
 var errTaken = errors.New("the order is not waiting any more")
 
 // Pass works on the next orders of the oldest work that goes on, and returns how
-// many it looked at.
+// many it looked at. An order, or a work, that can't be worked on holds back no other.
 func (s *Store) Pass(ctx context.Context) (found int, err error) {
-	var w Work
+	var works []Work
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		works, err = db.All(tx, scan, `SELECT `+columns+` FROM bulk_works w WHERE w.finished_at IS NULL ORDER BY w.id LIMIT $1`, worksMost)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find bulk work: %w", err)
+	}
+	for _, w := range works {
+		looked, workErr := s.next(ctx, w)
+		err = errors.Join(err, workErr)
+		if looked > 0 || stops(ctx, workErr) {
+			return looked, err
+		}
+	}
+	return 0, err
+}
+
+// stops reports an error that the next order would meet as well.
+func stops(ctx context.Context, err error) bool { return ctx.Err() != nil || db.IsDown(err) }
+
+// next works on the next orders of a work, and returns how many it could work on.
+func (s *Store) next(ctx context.Context, w Work) (found int, err error) {
 	var orderIDs []string
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		w, orderIDs = Work{}, nil
-		w, err = scan(tx.QueryRow(`SELECT ` + columns + ` FROM bulk_works w WHERE w.finished_at IS NULL ORDER BY w.id LIMIT 1`))
-		if err != nil {
-			return err
-		}
 		orderIDs, err = db.All(tx, func(r db.Scanner) (orderID string, err error) {
 			err = r.Scan(&orderID)
 			return orderID, err
 		}, `SELECT order_id FROM bulk_items WHERE work_id = $1 AND outcome = '' ORDER BY order_id LIMIT $2`, w.ID, passMost)
 		return err
 	})
-	if errors.Is(err, db.ErrNoRows) {
-		return 0, nil
-	}
 	if err != nil {
-		return 0, fmt.Errorf("find bulk work: %w", err)
+		return 0, fmt.Errorf("find orders of bulk work: %w", err)
 	}
 	if len(orderIDs) == 0 {
 		return 1, s.db.Write(ctx, func(tx *db.Tx) error { return end(tx, w.ID, "") })
 	}
 	for _, orderID := range orderIDs {
-		if err := s.one(ctx, w, orderID); err != nil {
-			return found, err
+		orderErr := s.one(ctx, w, orderID)
+		if err = errors.Join(err, orderErr); orderErr == nil {
+			found++
+		} else if stops(ctx, orderErr) {
+			break
 		}
-		found++
 	}
-	return found, nil
+	return found, err
 }
 
 // one does a work's deed to one order. A refusal is noted; an error of ours is
@@ -83,14 +102,15 @@ func (s *Store) one(ctx context.Context, w Work, orderID string) error {
 		if err := holds(tx, w.AccountID, w.Needs); err != nil {
 			return err
 		}
-		_, err := fulfil.DoIn(tx, orderID, w.Deed, w.AccountID)
+		by := staff.Actor{AccountID: w.AccountID}
+		_, err := fulfil.DoIn(tx, orderID, w.Deed, w.AccountID, staff.ForOthers(by, w.Needs))
 		return err
 	})
 	refusal, refused := errors.AsType[*fault.Error](err)
 	switch {
 	case err == nil || errors.Is(err, errTaken):
 		return nil
-	case fault.Is(err, fault.Forbidden):
+	case fault.Is(err, fault.Forbidden) && refusal.Reason != staff.Yourself:
 		return s.db.Write(ctx, func(tx *db.Tx) error { return end(tx, w.ID, "who decided it may not do it any more") })
 	case refused && refusal.Code != fault.Internal && refusal.Code != fault.Unavailable:
 		err = s.db.Write(ctx, func(tx *db.Tx) error { return take(tx, w.ID, orderID, "refused", refusal.Text) })

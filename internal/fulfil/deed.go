@@ -84,6 +84,9 @@ func (d Deed) Check() error {
 		if d.State == order.Partial && d.Remains == nil {
 			return fault.New(fault.Invalid, "remains must be given: what of the quantity is not delivered")
 		}
+		if d.State == order.Canceled && d.Remains != nil && *d.Remains == 0 { // a provider's 0 says nothing, a person's that all was delivered
+			return fault.New(fault.Invalid, "remains must be more than 0, or not given: then all of the charge goes back").Because(fault.BadField, "remains")
+		}
 	case Settling:
 		if d.How < AcceptedAs || d.How > CancelIt {
 			return fault.New(fault.Invalid, "how must say what became of the order")
@@ -122,15 +125,16 @@ func (s *Settler) Do(ctx context.Context, orderID string, d Deed, actor string) 
 		return nil, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		o, err = DoIn(tx, orderID, d, actor)
+		o, err = DoIn(tx, orderID, d, actor, s.guard)
 		return err
 	})
 	return o, err
 }
 
 // DoIn is Do in the caller's transaction, which ends with it: the audit log comes
-// last. The deed is one that Check lets through.
-func DoIn(tx *db.Tx, orderID string, d Deed, actor string) (*order.Order, error) {
+// last. The deed is one that Check lets through; guard says whether the actor may do
+// it to the order's account.
+func DoIn(tx *db.Tx, orderID string, d Deed, actor string, guard account.Guard) (*order.Order, error) {
 	o, book, err := order.Lock(tx, orderID)
 	if err != nil {
 		return nil, err
@@ -140,6 +144,9 @@ func DoIn(tx *db.Tx, orderID string, d Deed, actor string) (*order.Order, error)
 	}
 	t := doing{tx: tx, book: book, order: o, deed: d, actor: actor}
 	if err := t.do(); err != nil {
+		return nil, err
+	}
+	if err := guard.Allow(tx, o.AccountID); err != nil {
 		return nil, err
 	}
 	return o, account.Record(tx, actor, "order."+string(d.Kind), o.ID, t.said())
@@ -294,12 +301,12 @@ func (t *doing) state() error {
 	switch {
 	case o.Kind == order.Drip || o.Kind == order.Post || o.Kind == order.Subscription && d.State != order.Canceled:
 		return cant(o, "is a %s: its state follows from its parts", o.Kind)
-	case o.Kind == order.Subscription && d.State == order.Canceled:
-		return t.to(order.Canceled, false)
 	case !o.State.MayBecome(d.State) || o.State == order.Pending || o.State == order.Held || o.State == order.Queued:
 		return cant(o, "is %s: it can't become %s", o.State, d.State)
 	case o.State == order.Submitting || o.State == order.Uncertain:
 		return cant(o, "is %s: say first what became of it", o.State)
+	case o.Kind == order.Subscription:
+		return t.to(order.Canceled, false)
 	case d.Remains != nil && *d.Remains > o.Quantity:
 		return cant(o, "has a quantity of %d: remains can't be more", o.Quantity)
 	}
@@ -336,7 +343,7 @@ func (t *doing) partial() error {
 func (t *doing) canceled() error {
 	o := t.order
 	remains := o.Quantity
-	if t.deed.Remains != nil && *t.deed.Remains > 0 {
+	if t.deed.Remains != nil {
 		remains = *t.deed.Remains
 	}
 	part := remains < o.Quantity

@@ -286,3 +286,33 @@ func TestStaffCancelAndRefillAsTheCustomerCan(t *testing.T) {
 		}
 	})
 }
+
+// While nobody knows whether its provider has a subscription, it is not canceled past
+// the question; and the answer that comes in is taken.
+func TestStaffCancelNoSubscriptionThatIsBeingSent(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k, sub := subscribed(t, d)
+		cancel := fulfil.Deed{Kind: fulfil.SetState, State: order.Canceled}
+		for _, state := range []order.State{order.Submitting, order.Uncertain, order.Pending, order.Held} {
+			k.Exec(`UPDATE orders SET state = $1 WHERE id = $2`, string(state), sub.ID)
+			k.refuses(sub, cancel)
+		}
+		k.Exec(`UPDATE orders SET state = 'processing' WHERE id = $1`, sub.ID)
+		k.does(sub, cancel)
+		k.want(sub, order.Canceled, sub.Charge.String())
+		k.refuses(sub, cancel)
+	})
+}
+
+// Who says that nothing remains gives nothing back by it.
+func TestCanceledWithNothingRemainingIsRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		o := k.running("a")
+		k.refuses(o, fulfil.Deed{Kind: fulfil.SetState, State: order.Canceled, Remains: new(int64(0))})
+		k.does(o, fulfil.Deed{Kind: fulfil.SetState, State: order.Canceled, Remains: new(int64(1000))})
+		k.want(o, order.Canceled, "2.00")
+	})
+}

@@ -35,10 +35,17 @@ const (
 )
 
 // Settler carries out what a person decided.
-type Settler struct{ db *db.DB }
+type Settler struct {
+	db    *db.DB
+	guard account.Guard
+}
 
 // NewSettler returns the settler of d's orders.
 func NewSettler(d *db.DB) *Settler { return &Settler{db: d} }
+
+// Under returns the settler whose deeds to orders a guard of their accounts lets
+// through.
+func (s *Settler) Under(g account.Guard) *Settler { return &Settler{db: s.db, guard: g} }
 
 // Settle ends the waiting of an uncertain or held order. That an order was not
 // accepted can be said only when its call has ended for certain.

@@ -3,6 +3,7 @@ package giveaway
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -271,13 +272,14 @@ func (s *Store) drawDue(ctx context.Context) (drawn int, err error) {
 		return 0, err
 	}
 	for _, giveawayID := range due {
-		_, _, err := s.Draw(ctx, giveawayID, panelActor)
-		if err != nil && !fault.Is(err, fault.Conflict) { // another node was faster
-			return drawn, err
+		_, _, drawErr := s.Draw(ctx, giveawayID, panelActor)
+		if drawErr != nil && !fault.Is(drawErr, fault.Conflict) { // another node was faster
+			err = errors.Join(err, drawErr)
+			continue // one that can't be drawn holds back no other
 		}
 		drawn++
 	}
-	return drawn, nil
+	return drawn, err
 }
 
 const isDue = `FROM giveaways WHERE state IN ('open', 'closed') AND closes_at <= $1`

@@ -370,6 +370,25 @@ func TestDrawGoesOnAfterACrash(t *testing.T) {
 	})
 }
 
+// A giveaway that can't be drawn holds back none that closes later.
+func TestABrokenGiveawayHoldsBackNoOther(t *testing.T) {
+	t.Parallel()
+	each(t, func(p *panel) {
+		p.Helper()
+		broken, g, who := p.open(p.terms(1)), p.open(p.terms(1)), p.accounts(2)
+		p.enter(broken, who...)
+		p.enter(g, who...)
+		p.exec(`UPDATE giveaways SET seed_sealed = 'broken' WHERE id = $1`, broken.ID)
+		p.db.AdvanceClock(time.Hour)
+		if n, err := p.store.Loop().Pass(p.Context()); err == nil || n != 1 {
+			p.Errorf("%d drawn, %v", n, err)
+		}
+		if now, err := p.store.Find(p.Context(), g.ID); err != nil || now.State != giveaway.Drawn {
+			p.Errorf("%+v, %v", now, err)
+		}
+	})
+}
+
 // What the database makes run again is drawn once, as if it had run once.
 func TestDrawRunAgain(t *testing.T) {
 	t.Parallel()

@@ -230,6 +230,9 @@ func (s *Store) apply(p *Provider, c Change, now time.Time) (changed []string, e
 		if err := checkURL(*c.URL); err != nil {
 			return nil, err
 		}
+		if err := s.checkMove(*p, c); err != nil {
+			return nil, err
+		}
 		p.URL, changed = *c.URL, append(changed, "url "+*c.URL)
 	}
 	if c.Key != nil {
@@ -288,6 +291,38 @@ func applySettings(p *Provider, c Change, now time.Time) (changed []string) {
 		}
 	}
 	return changed
+}
+
+// checkMove refuses to send a provider's secrets to another host unless whoever moves
+// it knows them: who may change an address must not learn a key by it.
+func (s *Store) checkMove(p Provider, c Change) error {
+	if hostOf(p.URL) == hostOf(*c.URL) {
+		return nil
+	}
+	if c.Key == nil {
+		return fault.New(fault.Invalid, "the key would go to another host: give it again together with the address").Because(fault.BadField, "key")
+	}
+	kept, err := openHeaders(s.ring, p)
+	if err != nil {
+		return err
+	}
+	for _, h := range kept {
+		same := func(name string) bool { return http.CanonicalHeaderKey(strings.TrimSpace(name)) == h.Name }
+		if !slices.ContainsFunc(c.Drop, same) && !slices.ContainsFunc(c.SetHeaders, func(set Header) bool { return same(set.Name) }) {
+			return fault.Newf(fault.Invalid, "the header %s would go to another host: give it again together with the address, or take it out first", h.Name).
+				Because(fault.BadField, "url")
+		}
+	}
+	return nil
+}
+
+// hostOf is whom an address reaches, and how.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host)
 }
 
 // applyHeaders seals the headers anew where they change.

@@ -260,3 +260,38 @@ func TestPackagePrice(t *testing.T) {
 		}
 	}
 }
+
+// A provider's key and headers go to another host only with who gives them anew: who
+// may change its address learns none of them.
+func TestSecretsDoNotMoveWithTheAddress(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, s := t.Context(), newStore(t, d)
+		p, err := s.Create(ctx, New{
+			Name: "Upstream", Kind: Classic, URL: "https://provider.example/api/v2", Key: "first-key", Headers: []Header{{"X-Secret", "hidden"}},
+			Settings: Settings{Slots: 1},
+		}, "test")
+		must(t, err)
+		elsewhere, port, path, key := "https://elsewhere.example/api/v2", "https://provider.example:8443/api/v2", "https://Provider.example/api/v3", "second-key"
+		header := []Header{{"X-Secret", "other"}}
+		for name, c := range map[string]Change{
+			"the address alone":        {URL: &elsewhere},
+			"another port":             {URL: &port},
+			"of the same account":      {URL: &elsewhere, SameAccount: true},
+			"with a key and no header": {URL: &elsewhere, Key: &key},
+			"with a header and no key": {URL: &elsewhere, SetHeaders: header},
+		} {
+			if _, err := s.Set(ctx, p.ID, c, "test"); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, c := range []Change{
+			{URL: &path},
+			{URL: &elsewhere, Key: &key, SetHeaders: header},
+			{URL: &port, Key: &key, Drop: []string{"x-secret"}},
+		} {
+			_, err := s.Set(ctx, p.ID, c, "test")
+			must(t, err)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/worker"
@@ -20,8 +21,11 @@ const (
 	// take orders back, and are asked for the last time after seven days.
 	moves = 9
 	// every is how often today is counted, and often how often the days before are.
-	every = 5 * time.Minute
+	every = time.Minute
 	often = 6 * time.Hour
+	// rest is how many times as long as the counting took it then rests at least: a
+	// day of very many orders is counted less often.
+	rest = 60
 )
 
 // Day is what the orders brought that ended on a day of UTC.
@@ -43,7 +47,17 @@ func NewStore(d *db.DB) *Store { return &Store{db: d} }
 
 // Loop counts the days that may have changed.
 func (s *Store) Loop() worker.Loop {
-	return worker.Loop{Name: "report", Every: every, Pass: func(ctx context.Context) (int, error) { return 0, s.Count(ctx) }}
+	var next time.Time
+	return worker.Loop{Name: "report", Every: every, Pass: func(ctx context.Context) (int, error) {
+		began := clock.System()
+		if began.Before(next) {
+			return 0, nil
+		}
+		err := s.Count(ctx)
+		ended := clock.System()
+		next = ended.Add(rest * ended.Sub(began))
+		return 0, err
+	}}
 }
 
 // Count counts today, and the days before that may still change and were counted

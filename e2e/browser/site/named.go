@@ -50,7 +50,7 @@ func namedByStaff(tab *browser.Tab) (*strings.Replacer, error) {
 // found are what staff find in the demo: the customer's account, and a top-up that
 // waits.
 func found(tab *browser.Tab) ([]string, error) {
-	ids := map[string]string{"/admin/accounts?role=customer": "", "/admin/topups": ""}
+	ids := map[string]string{"/admin/accounts?role=customer": "", "/admin/topups": "", "/admin/orders?show=waiting": ""}
 	for list := range ids {
 		if err := tab.Open(list); err != nil {
 			return nil, fmt.Errorf("open %s: %w", list, err)
@@ -60,7 +60,7 @@ func found(tab *browser.Tab) ([]string, error) {
 			return nil, err
 		}
 	}
-	return []string{anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"]}, nil
+	return []string{anOrder, ids["/admin/orders?show=waiting"], anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"]}, nil
 }
 
 // named finds what the demo has made, and makes a webhook with a delivery that

@@ -39,6 +39,7 @@ const (
 	aDelivery = "{delivery}"
 	anAccount = "{account}"
 	aTopup    = "{topup}"
+	anOrder   = "{order}" // one that waits for a person
 	// and this for the demo's provider, whose list was read.
 	aProvider = "{provider}"
 	aGiveaway = "{giveaway}" // one that was drawn
@@ -78,7 +79,9 @@ func signedIn(language string) (all []Page) {
 // staffed are the pages of staff, in a language.
 func staffed(language string) (all []Page) {
 	for _, path := range []string{
-		"/admin", "/admin/services", "/admin/services?q=review", "/admin/services?q=no+such+service", "/admin/services/new", "/admin/services/1",
+		"/admin", "/admin/orders", "/admin/orders?show=waiting", "/admin/orders?q=no+such+order", "/admin/orders/" + anOrder, "/admin/orders/" + anOrder + "/settle",
+		"/admin/orders/" + anOrder + "/note", "/admin/orders/bulk?state=completed", "/admin/bulk",
+		"/admin/services", "/admin/services?q=review", "/admin/services?q=no+such+service", "/admin/services/new", "/admin/services/1",
 		"/admin/services/1/price", "/admin/services/1/announce", "/admin/services/1/limits", "/admin/services/1/rules", "/admin/services/1/texts",
 		"/admin/services/1/translate", "/admin/services/1/state", "/admin/services/1/sources/new", "/admin/categories", "/admin/categories/new",
 		"/admin/import", "/admin/import/" + aProvider, "/admin/import/" + aProvider + "?markup=35&step=0.05", "/admin/import/" + aProvider + "/categories",

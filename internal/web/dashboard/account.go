@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/web/refusal"
 
 	"github.com/a-h/templ"
@@ -77,41 +79,16 @@ func accountDone(w http.ResponseWriter, r *http.Request, done string) error {
 	return ui.See(w, r, accountPath+"?done="+done)
 }
 
-// freshProof is what a form asks for that needs a fresh proof.
-type freshProof struct {
-	ui.ProofFields
-
-	Wanted bool // false: the proof is fresh
-}
-
-func (d *Dashboard) freshProof(r *http.Request) (p freshProof, err error) {
-	if d.person(r).Fresh() {
-		return p, nil
-	}
-	p.Wanted = true
-	p.ProofFields, err = d.proofFields(r)
-	return p, err
-}
-
-// prove makes sure of who sends a form that needs a fresh proof. A form that was
-// shown while it was fresh did not ask: that is no wrong guess.
-func (d *Dashboard) prove(r *http.Request) error {
-	switch {
-	case d.person(r).Fresh():
-		return nil
-	case !r.PostForm.Has("password"):
-		return d.deps.People.RequireFresh(r.Context())
-	}
-	return d.deps.People.Prove(r.Context(), proofOf(r))
-}
+// prove makes sure of who sends a form that needs a fresh proof.
+func (d *Dashboard) prove(r *http.Request) error { return proof.Check(d.deps.People, r) }
 
 // show shows a form, with what was wrong.
 type show = func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error
 
 // provenForm shows a form that needs a fresh proof.
-func (d *Dashboard) provenForm(title string, form func(f *ui.Form, p freshProof) templ.Component) show {
+func (d *Dashboard) provenForm(title string, form func(f *ui.Form, p proof.Asked) templ.Component) show {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-		p, err := d.freshProof(r)
+		p, err := proof.Fresh(d.deps.People, r)
 		if err != nil {
 			return err
 		}
@@ -126,7 +103,7 @@ func (d *Dashboard) AskEmail(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Dashboard) showEmail(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 	canSend := d.deps.CanMail()
-	return d.provenForm("account.email_title", func(f *ui.Form, p freshProof) templ.Component {
+	return d.provenForm("account.email_title", func(f *ui.Form, p proof.Asked) templ.Component {
 		return emailForm(f, p, d.person(r).Email, canSend)
 	})(w, r, status, f)
 }
@@ -159,7 +136,7 @@ func (d *Dashboard) AskPassword(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dashboard) showPassword(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-	return d.provenForm("account.password_title", func(f *ui.Form, p freshProof) templ.Component {
+	return d.provenForm("account.password_title", func(f *ui.Form, p proof.Asked) templ.Component {
 		return passwordForm(f, p, d.person(r).Email)
 	})(w, r, status, f)
 }

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/web/refusal"
 
 	"github.com/a-h/templ"
@@ -32,7 +34,7 @@ func (d *Dashboard) ProveForApp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dashboard) askForApp(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-	return d.provenForm("app.title", func(f *ui.Form, p freshProof) templ.Component {
+	return d.provenForm("app.title", func(f *ui.Form, p proof.Asked) templ.Component {
 		return proofPage("app.title", appPath, f, p)
 	})(w, r, status, f)
 }
@@ -104,7 +106,7 @@ func (d *Dashboard) AskRemoveApp(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Dashboard) showRemoveApp(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 	last := d.person(r).Passkeys == 0
-	return d.provenForm("app.remove_title", func(f *ui.Form, p freshProof) templ.Component {
+	return d.provenForm("app.remove_title", func(f *ui.Form, p proof.Asked) templ.Component {
 		return removeAppForm(f, p, last)
 	})(w, r, status, f)
 }

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/web/refusal"
 
 	"github.com/a-h/templ"
@@ -33,7 +35,7 @@ func (d *Dashboard) ProveForPasskey(w http.ResponseWriter, r *http.Request) erro
 
 func (d *Dashboard) showNewPasskey(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 	if !d.person(r).Fresh() {
-		return d.provenForm("passkeys.new_title", func(f *ui.Form, p freshProof) templ.Component {
+		return d.provenForm("passkeys.new_title", func(f *ui.Form, p proof.Asked) templ.Component {
 			return proofPage("passkeys.new_title", passkeysPath+"/new", f, p)
 		})(w, r, status, f)
 	}
@@ -143,7 +145,7 @@ func (d *Dashboard) showRemovePasskey(k identity.Passkey) show {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		who := d.person(r)
 		last := who.Passkeys == 1 && !who.TOTP
-		return d.provenForm("passkeys.remove_title", func(f *ui.Form, p freshProof) templ.Component {
+		return d.provenForm("passkeys.remove_title", func(f *ui.Form, p proof.Asked) templ.Component {
 			return removePasskeyForm(k, f, p, last)
 		})(w, r, status, f)
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
@@ -30,7 +32,7 @@ func (d *Dashboard) AskExport(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dashboard) showExport(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-	p, err := d.freshProof(r)
+	p, err := proof.Fresh(d.deps.People, r)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
@@ -85,11 +87,11 @@ func (d *Dashboard) NewKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dashboard) showNewKey(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-	proof, err := d.proofFields(r)
+	asked, err := proof.Fields(d.deps.People, r)
 	if err != nil {
 		return err
 	}
-	return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.new_title")}, newKeyForm(f, proof))
+	return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.new_title")}, newKeyForm(f, asked))
 }
 
 // CreateKey makes a key for who proves themselves in the same form, and shows its
@@ -100,7 +102,7 @@ func (d *Dashboard) CreateKey(w http.ResponseWriter, r *http.Request) error {
 	if !f.OK() {
 		return d.showNewKey(w, r, http.StatusUnprocessableEntity, f)
 	}
-	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
+	who, err := d.deps.People.ProveForKey(ctx, proof.Of(r))
 	if err != nil {
 		return refusal.Again(w, r, f, err, d.showNewKey)
 	}
@@ -169,11 +171,11 @@ func (d *Dashboard) EditKey(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Dashboard) showEditKey(k apikey.Key) func(http.ResponseWriter, *http.Request, int, *ui.Form) error {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-		proof, err := d.proofFields(r)
+		asked, err := proof.Fields(d.deps.People, r)
 		if err != nil {
 			return err
 		}
-		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.edit_title")}, editKeyForm(k, f, proof))
+		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.edit_title")}, editKeyForm(k, f, asked))
 	}
 }
 
@@ -189,7 +191,7 @@ func (d *Dashboard) SetKey(w http.ResponseWriter, r *http.Request) error {
 	if !f.OK() {
 		return d.showEditKey(k)(w, r, http.StatusUnprocessableEntity, f)
 	}
-	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
+	who, err := d.deps.People.ProveForKey(ctx, proof.Of(r))
 	if err == nil {
 		_, err = d.deps.Keys.Set(ctx, k.ID, change, who.AccountID)
 	}
@@ -210,11 +212,11 @@ func (d *Dashboard) AskRotate(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Dashboard) showRotate(k apikey.Key) func(http.ResponseWriter, *http.Request, int, *ui.Form) error {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-		proof, err := d.proofFields(r)
+		asked, err := proof.Fields(d.deps.People, r)
 		if err != nil {
 			return err
 		}
-		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.rotate_title")}, rotateForm(k, f, proof))
+		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), "keys.rotate_title")}, rotateForm(k, f, asked))
 	}
 }
 
@@ -226,7 +228,7 @@ func (d *Dashboard) RotateKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := ui.Sent(r)
-	who, err := d.deps.People.ProveForKey(ctx, proofOf(r))
+	who, err := d.deps.People.ProveForKey(ctx, proof.Of(r))
 	if err != nil {
 		return refusal.Again(w, r, f, err, d.showRotate(k))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/closing"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
@@ -45,7 +47,7 @@ func (d *Dashboard) showClose(w http.ResponseWriter, r *http.Request, status int
 	if v.LastOwner, err = d.deps.IsLastOwner(ctx, who.AccountID); err != nil {
 		return err
 	}
-	p, err := d.proofFields(r)
+	p, err := proof.Fields(d.deps.People, r)
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (d *Dashboard) Close(w http.ResponseWriter, r *http.Request) error {
 		f.Refuse("give_up", ui.T(ctx, "close.error_give_up"))
 		return d.showClose(w, r, http.StatusUnprocessableEntity, f)
 	}
-	err = d.deps.People.Prove(ctx, proofOf(r))
+	err = d.deps.People.Prove(ctx, proof.Of(r))
 	if err == nil {
 		err = d.deps.Closer.Close(ctx, giveUp)
 	}

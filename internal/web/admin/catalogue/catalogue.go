@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -210,40 +212,8 @@ func (a actors) name(ctx context.Context, actor string) (string, error) {
 	return found.Email, nil
 }
 
-// freshProof is what a form asks for that needs a fresh proof.
-type freshProof struct {
-	ui.ProofFields
-
-	Wanted bool // false: the proof is fresh
-}
-
-func (p *Pages) freshProof(r *http.Request) (proof freshProof, err error) {
-	who, _ := p.deps.People.Current(r.Context())
-	if who.Fresh() {
-		return proof, nil
-	}
-	proof.Wanted, proof.Code = true, who.HasSecondFactor()
-	if who.UsablePasskeys() > 0 {
-		options, err := p.deps.People.ProofOptions(r.Context())
-		if err != nil {
-			return proof, err
-		}
-		proof.Passkey = string(options)
-	}
-	return proof, nil
-}
-
 // prove makes sure of who sends a form that changes a provider's secrets.
-func (p *Pages) prove(r *http.Request) error {
-	who, _ := p.deps.People.Current(r.Context())
-	if who.Fresh() || !r.PostForm.Has("password") {
-		return p.deps.People.RequireFresh(r.Context())
-	}
-	return p.deps.People.Prove(r.Context(), identity.Proof{
-		Password: r.PostFormValue("password"),
-		Factor:   identity.Factor{Code: r.PostFormValue("code"), Passkey: []byte(r.PostFormValue("passkey"))},
-	})
-}
+func (p *Pages) prove(r *http.Request) error { return proof.Check(p.deps.People, r) }
 
 // when writes a moment into a field of the browser's date and time, and back.
 const when = "2006-01-02T15:04"

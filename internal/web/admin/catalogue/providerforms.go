@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/a-h/templ"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -28,18 +30,18 @@ const (
 )
 
 // providerFormOf is a form about a provider, which may ask for a proof.
-type providerFormOf = func(u upstream, f *ui.Form, proof freshProof) templ.Component
+type providerFormOf = func(u upstream, f *ui.Form, asked proof.Asked) templ.Component
 
 func (p *Pages) showProvider(title string, form providerFormOf, u upstream) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-		proof, err := p.freshProof(r)
+		asked, err := proof.Fresh(p.deps.People, r)
 		if err != nil {
 			return err
 		}
 		for _, secret := range []string{"key", "header_value", "secret"} {
 			f.Values.Del(secret)
 		}
-		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), title)}, form(u, f, proof))
+		return ui.RenderDialog(w, r, status, ui.Page{Title: ui.T(r.Context(), title)}, form(u, f, asked))
 	}
 }
 
@@ -292,8 +294,8 @@ func (p *Pages) AskHook(w http.ResponseWriter, r *http.Request) error {
 	return p.askProvider(w, r, "providers.hook", p.hookForm)
 }
 
-func (p *Pages) hookForm(u upstream, f *ui.Form, proof freshProof) templ.Component {
-	return hookForm(u, p.hookAddress(u.ID), f, proof)
+func (p *Pages) hookForm(u upstream, f *ui.Form, asked proof.Asked) templ.Component {
+	return hookForm(u, p.hookAddress(u.ID), f, asked)
 }
 
 func (p *Pages) hookAddress(id string) string { return p.deps.URL + hint.Path + id }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
@@ -27,7 +29,7 @@ func creditPath(accountID string) string { return accountPath(accountID) + "/cre
 // creditView is what the form of a credit shows, and the question behind it.
 type creditView struct {
 	Account account.Listed
-	Proof   proof
+	Proof   proof.Asked
 	// Ref names the credit: however often the form is sent, it is booked once.
 	Ref string
 	// Amount is what is asked about; it is negative when it is taken.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/money"
@@ -73,7 +75,7 @@ type deedView struct {
 	deed
 
 	Account account.Listed
-	Proof   proof
+	Proof   proof.Asked
 }
 
 // Ask returns the page that asks before a deed.

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -76,42 +78,11 @@ func (p *Pages) person(r *http.Request) identity.Person {
 	return who
 }
 
-// proof is what a form asks for that needs a fresh proof of who sends it.
-type proof struct {
-	ui.ProofFields
-
-	Wanted bool // false: there is a fresh one, or the form needs none
-}
-
 // proofFor is what a form of now has to ask for.
-func (p *Pages) proofFor(r *http.Request) (asked proof, err error) {
-	who := p.person(r)
-	if who.Fresh() {
-		return asked, nil
-	}
-	asked.Wanted, asked.Code = true, who.HasSecondFactor()
-	if who.UsablePasskeys() == 0 {
-		return asked, nil
-	}
-	options, err := p.deps.People.ProofOptions(r.Context())
-	asked.Passkey = string(options)
-	return asked, err
-}
+func (p *Pages) proofFor(r *http.Request) (proof.Asked, error) { return proof.Fresh(p.deps.People, r) }
 
-// prove makes sure of who sends a form. One that was shown while the proof was fresh
-// did not ask: that is no wrong guess.
-func (p *Pages) prove(r *http.Request) error {
-	switch {
-	case p.person(r).Fresh():
-		return nil
-	case !r.PostForm.Has("password"):
-		return p.deps.People.RequireFresh(r.Context())
-	}
-	return p.deps.People.Prove(r.Context(), identity.Proof{
-		Password: r.PostFormValue("password"),
-		Factor:   identity.Factor{Code: r.PostFormValue("code"), Passkey: []byte(r.PostFormValue("passkey"))},
-	})
-}
+// prove makes sure of who sends a form.
+func (p *Pages) prove(r *http.Request) error { return proof.Check(p.deps.People, r) }
 
 // again shows a form once more with why it was refused.
 func again(w http.ResponseWriter, r *http.Request, f *ui.Form, err error, show ui.ShowForm) error {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/a-h/templ"
 
 	"github.com/notpanel/notpanel/internal/fault"
@@ -84,7 +86,7 @@ func roleOptions(roles []staff.Role) (options []ui.Option) {
 }
 
 // proven shows a form that needs a fresh proof.
-func (p *Pages) proven(title string, form func(asked proof, f *ui.Form) templ.Component) ui.ShowForm {
+func (p *Pages) proven(title string, form func(asked proof.Asked, f *ui.Form) templ.Component) ui.ShowForm {
 	return func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
 		asked, err := p.proofFor(r)
 		if err != nil {
@@ -133,7 +135,7 @@ func (p *Pages) showRole(role staff.Role) ui.ShowForm {
 	if role.ID == "" {
 		title = "staff.role_new_title"
 	}
-	return p.proven(title, func(asked proof, f *ui.Form) templ.Component { return roleForm(role, asked, f) })
+	return p.proven(title, func(asked proof.Asked, f *ui.Form) templ.Component { return roleForm(role, asked, f) })
 }
 
 // SetRole makes a role or changes one.
@@ -177,7 +179,7 @@ func (p *Pages) AskRemoveRole(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showRemoveRole(role staff.Role) ui.ShowForm {
-	return p.proven("staff.role_remove_title", func(asked proof, f *ui.Form) templ.Component { return removeRoleForm(role, asked, f) })
+	return p.proven("staff.role_remove_title", func(asked proof.Asked, f *ui.Form) templ.Component { return removeRoleForm(role, asked, f) })
 }
 
 // RemoveRole takes a role away that nobody has.
@@ -201,7 +203,7 @@ func (p *Pages) showAppoint(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	return p.proven("staff.appoint_title", func(asked proof, f *ui.Form) templ.Component { return appointForm(roles, asked, f) })(w, r, status, f)
+	return p.proven("staff.appoint_title", func(asked proof.Asked, f *ui.Form) templ.Component { return appointForm(roles, asked, f) })(w, r, status, f)
 }
 
 // Appoint gives an account a role.
@@ -263,7 +265,7 @@ func (p *Pages) showMember(m staff.Member) ui.ShowForm {
 		if err != nil {
 			return err
 		}
-		return p.proven("staff.member_title", func(asked proof, f *ui.Form) templ.Component { return memberForm(m, roles, asked, f) })(w, r, status, f)
+		return p.proven("staff.member_title", func(asked proof.Asked, f *ui.Form) templ.Component { return memberForm(m, roles, asked, f) })(w, r, status, f)
 	}
 }
 
@@ -291,7 +293,7 @@ func (p *Pages) AskDismiss(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showDismiss(m staff.Member) ui.ShowForm {
-	return p.proven("staff.dismiss_title", func(asked proof, f *ui.Form) templ.Component { return dismissForm(m, asked, f) })
+	return p.proven("staff.dismiss_title", func(asked proof.Asked, f *ui.Form) templ.Component { return dismissForm(m, asked, f) })
 }
 
 // Dismiss makes somebody of the staff a customer again.

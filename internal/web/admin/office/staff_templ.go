@@ -10,6 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"github.com/notpanel/notpanel/internal/staff"
+	"github.com/notpanel/notpanel/internal/web/proof"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -107,7 +108,7 @@ func staffPage(v staffView) templ.Component {
 						var templ_7745c5c3_Var6 string
 						templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(v.Done)
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 20, Col: 13}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 21, Col: 13}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 						if templ_7745c5c3_Err != nil {
@@ -285,7 +286,7 @@ func membersPart(v staffView) templ.Component {
 								var templ_7745c5c3_Var14 string
 								templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "staff.factor_yes"))
 								if templ_7745c5c3_Err != nil {
-									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 49, Col: 38}
+									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 50, Col: 38}
 								}
 								_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 								if templ_7745c5c3_Err != nil {
@@ -323,7 +324,7 @@ func membersPart(v staffView) templ.Component {
 								var templ_7745c5c3_Var16 string
 								templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(ui.T(ctx, "staff.never_seen"))
 								if templ_7745c5c3_Err != nil {
-									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 56, Col: 38}
+									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 57, Col: 38}
 								}
 								_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 								if templ_7745c5c3_Err != nil {
@@ -482,7 +483,7 @@ func rolesPart(roles []staff.Role) templ.Component {
 								var templ_7745c5c3_Var23 string
 								templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(one.Name)
 								if templ_7745c5c3_Err != nil {
-									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 84, Col: 17}
+									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 85, Col: 17}
 								}
 								_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 								if templ_7745c5c3_Err != nil {
@@ -513,7 +514,7 @@ func rolesPart(roles []staff.Role) templ.Component {
 								var templ_7745c5c3_Var25 string
 								templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(ui.N(ctx, "staff.permissions", int64(len(one.Permissions.List()))))
 								if templ_7745c5c3_Err != nil {
-									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 87, Col: 75}
+									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 88, Col: 75}
 								}
 								_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 								if templ_7745c5c3_Err != nil {
@@ -544,7 +545,7 @@ func rolesPart(roles []staff.Role) templ.Component {
 								var templ_7745c5c3_Var27 string
 								templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(ui.Int(ctx, one.Holders))
 								if templ_7745c5c3_Err != nil {
-									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 90, Col: 33}
+									return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/office/staff.templ`, Line: 91, Col: 33}
 								}
 								_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 								if templ_7745c5c3_Err != nil {
@@ -644,7 +645,7 @@ func rolesPart(roles []staff.Role) templ.Component {
 	})
 }
 
-func roleForm(role staff.Role, p proof, f *ui.Form) templ.Component {
+func roleForm(role staff.Role, p proof.Asked, f *ui.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -773,7 +774,7 @@ func roleForm(role staff.Role, p proof, f *ui.Form) templ.Component {
 	})
 }
 
-func removeRoleForm(role staff.Role, p proof, f *ui.Form) templ.Component {
+func removeRoleForm(role staff.Role, p proof.Asked, f *ui.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -880,7 +881,7 @@ func removeRoleForm(role staff.Role, p proof, f *ui.Form) templ.Component {
 	})
 }
 
-func appointForm(roles []staff.Role, p proof, f *ui.Form) templ.Component {
+func appointForm(roles []staff.Role, p proof.Asked, f *ui.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1003,7 +1004,7 @@ func appointForm(roles []staff.Role, p proof, f *ui.Form) templ.Component {
 	})
 }
 
-func memberForm(m staff.Member, roles []staff.Role, p proof, f *ui.Form) templ.Component {
+func memberForm(m staff.Member, roles []staff.Role, p proof.Asked, f *ui.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1118,7 +1119,7 @@ func memberForm(m staff.Member, roles []staff.Role, p proof, f *ui.Form) templ.C
 	})
 }
 
-func dismissForm(m staff.Member, p proof, f *ui.Form) templ.Component {
+func dismissForm(m staff.Member, p proof.Asked, f *ui.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

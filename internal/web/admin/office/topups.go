@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/notpanel/notpanel/internal/web/proof"
+
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/content"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -96,7 +98,7 @@ type topupView struct {
 	topup
 
 	Account account.Listed
-	Proof   proof
+	Proof   proof.Asked
 }
 
 func (p *Pages) topup(r *http.Request) (v topupView, err error) {
@@ -266,7 +268,7 @@ func (p *Pages) AskOffer(w http.ResponseWriter, r *http.Request) error {
 type offerView struct {
 	payment.Offer
 
-	Proof   proof
+	Proof   proof.Asked
 	Preview string // what was typed, as customers read it; "": not asked for
 }
 

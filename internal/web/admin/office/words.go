@@ -29,7 +29,8 @@ func anyOption(ctx context.Context) []ui.Option {
 func stateOptions(ctx context.Context) []ui.Option {
 	return append(anyOption(ctx),
 		ui.Option{Value: string(account.Active), Label: ui.T(ctx, "office.active")},
-		ui.Option{Value: string(account.Suspended), Label: ui.T(ctx, "office.suspended")})
+		ui.Option{Value: string(account.Suspended), Label: ui.T(ctx, "office.suspended")},
+		ui.Option{Value: string(account.Closed), Label: ui.T(ctx, "office.closed")})
 }
 
 func roleFilter(ctx context.Context) []ui.Option {
@@ -40,8 +41,12 @@ func roleFilter(ctx context.Context) []ui.Option {
 }
 
 func stateNote(ctx context.Context, s account.State) string {
-	if s == account.Suspended {
+	switch s {
+	case account.Suspended:
 		return ui.T(ctx, "office.suspended_note")
+	case account.Closed:
+		return ui.T(ctx, "office.closed_note")
+	case account.Active:
 	}
 	return ui.T(ctx, "office.active_note")
 }

@@ -92,7 +92,7 @@ func (p *Pages) showMany(w http.ResponseWriter, r *http.Request, status int, f *
 			m.offered = append(m.offered, d)
 		}
 	}
-	if m.Proof, err = proof.Fields(p.deps.People, r); err != nil {
+	if m.Proof, err = proof.Fresh(p.deps.People, r); err != nil {
 		return err
 	}
 	return ui.Render(w, r, status, manyPage(m, f))

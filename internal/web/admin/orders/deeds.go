@@ -119,7 +119,7 @@ func (p *Pages) show(name string) ui.ShowForm {
 			return err
 		}
 		if name == end || name == settle {
-			if a.Proof, err = proof.Fields(p.deps.People, r); err != nil {
+			if a.Proof, err = proof.Fresh(p.deps.People, r); err != nil {
 				return err
 			}
 		}
@@ -141,7 +141,8 @@ func (p *Pages) Do(name string) func(http.ResponseWriter, *http.Request) error {
 				return refusal.Again(w, r, f, err, p.show(name))
 			}
 		}
-		o, err := p.deps.Settler.Do(ctx, r.PathValue("id"), d, p.actor(r).AccountID)
+		by := p.actor(r)
+		o, err := p.deps.Settler.Under(staff.ForOthers(by, find(name).needs)).Do(ctx, r.PathValue("id"), d, by.AccountID)
 		if err != nil {
 			return refusal.Again(w, r, f, err, p.show(name))
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
 	"github.com/notpanel/notpanel/internal/staff"
@@ -228,5 +230,48 @@ func TestCustomersReadNothingOfTheDesk(t *testing.T) {
 				t.Errorf("the customer reads %q", s.CustomerNote())
 			}
 		}
+	})
+}
+
+// Nobody but an owner moves the money of an order of their own, or has it sent again.
+func TestNobodyDoesAnythingToTheirOwnOrders(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *panel) {
+		ctx := t.Context()
+		v := p.helper("helper@example.com", staff.OrdersSee, staff.OrdersChange, staff.OrdersSettle, staff.OrdersRefund)
+		self, err := p.server.Core.Accounts.Find(ctx, "helper@example.com")
+		ordertest.Must(t, err)
+		other := p.running("other")
+		_, err = p.server.Core.Accounts.Credit(ctx, self.ID, 100*money.Unit, "a seed", "test")
+		ordertest.Must(t, err)
+		p.Buyer = order.Buyer{Scope: order.Scope{AccountID: self.ID, Mode: ledger.Live}, WalletID: p.Wallet(self.ID, ledger.Live)}
+		own, unsure := p.running("own"), p.uncertain("unsure")
+		for _, sent := range [][]string{
+			{own.ID + "/end", "end", "canceled"},
+			{own.ID + "/resend", "certain", "on", "dead", own.UpstreamID},
+			{unsure.ID + "/settle", "how", "cancel"},
+			{unsure.ID + "/settle", "how", "not_accepted"},
+		} {
+			if got := v.post("/admin/orders/"+sent[0], sent[1:]...); got.status != http.StatusUnprocessableEntity {
+				t.Errorf("%v: %d", sent, got.status)
+			}
+		}
+		p.want(own, order.Processing, "0.00")
+		p.want(unsure, order.Uncertain, "0.00")
+
+		work, _ := form(t, v.post("/admin/orders/bulk/ask", "order", own.ID, "order", other.ID).body)
+		got := v.post("/admin/orders/bulk", "work", work, "count", "2", "deed", "end_canceled", "order", own.ID, "order", other.ID)
+		if got.status != http.StatusSeeOther {
+			t.Fatalf("%d", got.status)
+		}
+		p.finish(work)
+		p.want(own, order.Processing, "0.00")
+		p.want(other, order.Canceled, "2.00")
+
+		owner := p.signIn("owner@example.com")
+		if got := owner.post("/admin/orders/"+own.ID+"/end", "end", "canceled"); got.status != http.StatusSeeOther {
+			t.Errorf("an owner: %d", got.status)
+		}
+		p.want(own, order.Canceled, "2.00")
 	})
 }
