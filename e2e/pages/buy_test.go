@@ -197,7 +197,8 @@ func TestCustomerOrdersWithoutScripts(t *testing.T) {
 	testOrder(t, false)
 }
 
-// On a phone, in Turkish: the bar leads to the form.
+// On a phone, in Turkish: the bar leads to the form, the form to the order's page, and
+// what is canceled there stands in the statement.
 func TestCustomerOrdersOnAPhoneInTurkish(t *testing.T) {
 	t.Parallel()
 	w := walk(t, true)
@@ -213,4 +214,32 @@ func TestCustomerOrdersOnAPhoneInTurkish(t *testing.T) {
 	w.Submit("#order-total [type=submit]")
 	w.WaitText("#placed", "Sipariş 1")
 	w.ordered(1, 18*money.Unit)
+	w.cancelInTurkish()
+	w.ordered(1, 20*money.Unit)
+}
+
+// cancelInTurkish goes on from the order that was placed to the statement.
+func (w *walker) cancelInTurkish() {
+	t := w.t
+	t.Helper()
+	w.Submit("#placed [href='" + ordersPage + "/1']")
+	w.WaitText("h1", "Sipariş 1")
+	w.WaitText("#main .state", "Bekliyor")
+	w.WaitText("#timeline", "Sipariş verildi")
+	w.WaitText("#money", "$2,00")
+	w.follow("[href='" + ordersPage + "/1/cancel']")
+	w.WaitText("#dialog", "1 numaralı sipariş iptal edilsin mi?")
+	w.WaitText("#dialog", "$2,00 bakiyenize geri döner")
+	w.send("/1/cancel")
+	w.done("Sipariş iptal edildi ve ücreti iade edildi.")
+	w.WaitText("#main .state", "İptal edildi")
+	w.WaitText("#money", "−$2,00")
+	w.Open(walletPage)
+	w.WaitText("#statement tbody tr:first-child", "1 numaralı siparişin iadesi")
+	if amounts := w.Eval("[...document.querySelectorAll('#statement tbody tr:first-child .money')].map(e => e.innerText).join(' ')"); amounts != "$2,00 $20,00" {
+		t.Errorf("the statement says %s", amounts)
+	}
+	if sideways := w.Eval("String(document.documentElement.scrollWidth > innerWidth)"); sideways != "false" {
+		t.Error("the statement scrolls sideways")
+	}
 }

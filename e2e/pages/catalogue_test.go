@@ -17,11 +17,7 @@ import (
 // operator walks through the pages of staff, of a panel with a simulated provider.
 func operator(t *testing.T, scripts bool) (w *walker, sim *app.Simulator) {
 	t.Helper()
-	sim, err := app.StartSimulator(t.Context(), app.SimulatorOptions{Listen: "127.0.0.1:0", Key: "simulated key", Pace: 10 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(sim.Stop)
+	sim = simulate(t, 10*time.Millisecond)
 	panel := startWith(t, func(s *config.Serve) { s.StaffWithoutSecondFactor = true })
 	w = &walker{Page: browser.New(t, panel.at), t: t, panel: panel, account: panel.account(ann, account.Owner), scripts: scripts}
 	w.JavaScript(scripts)
@@ -50,7 +46,7 @@ func (w *walker) addProvider(address string) {
 	w.Fill("[name=key]", "not the key")
 	w.send("/admin/providers")
 	w.WaitText("[role=alert]", "It gave no good answer")
-	w.Fill("[name=key]", "simulated key")
+	w.Fill("[name=key]", simulatedKey)
 	w.send("/admin/providers")
 	w.done("The provider is added")
 	all, err := w.panel.Core.Providers.List(w.t.Context())

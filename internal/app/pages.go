@@ -115,7 +115,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			},
 		}),
 		Admin: admin.New(admin.Deps{
-			People: s.people, Orders: s.Core.Orders, Payments: s.Core.Payments, Providers: s.Core.Providers, Report: s.Core.Report, Heartbeats: s.workers.Heartbeats,
+			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Payments: s.Core.Payments, Providers: s.Core.Providers, Report: s.Core.Report, Heartbeats: s.workers.Heartbeats,
 		}),
 	})
 	return pages, err

@@ -9,6 +9,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
@@ -27,6 +28,7 @@ const (
 // Deps are what the pages ask.
 type Deps struct {
 	People    *identity.People
+	Accounts  *account.Store
 	Orders    *order.Store
 	Payments  *payment.Store
 	Providers *provider.Store

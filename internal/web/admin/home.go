@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -27,6 +28,7 @@ const shown = 20
 // need is something that waits for a person.
 type need struct {
 	Title  string // what it is, in the reader's language
+	Whose  string // the account's address: orders are numbered by account
 	Detail string
 	Since  time.Time // zero: nobody knows
 	Path   string    // where it is dealt with; "": nowhere here
@@ -87,9 +89,17 @@ func (a *Admin) orders(may staff.Set) func(context.Context) ([]need, error) {
 		if err != nil {
 			return nil, err
 		}
+		accountIDs := make([]string, len(waiting))
+		for i, o := range waiting {
+			accountIDs[i] = o.AccountID
+		}
+		emails, err := a.deps.Accounts.Emails(ctx, accountIDs)
+		if err != nil {
+			return nil, fmt.Errorf("whose orders wait: %w", err)
+		}
 		for _, o := range waiting {
 			n := need{
-				Title: ui.T(ctx, "orders.one", "Number", ui.Plain(o.Number)), Detail: whyWaits(ctx, o), Since: o.UpdatedAt,
+				Title: ui.T(ctx, "orders.one", "Number", ui.Plain(o.Number)), Whose: emails[o.AccountID], Detail: whyWaits(ctx, o), Since: o.UpdatedAt,
 				Path: ordersPath + "/" + o.ID, Label: ui.T(ctx, "admin.look"),
 			}
 			if (o.State == order.Uncertain || o.State == order.Held) && may.Has(staff.OrdersSettle) {
