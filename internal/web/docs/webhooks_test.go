@@ -167,7 +167,7 @@ func webhookRefusals() map[string]func(*live) reply {
 func checkEvents(t *testing.T, _ *live, one table) {
 	data := func(of any, but ...string) (names []string) {
 		for field := range reflect.TypeOf(of).Fields() {
-			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); !slices.Contains(but, name) {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" && !slices.Contains(but, name) { // what is not sent has no name
 				names = append(names, name)
 			}
 		}
