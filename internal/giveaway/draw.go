@@ -257,8 +257,8 @@ func (g Giveaway) proof(list []Entry, currency string) Proof {
 	return p
 }
 
-// panelActor is who draws where nobody asked for it.
-const panelActor = "panel"
+// Panel is who draws where nobody asked for it.
+const Panel = "panel"
 
 // Loop draws what is due.
 func (s *Store) Loop() worker.Loop {
@@ -271,7 +271,7 @@ func (s *Store) drawDue(ctx context.Context) (drawn int, err error) {
 		return 0, err
 	}
 	for _, giveawayID := range due {
-		_, _, err := s.Draw(ctx, giveawayID, panelActor)
+		_, _, err := s.Draw(ctx, giveawayID, Panel)
 		if err != nil && !fault.Is(err, fault.Conflict) { // another node was faster
 			return drawn, err
 		}
