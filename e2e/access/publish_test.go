@@ -240,7 +240,7 @@ func (b *bureau) drawnBy(v *visitor) giveaway.Giveaway {
 func (b *bureau) exec(query string, args ...any) (n int64, err error) {
 	err = b.Core.DB.Write(b.t.Context(), func(tx *db.Tx) error {
 		n, err = tx.Exec(query, args...)
-		return err //nolint:wrapcheck // a test's own
+		return err
 	})
 	return n, err
 }

@@ -130,7 +130,7 @@ func readTerms(ctx context.Context, f *ui.Form) giveaway.Terms {
 }
 
 func amount(ctx context.Context, text string) (money.Amount, error) {
-	return ui.Of(ctx).Language.ReadAmount(strings.TrimSpace(text)) //nolint:wrapcheck // the form says what is wrong
+	return ui.Of(ctx).Language.ReadAmount(strings.TrimSpace(text))
 }
 
 // winner is an entry that won, with whose it is.
