@@ -196,6 +196,24 @@ func (s *Store) End(ctx context.Context, announcementID, actor string) (a Announ
 	return a, err
 }
 
+// Find returns one announcement.
+func (s *Store) Find(ctx context.Context, announcementID string) (a Announcement, err error) {
+	if !id.Valid(id.Announced, announcementID) {
+		return a, errNotFound // whatever stands in an address
+	}
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		a, err = scan(tx.QueryRow(`SELECT `+columns+` FROM announcements WHERE id = $1`, announcementID))
+		if errors.Is(err, db.ErrNoRows) {
+			return errNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("read an announcement: %w", err)
+		}
+		return nil
+	})
+	return a, err
+}
+
 // Current returns what is shown now: warnings first, then the newest.
 func (s *Store) Current(ctx context.Context) (all []Announcement, err error) {
 	return s.list(ctx, func(tx *db.Tx) (string, []any) {

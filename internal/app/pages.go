@@ -29,6 +29,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
+	"github.com/notpanel/notpanel/internal/web/admin/publish"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -102,6 +103,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		}),
 		Developers: developers.New(documentation),
 		Office:     s.newOffice(),
+		Publish:    s.newPublish(),
 		Catalogue: catalogue.New(catalogue.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
 			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(),
@@ -131,6 +133,18 @@ func (s *Server) newOffice() *office.Pages {
 		VerifyLog: func(ctx context.Context, differs func(string)) (int64, error) {
 			return account.VerifyLog(ctx, c.DB, differs)
 		},
+	})
+}
+
+// newPublish builds the pages where staff write to everybody.
+func (s *Server) newPublish() *publish.Pages {
+	c := s.Core
+	var languages []ui.Option
+	for _, l := range s.languages.All() {
+		languages = append(languages, ui.Option{Value: l.Code, Label: l.Name})
+	}
+	return publish.New(publish.Deps{
+		People: s.people, Accounts: c.Accounts, Announcements: c.Announcements, Blog: c.Blog, Giveaways: c.Giveaways, Languages: languages,
 	})
 }
 

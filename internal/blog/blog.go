@@ -85,12 +85,15 @@ var (
 	language = regexp.MustCompile(`^[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}$`)
 )
 
+// IsSlug reports whether a text may be the address of a post.
+func IsSlug(text string) bool { return len(text) <= MaxSlug && slug.MatchString(text) }
+
 // tidy removes what stands around the texts, and refuses what no post may say.
 func (t Text) tidy() (Text, error) {
 	t.Title, t.Description = strings.TrimSpace(t.Title), strings.TrimSpace(t.Description)
 	t.Body = strings.TrimSpace(strings.ReplaceAll(t.Body, "\r\n", "\n"))
 	switch {
-	case len(t.Slug) > MaxSlug || !slug.MatchString(t.Slug):
+	case !IsSlug(t.Slug):
 		return t, refuse("slug", fmt.Sprintf("slug must have 1 to %d characters of a-z, 0-9 and single hyphens between them", MaxSlug))
 	case !language.MatchString(t.Language):
 		return t, refuse("language", "language must be a tag such as en or pt-br")

@@ -258,8 +258,8 @@ func (g Giveaway) proof(list []Entry, currency string) Proof {
 	return p
 }
 
-// panelActor is who draws where nobody asked for it.
-const panelActor = "panel"
+// Panel is who draws where nobody asked for it.
+const Panel = "panel"
 
 // Loop draws what is due.
 func (s *Store) Loop() worker.Loop {
@@ -272,7 +272,7 @@ func (s *Store) drawDue(ctx context.Context) (drawn int, err error) {
 		return 0, err
 	}
 	for _, giveawayID := range due {
-		_, _, drawErr := s.Draw(ctx, giveawayID, panelActor)
+		_, _, drawErr := s.Draw(ctx, giveawayID, Panel)
 		if drawErr != nil && !fault.Is(drawErr, fault.Conflict) { // another node was faster
 			err = errors.Join(err, drawErr)
 			continue // one that can't be drawn holds back no other

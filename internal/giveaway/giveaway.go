@@ -43,6 +43,8 @@ const (
 	MaxTitle   = 120
 	MaxBody    = 16 << 10 // bytes
 	MaxReason  = 500
+	// MaxPrize is what a winner is credited at most.
+	MaxPrize = money.Max / MaxWinners
 	// Longest is how long entries may be taken.
 	Longest = 366 * 24 * time.Hour
 )
@@ -52,6 +54,8 @@ const (
 	NotOpen  fault.Reason = "giveaway_not_open" // not yet, or no more
 	NotYours fault.Reason = "giveaway_staff"    // who runs the panel, or may not act in it
 	TooNew   fault.Reason = "giveaway_spent"    // spent less than it asks for; the amount
+	// Opened is why a form that was sent twice opens nothing more.
+	Opened fault.Reason = "giveaway_opened"
 )
 
 // Terms are what the operator says of a giveaway.
@@ -126,14 +130,23 @@ const sealTable, sealColumn = "giveaways", "seed_sealed"
 
 // Open makes a giveaway and commits to a fresh seed, which nobody is shown before
 // the draw.
-func (s *Store) Open(ctx context.Context, t Terms, actor string) (g Giveaway, err error) {
+func (s *Store) Open(ctx context.Context, t Terms, actor string) (Giveaway, error) {
+	return s.OpenAs(ctx, id.New(id.Giveaway), t, actor)
+}
+
+// OpenAs is Open with an id that its caller has made, so that a form that is sent
+// twice opens one giveaway: the second time is a conflict.
+func (s *Store) OpenAs(ctx context.Context, giveawayID string, t Terms, actor string) (g Giveaway, err error) {
+	if !id.Valid(id.Giveaway, giveawayID) {
+		return g, refuse("id", "id must be one of a giveaway")
+	}
 	t.Title, t.Body = strings.TrimSpace(t.Title), strings.TrimSpace(t.Body)
 	if err := t.check(); err != nil {
 		return g, err
 	}
 	seed := make([]byte, seedSize)
 	_, _ = rand.Read(seed) // never fails
-	made := Giveaway{Terms: t, ID: id.New(id.Giveaway), State: Open, Commitment: commitment(seed)}
+	made := Giveaway{Terms: t, ID: giveawayID, State: Open, Commitment: commitment(seed)}
 	sealed := s.ring.Seal(seed, sealTable, sealColumn, made.ID)
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		g = made // also when it runs again
@@ -144,13 +157,16 @@ func (s *Store) Open(ctx context.Context, t Terms, actor string) (g Giveaway, er
 		if err := g.checkTimes(tx.Now); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`
+		n, err := tx.Exec(`
 			INSERT INTO giveaways (id, language, title, body, prize, winners, least_spent, opens_at, closes_at, state, commitment, seed_sealed, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING`,
 			g.ID, g.Language, g.Title, g.Body, g.Prize, g.Places, g.LeastSpent, db.At(g.OpensAt), db.At(g.ClosesAt), string(Open),
 			g.Commitment, sealed, db.At(tx.Now))
 		if err != nil {
 			return fmt.Errorf("store a giveaway: %w", err)
+		}
+		if n == 0 {
+			return fault.Newf(fault.Conflict, "The giveaway %s is there already", g.ID).Because(Opened)
 		}
 		return account.Record(tx, actor, "giveaway.open", g.ID, opening(g.Commitment, g.Prize, g.Places))
 	})
@@ -174,8 +190,8 @@ func (t Terms) check() error {
 		return refuse("body", fmt.Sprintf("body must be a text of at most %d KB", MaxBody>>10))
 	case t.Places < 1 || t.Places > MaxWinners:
 		return refuse("winners", fmt.Sprintf("winners must be between 1 and %d", MaxWinners))
-	case t.Prize <= 0 || t.Prize > money.Max/MaxWinners:
-		return refuse("prize", fmt.Sprintf("prize must be more than 0 and at most %s", money.Max/MaxWinners))
+	case t.Prize <= 0 || t.Prize > MaxPrize:
+		return refuse("prize", fmt.Sprintf("prize must be more than 0 and at most %s", MaxPrize))
 	case t.LeastSpent < 0 || t.LeastSpent > money.Max:
 		return refuse("least_spent", fmt.Sprintf("least_spent must be between 0 and %s", money.Max))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
+	"github.com/notpanel/notpanel/internal/web/admin/publish"
 )
 
 // adminRoutes are the pages of staff.
@@ -87,6 +88,38 @@ func (s *Server) officeRoutes() []Route {
 	for _, deed := range office.Deeds() {
 		at := " /admin/accounts/{id}/" + deed
 		all = append(all, Route{"GET" + at, change, s.Office.Ask(deed)}, Route{"POST" + at, change, s.Office.Do(deed)})
+	}
+	return all
+}
+
+// publishRoutes are where staff write to everybody.
+func (s *Server) publishRoutes() []Route {
+	may, p := Needs(staff.ContentChange), s.Publish
+	all := []Route{
+		{"GET /admin/announcements", may, p.Announcements},
+		{"GET /admin/announcements/new", may, p.NewAnnouncement},
+		{"POST /admin/announcements", may, p.Announce},
+		{"GET /admin/announcements/{id}", may, p.Announcement},
+		{"POST /admin/announcements/{id}/end", may, p.EndAnnouncement},
+
+		{"GET /admin/posts", may, p.Posts},
+		{"GET /admin/posts/new", may, p.NewPost},
+		{"POST /admin/posts", may, p.CreatePost},
+		{"GET /admin/posts/{id}", may, p.Post},
+		{"POST /admin/posts/{id}", may, p.EditPost},
+
+		{"GET /admin/giveaways", may, p.Giveaways},
+		{"GET /admin/giveaways/new", may, p.NewGiveaway},
+		{"POST /admin/giveaways", may, p.OpenGiveaway},
+		{"GET /admin/giveaways/{id}", may, p.Giveaway},
+		{"GET /admin/giveaways/{id}/draw", may, p.AskDraw},
+		{"POST /admin/giveaways/{id}/draw", may, p.Draw},
+		{"GET /admin/giveaways/{id}/cancel", may, p.AskCancel},
+		{"POST /admin/giveaways/{id}/cancel", may, p.Cancel},
+	}
+	for _, deed := range publish.PostDeeds() {
+		at := " /admin/posts/{id}/" + deed
+		all = append(all, Route{"GET" + at, may, p.AskPost(deed)}, Route{"POST" + at, may, p.DoPost(deed)})
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/staff"
+	"github.com/notpanel/notpanel/internal/web/admin/publish"
 	"github.com/notpanel/notpanel/internal/web/buy"
 )
 
@@ -53,6 +54,7 @@ func Uploads() map[string]int64 {
 	return map[string]int64{
 		"POST /dashboard/orders/new": buy.MaxForm, "POST /dashboard/orders/new/total": buy.MaxForm,
 		"POST /dashboard/orders/mass": buy.MaxUpload,
+		"POST /admin/posts":           publish.MaxPostForm, "POST /admin/posts/{id}": publish.MaxPostForm,
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin/catalogue"
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
+	"github.com/notpanel/notpanel/internal/web/admin/publish"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -58,6 +59,8 @@ type Deps struct {
 	Catalogue *catalogue.Pages
 	// AdminOrders are the orders of all accounts.
 	AdminOrders *adminorders.Pages
+	// Publish is where staff write to everybody.
+	Publish *publish.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.

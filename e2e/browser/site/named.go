@@ -50,7 +50,9 @@ func namedByStaff(tab *browser.Tab) (*strings.Replacer, error) {
 // found are what staff find in the demo: the customer's account, and a top-up that
 // waits.
 func found(tab *browser.Tab) ([]string, error) {
-	ids := map[string]string{"/admin/accounts?role=customer": "", "/admin/topups": "", "/admin/orders?show=waiting": ""}
+	ids := map[string]string{
+		"/admin/accounts?role=customer": "", "/admin/topups": "", "/admin/orders?show=waiting": "", "/admin/announcements": "", "/admin/posts": "",
+	}
 	for list := range ids {
 		if err := tab.Open(list); err != nil {
 			return nil, fmt.Errorf("open %s: %w", list, err)
@@ -60,7 +62,17 @@ func found(tab *browser.Tab) ([]string, error) {
 			return nil, err
 		}
 	}
-	return []string{anOrder, ids["/admin/orders?show=waiting"], anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"]}, nil
+	if err := tab.Open("/giveaway"); err != nil {
+		return nil, fmt.Errorf("open the giveaways: %w", err)
+	}
+	running, err := browser.Ask[string](tab, "find the giveaway that runs", `document.querySelector("section[id^='gvw_']").id`)
+	if err != nil {
+		return nil, fmt.Errorf("find the giveaway that runs: %w", err)
+	}
+	return []string{
+		anOrder, ids["/admin/orders?show=waiting"], anAccount, ids["/admin/accounts?role=customer"], aTopup, ids["/admin/topups"],
+		anAnnouncement, ids["/admin/announcements"], aPost, ids["/admin/posts"], anOpenGiveaway, running,
+	}, nil
 }
 
 // named finds what the demo has made, and makes a webhook with a delivery that

@@ -44,6 +44,10 @@ const (
 	aProvider = "{provider}"
 	aGiveaway = "{giveaway}" // one that was drawn
 	aMass     = "{mass}"
+	// and these for what staff wrote: an announcement, a draft, a giveaway that runs.
+	anAnnouncement = "{announcement}"
+	aPost          = "{post}"
+	anOpenGiveaway = "{open-giveaway}"
 )
 
 // Pages lists every page of the panel but the steps that only a sign-in under way
@@ -91,8 +95,14 @@ func staffed(language string) (all []Page) {
 		"/admin/accounts/" + anAccount + "/credit", "/admin/accounts/" + anAccount + "/suspend", "/admin/accounts/" + anAccount + "/tier", "/admin/accounts/" + anAccount + "/rates/new",
 		"/admin/topups", "/admin/topups?show=all", "/admin/topups/new", "/admin/topups/offer", "/admin/topups/" + aTopup, "/admin/topups/" + aTopup + "/reject",
 		"/admin/staff", "/admin/staff/roles/new", "/admin/log",
+		"/admin/announcements", "/admin/announcements/new",
+		"/admin/posts", "/admin/posts/new", "/admin/posts/" + aPost, "/admin/posts/" + aPost + "/publish", "/admin/posts/" + aPost + "/delete",
+		"/admin/giveaways", "/admin/giveaways/new", "/admin/giveaways/" + aGiveaway, "/admin/giveaways/" + anOpenGiveaway, "/admin/giveaways/" + anOpenGiveaway + "/cancel",
 	} {
 		all = append(all, Page{Path: path, Access: Owner, Language: language})
+	}
+	if language == "tr" { // it has a Turkish text, for which an English page loads more letters
+		all = append(all, Page{Path: "/admin/announcements/" + anAnnouncement, Access: Owner, Language: language})
 	}
 	return all
 }

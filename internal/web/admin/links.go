@@ -20,6 +20,9 @@ func pages() []page {
 		{staff.TextsDecide, ui.Link{Label: "nav.texts", Path: "/admin/texts", Icon: "book", Key: "x"}},
 		{staff.AccountsSee, ui.Link{Label: "nav.admin_accounts", Path: "/admin/accounts", Icon: "account", Key: "a", Bar: true}},
 		{staff.TopupsDecide, ui.Link{Label: "nav.admin_topups", Path: "/admin/topups", Icon: "wallet", Key: "t"}},
+		{staff.ContentChange, ui.Link{Label: "nav.announcements", Path: "/admin/announcements", Icon: "horn", Key: "n"}},
+		{staff.ContentChange, ui.Link{Label: "nav.posts", Path: "/admin/posts", Icon: "pen", Key: "b"}},
+		{staff.ContentChange, ui.Link{Label: "nav.admin_giveaways", Path: "/admin/giveaways", Icon: "gift", Key: "w"}},
 		{staff.StaffChange, ui.Link{Label: "nav.admin_staff", Path: "/admin/staff", Icon: "shield"}},
 		{staff.LogSee, ui.Link{Label: "nav.admin_log", Path: "/admin/log", Icon: "book"}},
 	}
