@@ -1247,7 +1247,7 @@ func Gallery(f *Form) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Part("order", "Orders", "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var38), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Part("order", "Ordering", "").Render(templ.WithChildren(ctx, templ_7745c5c3_Var38), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
