@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/notpanel/notpanel/internal/web/download"
+
 	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/order"
 )
@@ -58,7 +60,7 @@ func result(to io.Writer, lines []shownLine) error {
 	for _, l := range lines {
 		row := []string{plain(l.Number)}
 		for _, name := range names {
-			row = append(row, cell(l.Fields[name]))
+			row = append(row, download.Guarded(l.Fields[name]))
 		}
 		charge, number := "", ""
 		switch {
@@ -67,19 +69,10 @@ func result(to io.Writer, lines []shownLine) error {
 		case l.Charge != nil && l.Refusal == nil:
 			charge = l.Charge.String()
 		}
-		rows = append(rows, append(row, charge, number, cell(l.Why)))
+		rows = append(rows, append(row, charge, number, download.Guarded(l.Why)))
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("write the result of a mass order: %w", err)
 	}
 	return nil
-}
-
-// cell is a text for a table. Programs that open it take what begins like a formula
-// for one.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

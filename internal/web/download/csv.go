@@ -20,13 +20,16 @@ const mark = "\ufeff"
 // goes out unguarded.
 type Cell struct{ value string }
 
-// Text is a cell that people or other systems wrote. One that a spreadsheet would
-// take for a formula, and run, gets an apostrophe before it.
-func Text(s string) Cell {
+// Text is a cell that people or other systems wrote.
+func Text(s string) Cell { return Cell{Guarded(s)} }
+
+// Guarded is a text for a table. One that a spreadsheet would take for a formula, and
+// run, gets an apostrophe before it.
+func Guarded(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		s = "'" + s
+		return "'" + s
 	}
-	return Cell{s}
+	return s
 }
 
 // Amount is a cell with an amount of money, with a dot in every language.

@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/notpanel/notpanel/internal/web/download"
 
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/order"
@@ -81,18 +82,10 @@ func (p *Pages) Export(w http.ResponseWriter, r *http.Request) error {
 
 func exportRow(o order.Brief, service, currency string) []string {
 	return []string{
-		strconv.FormatInt(o.Number, 10), o.ID, strconv.FormatInt(o.ServiceID, 10), cell(service), cell(o.Link), strconv.FormatInt(o.Quantity, 10),
+		strconv.FormatInt(o.Number, 10), o.ID, strconv.FormatInt(o.ServiceID, 10), download.Guarded(service), download.Guarded(o.Link), strconv.FormatInt(o.Quantity, 10),
 		o.State.Word(), count(o.StartCount), count(o.Remains), o.Charge.String(), o.Refunded.String(), currency,
-		stamp(o.CreatedAt), stamp(o.FinishedAt), cell(o.RequestID),
+		stamp(o.CreatedAt), stamp(o.FinishedAt), download.Guarded(o.RequestID),
 	}
-}
-
-// cell is a text that no spreadsheet takes for a formula.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 func count(n *int64) string {
