@@ -441,12 +441,15 @@ func (d *Demo) Ready() DemoReady {
 
 // Print tells what there is and what to try.
 func (d *Demo) Print(w io.Writer) {
-	url, key := d.URL()+"/api/v2", d.secrets.NativeKey
+	url, key, desk := d.URL()+"/api/v2", d.secrets.NativeKey, ""
+	if d.secrets.OwnerPassword != "" {
+		desk = fmt.Sprintf("  Desk       %s/admin   (the operator's: sign in as %s, password %s)\n", d.URL(), demoOwner, d.secrets.OwnerPassword)
+	}
 	fmt.Fprintf(w, `
 The demo is ready.
 
   Panel      %s   (sign in as %s, password %s)
-  API        %s
+%s  API        %s
   Live key   %s
   Classic    %s   (the same account, for an existing panel or script)
   Test key   %s   (play money; a sandbox delivers its orders in seconds)
@@ -462,7 +465,7 @@ Order %q, see what became of it, and look at the balance:
 Send the first line again: the answer is the same and nothing is charged twice.
 The order completes within 20 seconds. Add #sim=partial:40, #sim=cancel or #sim=timeout-accepted
 to a link to see other endings; docs/simulator.md lists them. Ctrl-C stops the demo.
-`, d.URL(), demoCustomer, d.secrets.CustomerPassword, url, key, d.secrets.ClassicKey, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
+`, d.URL(), demoCustomer, d.secrets.CustomerPassword, desk, url, key, d.secrets.ClassicKey, d.secrets.TestKey, d.OpsURL(), d.simulator.URL(), d.first.Name, url, key, d.first.ID, d.first.Min, url, key, url, key)
 }
 
 // Stop ends the panel and then its provider.
