@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
@@ -35,8 +36,7 @@ func TestStoppedBetweenRecordAndSending(t *testing.T) {
 		at := link("stopped", "", "complete")
 		orderID := n.place(adding(c.key, from, "stopped", at)).Order
 		w.reaches(orderID, order.Submitting)
-		stopped := time.Now()
-		n.freeze()
+		stopped := w.freezeBetweenWrites(n)
 
 		// Its lease runs out, and a person settles that the order did not arrive.
 		w.endLeases()
@@ -70,6 +70,29 @@ func TestStoppedBetweenRecordAndSending(t *testing.T) {
 		}
 		w.holds(c.wallet, 10*money.Unit-charge)
 	})
+}
+
+// freezeBetweenWrites stops a panel at a moment at which it holds nothing that
+// others wait for: one that is stopped inside of a write keeps the lock of
+// SQLite's file until it goes on. It returns when that was.
+func (w *world) freezeBetweenWrites(n *panel) (at time.Time) {
+	w.t.Helper()
+	impatient, err := db.Open(w.t.Context(), w.url, db.Options{BusyWait: 200 * time.Millisecond})
+	must(w.t, err)
+	defer func() { must(w.t, impatient.Close()) }()
+	eventually(w.t, "the panel is stopped outside of a write", func() bool {
+		at = time.Now()
+		n.freeze()
+		err := impatient.Write(w.t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`UPDATE orders SET updated_at = updated_at WHERE 1 = 0`)
+			return err
+		})
+		if err != nil {
+			n.thaw()
+		}
+		return err == nil
+	})
+	return at
 }
 
 // door is a listener whose queue is full, so that connecting to it takes until
