@@ -17,7 +17,7 @@ import (
 // Who sits in front of the browser.
 const (
 	browserPerson = "bench-browser@example.com"
-	browserSecret = "a password of the bench" //nolint:gosec // of nobody
+	browserSecret = "a password of the bench"
 )
 
 // signedIn is a browser of the account.

@@ -24,13 +24,11 @@ const (
 	crowdOthers   = 500_000
 	crowdServices = 5_000
 	crowdDays     = 30
-	crowdAt       = 50_000 // rows of one write
+	crowdAt       = 50_000 // rows of one write, as in series
 )
 
-// series counts from 1 to n, on both engines.
-func series(n int) string {
-	return `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ` + strconv.Itoa(n) + `) `
-}
+// series counts the rows of one write from 1 on, on both engines.
+const series = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) `
 
 // orderColumns are those that a copy of an order has from it.
 const orderColumns = `mode, key_id, request_hash, service_id, quantity, rate, cost, catalog_epoch, charge, step, provider_id, provider_service, equal_key`
@@ -84,7 +82,7 @@ func crowdCatalog(ctx context.Context, server *app.Server) error {
 func crowdPeople(ctx context.Context, d *db.DB, from int) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
 		offset := `(CAST($1 AS BIGINT) + n.i)`
-		_, err := tx.Exec(series(crowdAt)+`
+		_, err := tx.Exec(series+`
 			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at, email_verified_at)
 			SELECT 'acc_bench' || `+offset+`, 'customer-' || `+offset+` || '@example.com', 'none',
 				CASE WHEN n.i % 100 = 0 THEN 'suspended' ELSE 'active' END, 'standard', 'customer', CAST($2 AS BIGINT), CAST($2 AS BIGINT)
@@ -93,7 +91,7 @@ func crowdPeople(ctx context.Context, d *db.DB, from int) error {
 			return err
 		}
 		for _, mode := range []string{"live", "test"} {
-			_, err := tx.Exec(series(crowdAt)+`
+			_, err := tx.Exec(series+`
 				INSERT INTO wallets (id, account_id, mode, balance, seq, last_number)
 				SELECT 'wal_`+mode+`' || `+offset+`, 'acc_bench' || `+offset+`, '`+mode+`', 5000000, 0, 5 FROM n`, from)
 			if err != nil {
@@ -116,7 +114,7 @@ func crowdID(at time.Time) string {
 // is under way.
 func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at time.Time) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(series(crowdAt)+`
+		_, err := tx.Exec(series+`
 			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, kind, created_at, updated_at, finished_at, `+orderColumns+`)
 			SELECT `+crowdID(at)+`, account_id, wallet_id, CAST($1 AS BIGINT) + n.i + 1, 'c-' || (CAST($1 AS BIGINT) + n.i),
 				'https://example.com/p/' || (CAST($1 AS BIGINT) + n.i), CASE WHEN n.i % 50 = 0 THEN 'in_progress' ELSE 'completed' END, 'single',
@@ -125,7 +123,7 @@ func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, 
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(series(crowdAt)+`
+		_, err = tx.Exec(series+`
 			INSERT INTO transfers (id, kind, ref, debit, debit_seq, debit_balance, credit, amount, memo, actor, created_at)
 			SELECT 'trf_bench' || (CAST($1 AS BIGINT) + n.i), t.kind, `+crowdID(at)+`, t.debit, t.debit_seq + CAST($1 AS BIGINT) + n.i, t.debit_balance,
 				t.credit, t.amount, t.memo, t.actor, CAST($2 AS BIGINT)
@@ -140,7 +138,7 @@ func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, 
 func crowdOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at time.Time) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
 		owner := `((CAST($1 AS BIGINT) + n.i) % ` + strconv.Itoa(crowdAccounts) + ` + 1)`
-		_, err := tx.Exec(series(crowdAt)+`
+		_, err := tx.Exec(series+`
 			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, kind, attention, created_at, updated_at, finished_at, `+orderColumns+`)
 			SELECT `+crowdID(at.Add(time.Minute))+`, 'acc_bench' || `+owner+`, 'wal_live' || `+owner+`, (CAST($1 AS BIGINT) + n.i) / `+strconv.Itoa(crowdAccounts)+` + 1,
 				'c-' || (CAST($1 AS BIGINT) + n.i), 'https://example.com/q/' || (CAST($1 AS BIGINT) + n.i),

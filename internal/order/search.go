@@ -75,7 +75,7 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 		}
 		return []*Order{o}, "", err
 	}
-	w, err := f.window(tx)
+	w, err := f.window(tx, scanned)
 	if err != nil {
 		return nil, "", err
 	}
@@ -100,7 +100,7 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 const TooWide fault.Reason = "filter_too_wide"
 
 // lookedThrough bounds how many orders Fitting looks at.
-const lookedThrough = 25 * scanned
+const lookedThrough = 40_000
 
 // Fitting returns the ids of up to most orders that a filter fits, newest first,
 // and whether there are more. Where it had to look through too many orders, its
@@ -125,26 +125,21 @@ func fitting(tx *db.Tx, f Filter, most, through int) (orderIDs []string, more bo
 		}
 		return orderIDs, false, err
 	}
-	for looked := 0; looked < through; looked += scanned {
-		w, err := f.window(tx)
-		if err != nil {
-			return nil, false, err
-		}
-		q := f.conditions(w)
-		found, err := db.All(tx, scanID, `SELECT id FROM orders WHERE `+q.text()+f.order()+` LIMIT `+q.arg(most-len(orderIDs)+1), q.args...)
-		if err != nil {
-			return nil, false, err
-		}
-		orderIDs = append(orderIDs, found...)
-		switch {
-		case len(orderIDs) > most:
-			return orderIDs[:most], true, nil
-		case !w.more:
-			return orderIDs, false, nil
-		}
-		f.BeforeID = w.last
+	w, err := f.window(tx, through)
+	if err != nil {
+		return nil, false, err
 	}
-	return nil, false, fault.Newf(fault.Invalid, "There are more than %d orders to look through: narrow the filter by an account or days", through).Because(TooWide)
+	q := f.conditions(w)
+	orderIDs, err = db.All(tx, scanID, `SELECT id FROM orders WHERE `+q.text()+f.order()+` LIMIT `+q.arg(most+1), q.args...)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case len(orderIDs) > most:
+		return orderIDs[:most], true, nil
+	case w.more:
+		return nil, false, fault.Newf(fault.Invalid, "There are more than %d orders to look through: narrow the filter by an account or days", through).Because(TooWide)
+	}
+	return orderIDs, false, nil
 }
 
 func scanID(r db.Scanner) (orderID string, err error) {
@@ -194,26 +189,26 @@ func (f Filter) narrow() bool {
 // byNumber reports whether a page is read by the numbers of one account's orders.
 func (f Filter) byNumber() bool { return f.AccountID != "" && !f.narrow() }
 
-// window finds the bounds of a page.
-func (f Filter) window(tx *db.Tx) (w window, err error) {
+// window finds the bounds of a page that looks at up to most orders.
+func (f Filter) window(tx *db.Tx, most int) (w window, err error) {
 	switch {
 	case f.narrow():
 		return w, nil
 	case f.byNumber():
-		return f.numbers(tx)
+		return f.numbers(tx, most)
 	}
 	var looked int64
 	q := &conditions{}
 	f.between(q, w)
 	err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
-			SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(scanned)+`) AS page`, q.args...).Scan(&w.last, &looked)
-	w.more = looked == scanned
+			SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(most)+`) AS page`, q.args...).Scan(&w.last, &looked)
+	w.more = looked == int64(most)
 	return w, err
 }
 
 // numbers finds the bounds of a page of one account's orders, which are read by their
 // numbers.
-func (f Filter) numbers(tx *db.Tx) (w window, err error) {
+func (f Filter) numbers(tx *db.Tx, most int) (w window, err error) {
 	w.before = 1 << 31 // numbers are below
 	if f.BeforeID != "" {
 		err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0) FROM orders WHERE id = $1 AND account_id = $2`, f.BeforeID, f.AccountID).Scan(&w.before)
@@ -224,11 +219,11 @@ func (f Filter) numbers(tx *db.Tx) (w window, err error) {
 	var looked int64
 	err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0), COUNT(*) FROM (
 			SELECT number FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 ORDER BY number DESC LIMIT $4) AS page`,
-		f.AccountID, string(f.mode()), w.before, scanned).Scan(&w.least, &looked)
+		f.AccountID, string(f.mode()), w.before, most).Scan(&w.least, &looked)
 	if err != nil || looked == 0 {
 		return w, err
 	}
-	w.more = looked == scanned
+	w.more = looked == int64(most)
 	err = tx.QueryRow(`SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3`, f.AccountID, string(f.mode()), w.least).Scan(&w.last)
 	return w, err
 }

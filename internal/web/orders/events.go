@@ -73,7 +73,7 @@ func (p *Pages) Events(w http.ResponseWriter, r *http.Request) error {
 		h.Set("Retry-After", "5")
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte(fault.From(err).Text)) // a script asked
+		_, _ = w.Write([]byte(errTooMany.Text)) // a script asked
 		return nil
 	}
 	defer p.live.end(s)
