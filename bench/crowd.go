@@ -127,7 +127,7 @@ func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, 
 			INSERT INTO transfers (id, kind, ref, debit, debit_seq, debit_balance, credit, amount, memo, actor, created_at)
 			SELECT 'trf_bench' || (CAST($1 AS BIGINT) + n.i), t.kind, `+crowdID(at)+`, t.debit, t.debit_seq + CAST($1 AS BIGINT) + n.i, t.debit_balance,
 				t.credit, t.amount, t.memo, t.actor, CAST($2 AS BIGINT)
-			FROM n, transfers t JOIN orders o ON t.kind = 'charge' AND t.ref = o.id
+			FROM n, transfers t JOIN orders o ON t.kind = 'order' AND t.ref = o.id
 			WHERE o.account_id = $3 AND o.mode = 'live' AND o.number = 1`, from, db.At(at), buyer.AccountID)
 		return err
 	})
