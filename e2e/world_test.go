@@ -171,6 +171,14 @@ func (w *world) customer(balance money.Amount) *customer {
 	return c
 }
 
+// newKey gives a customer another live key.
+func (w *world) newKey(c *customer) string {
+	w.t.Helper()
+	key, _, err := w.keys.Issue(w.t.Context(), apikey.NewKey{AccountID: c.account.ID, Dialect: apikey.Native, Mode: apikey.Live}, "test")
+	must(w.t, err)
+	return key
+}
+
 // password is every account's.
 const password = "correct horse battery"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests need and a fresh Debian lacks: PostgreSQL's server
-# programs, the HTTP clients that resellers use, the runners of the SDKs' tests, and
+# programs and Redis, the HTTP clients that resellers use, the runners of the SDKs' tests, and
 # the browser that visitors use.
 # Nothing is started; each test binary runs a server or a browser of its own.
 #
@@ -32,6 +32,7 @@ have_modules() { [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json 
 # lacking prints the Debian packages to install.
 lacking() {
 	have_postgres || echo postgresql # 15 or newer
+	command -v redis-server >/dev/null || echo redis-server
 	command -v php >/dev/null || echo php-cli
 	have_php_curl || echo php-curl
 	command -v phpunit >/dev/null || echo phpunit
@@ -64,6 +65,16 @@ no_default_cluster() {
 	fi
 }
 
+# Debian starts the servers that it installs unless a policy says no.
+no_services() {
+	local policy=/usr/sbin/policy-rc.d
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod +x "$policy"
+		trap 'rm -f "$log" /usr/sbin/policy-rc.d' EXIT
+	fi
+}
+
 apt_install() {
 	DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get -qq -y \
 		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
@@ -86,6 +97,7 @@ install_packages() {
 	fi
 	echo "setup: installing ${packages[*]}"
 	no_default_cluster
+	no_services
 	# The package lists of a fresh system are empty or old: only then fetch them.
 	if ! apt_install "${packages[@]}" >"$log" 2>&1 &&
 		! { apt-get -qq update && apt_install "${packages[@]}"; } >"$log" 2>&1; then

@@ -41,6 +41,7 @@ type readiness struct {
 	Ready    bool        `json:"ready"`
 	Draining bool        `json:"draining"`
 	Database bool        `json:"database"`
+	Limits   string      `json:"limits"` // own, shared or alone: no node is less ready for it
 	Loops    []loopState `json:"loops"`
 }
 
@@ -56,7 +57,7 @@ type loopState struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), opsTimeout)
 	defer cancel()
-	state := readiness{Draining: s.draining.Load(), Loops: []loopState{}}
+	state := readiness{Draining: s.draining.Load(), Limits: s.limitsState(), Loops: []loopState{}}
 	err := s.Core.DB.Read(ctx, func(tx *db.Tx) error {
 		_, err := epoch.Load(tx)
 		return err
@@ -111,6 +112,7 @@ func (s *Server) gauges() []telemetry.Gauge {
 			Label: "provider", LabelValue: providerID, Value: float64(n),
 		})
 	}
+	all = append(all, s.limitsGauge()...)
 	waiting, err := s.Core.Orders.Waiting(ctx)
 	if err != nil {
 		return all // the database is away; the loops' figures say so

@@ -22,7 +22,6 @@ import (
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/massorder"
 	"github.com/notpanel/notpanel/internal/order"
-	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/status"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/admin"
@@ -80,7 +79,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	})
 	pages, err = web.New(web.Deps{
 		Announced: s.Core.Announcements.CurrentFor,
-		Visits:    ratelimit.New(visits, clock.System), Address: clients.Of,
+		Visits:    s.newLimiter(visits, "pages"), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances, Unread: s.Core.Notices.Unread,
 		SignIn: signin.New(s.people, s.mails),

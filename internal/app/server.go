@@ -88,6 +88,7 @@ type Server struct {
 	deliver   bool   // the webhooks' sender was started
 	metrics   *telemetry.Metrics
 	limiter   *ratelimit.Limiter
+	counters  *ratelimit.Counters // that nodes share; nil: there are none
 	requests  *requestlog.Recorder
 	draining  atomic.Bool
 
@@ -284,7 +285,10 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		return err
 	}
 	clients := clientaddr.New(proxies, forgottenProxy(s.log, clock.System)) //nolint:contextcheck // it tells of requests long after the start
-	s.limiter = ratelimit.New(limits, clock.System)
+	if err := s.openCounters(ctx); err != nil {
+		return err
+	}
+	s.limiter = s.newLimiter(limits, "api")
 	api := apiv2.New(apiv2.Deps{
 		Limits: s.limiter, ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Services: s.Core.Catalog, Placer: s.Placer, Orders: s.Core.Orders,
@@ -308,7 +312,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	}
 	hooks := hint.New(hint.Receiver{
 		DB: s.Core.DB, Providers: s.Core.Providers, ClientAddress: clients.Of, Log: s.log,
-		Limits: ratelimit.New(ratelimit.Limits{Address: hooksPerMinute}, clock.System),
+		Limits: s.newLimiter(ratelimit.Limits{Address: hooksPerMinute}, "hooks"),
 	})
 	s.api = newHTTPServer(&front{public: public, clients: clients, api: api, hooks: hooks, pages: s.pages}, s.log)
 	s.api.TLSConfig = tlsConfig
@@ -455,6 +459,9 @@ func (s *Server) release() error {
 	}
 	if s.Core != nil {
 		errs = append(errs, s.Core.Close())
+	}
+	if s.counters != nil {
+		errs = append(errs, s.counters.Close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Unlock())

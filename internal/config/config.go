@@ -225,7 +225,7 @@ func (s *Serve) Validate() error {
 	if _, err := s.Floor(); err != nil {
 		return err
 	}
-	if _, err := s.RateLimits(); err != nil {
+	if err := s.Limits.Validate(); err != nil {
 		return err
 	}
 	if _, err := s.Branding(); err != nil {

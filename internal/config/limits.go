@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +21,7 @@ type Limits struct {
 	LimitKey      int64  `env:"NOTPANEL_LIMIT_KEY" default:"100" help:"Requests a minute with a key that has no limit of its own; classic keys have three times it. 0 is no limit."`
 	LimitTiers    string `env:"NOTPANEL_LIMIT_TIERS" default:"standard=300,reseller=1200,agency=6000" help:"Requests a minute with all live keys of an account together, by tier. 0 is no limit, and so is an empty list."`
 	LimitPages    int64  `env:"NOTPANEL_LIMIT_PAGES" default:"600" help:"Pages and forms a minute from an address; style sheets and fonts don't count. 0 is no limit."`
+	RedisURL      string `name:"redis-url" env:"NOTPANEL_REDIS_URL" help:"Redis, for several nodes that share these limits: redis://HOST:6379, or rediss:// for TLS. With a password it belongs into the environment or NOTPANEL_REDIS_URL_FILE. Without Redis each node counts by itself."`
 	LimitNetworks string `env:"NOTPANEL_LIMIT_NETWORKS" help:"Networks whose addresses have another limit, such as 203.0.113.0/24=5000,2001:db8::/32=0. 0 is no limit."`
 }
 
@@ -50,9 +53,32 @@ func (l Limits) PageLimits() (ratelimit.Limits, error) {
 	return ratelimit.Limits{Address: l.LimitPages, Networks: limits.Networks}, err
 }
 
+// Redis returns the address of the shared counters, "" where there is none.
+func (l Limits) Redis() (address string, err error) {
+	address = l.RedisURL
+	if file := os.Getenv("NOTPANEL_REDIS_URL_FILE"); file != "" {
+		if address != "" {
+			return "", errors.New("NOTPANEL_REDIS_URL and NOTPANEL_REDIS_URL_FILE are both set: set one")
+		}
+		if address, err = line(file); err != nil {
+			return "", fmt.Errorf("NOTPANEL_REDIS_URL_FILE: %w", err)
+		}
+	}
+	if address == "" {
+		return "", nil
+	}
+	if err := ratelimit.CheckAddress(address); err != nil {
+		return "", fmt.Errorf("NOTPANEL_REDIS_URL %w", err)
+	}
+	return address, nil
+}
+
 // Validate checks the settings.
 func (l Limits) Validate() error {
-	_, err := l.RateLimits()
+	if _, err := l.RateLimits(); err != nil {
+		return err
+	}
+	_, err := l.Redis()
 	return err
 }
 

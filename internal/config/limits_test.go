@@ -49,6 +49,7 @@ func TestLimitsThatCannotBeMeant(t *testing.T) {
 		setting string
 		what    string
 	}{
+		"no Redis":           {Limits{RedisURL: "redis:6379"}, "NOTPANEL_REDIS_URL", "must be redis://"},
 		"negative ip":        {Limits{LimitIP: -1}, "NOTPANEL_LIMIT_IP", "between 0"},
 		"very large ip":      {Limits{LimitIP: maxLimit + 1}, "NOTPANEL_LIMIT_IP", "between 0"},
 		"negative key":       {Limits{LimitKey: -1}, "NOTPANEL_LIMIT_KEY", "between 0"},

@@ -392,11 +392,11 @@ func TestDeniedAddresses(t *testing.T) {
 		{netip.MustParsePrefix("2001:db8::/64"), 1, first.Add(2 * time.Hour)},
 		{netip.MustParsePrefix("192.0.2.1/32"), 3, first},
 	}
-	if got := l.DeniedAddresses(); !slices.Equal(got, want) {
+	if got := l.DeniedAddresses(context.Background()); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	clock.at = first.Add(25 * time.Hour)
-	if got := l.DeniedAddresses(); len(got) != 1 {
+	if got := l.DeniedAddresses(context.Background()); len(got) != 1 {
 		t.Errorf("a day later: %v", got)
 	}
 }

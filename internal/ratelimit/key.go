@@ -77,6 +77,12 @@ func (k *keys) take(u Use, keyLimit, tierLimit int64, now time.Time) Verdict {
 		k.count(u, used, tierUsed, keyLimit > 0, tierLimit > 0)
 		keyLeft, tierLeft = keyLeft-1, tierLeft-1
 	}
+	v.tell(keyLimit, keyLeft, tierLimit, tierLeft)
+	return v
+}
+
+// tell sets what is left of the limits of a key and its tier.
+func (v *Verdict) tell(keyLimit, keyLeft, tierLimit, tierLeft int64) {
 	if keyLimit > 0 {
 		v.Limit, v.Remaining = keyLimit, keyLeft
 	}
@@ -86,7 +92,6 @@ func (k *keys) take(u Use, keyLimit, tierLimit int64, now time.Time) Verdict {
 			v.Limit, v.Remaining = tierLimit, tierLeft
 		}
 	}
-	return v
 }
 
 // used returns what a key and an account used in the minute of now.
@@ -104,10 +109,15 @@ func (k *keys) used(keyID, accountID string, now time.Time) (byKey, byTier int64
 func left(c Cost, used keyCount, limit int64) int64 {
 	remaining := limit - used.all
 	if c == Poll {
-		const share, of = 4, 5
-		remaining = min(remaining, max(1, limit/of*share+limit%of*share/of)-used.polls)
+		remaining = min(remaining, pollShare(limit)-used.polls)
 	}
 	return max(0, remaining)
+}
+
+// pollShare is how much of a key's limit polls may take.
+func pollShare(limit int64) int64 {
+	const share, of = 4, 5
+	return max(1, limit/of*share+limit%of*share/of)
 }
 
 // turn empties the tables when another minute has begun. A clock that was set

@@ -123,6 +123,10 @@ func (a *acquaintances) refused(now time.Time) []DeniedAddress {
 			}
 		}
 	}
+	return latestFirst(all)
+}
+
+func latestFirst(all []DeniedAddress) []DeniedAddress {
 	slices.SortFunc(all, func(x, y DeniedAddress) int {
 		if c := y.Last.Compare(x.Last); c != 0 {
 			return c

@@ -9,8 +9,11 @@
 // window's end empties whole tables, which bounds their memory. Like every
 // fixed window it lets twice the limit through around a minute's end.
 //
+// The counters are in this process or, for several nodes, in Redis; then each layer
+// is one round trip, and a node that gets no answer counts by itself for a while.
+//
 // It knows addresses, limits and ids. What a key, an account or a request is, it
-// does not know, and of HTTP nothing. Its counters are of this process alone.
+// does not know, and of HTTP nothing.
 package ratelimit
 
 import (
@@ -78,16 +81,25 @@ type Verdict struct {
 // Denied reports whether the request must not go on.
 func (v Verdict) Denied() bool { return v.DeniedBy != "" }
 
-// Limiter counts in memory. Its methods may be called from many goroutines; their
-// contexts are for limiters whose counters are elsewhere.
+// Limiter counts. Its methods may be called from many goroutines.
 type Limiter struct {
 	limits    Limits
 	now       clock.Clock
 	addresses addresses
 	keys      keys
+
+	shared *shared // nil: the counters of this process are all there are
+	told   told
 }
 
-// New returns a limiter whose counters are at zero.
+// NewShared returns a limiter that counts together with all of its name.
+func NewShared(l Limits, now clock.Clock, c *Counters, name string) *Limiter {
+	limiter := New(l, now)
+	limiter.shared = c.of(name)
+	return limiter
+}
+
+// New returns a limiter whose counters are of this process, and at zero.
 func New(l Limits, now clock.Clock) *Limiter {
 	l.Networks = slices.Clone(l.Networks)
 	// Of networks within each other the narrowest decides.
@@ -97,25 +109,54 @@ func New(l Limits, now clock.Clock) *Limiter {
 
 // Address counts a request from a client's address, before anything else of the
 // request is looked at.
-func (l *Limiter) Address(_ context.Context, from netip.Addr) Verdict {
+func (l *Limiter) Address(ctx context.Context, from netip.Addr) Verdict {
+	if p := l.addresses.locate(from); l.shared != nil && p.limit > 0 {
+		if v, ok := l.shared.take(ctx, p); ok {
+			return v
+		}
+	}
 	return l.addresses.take(from, l.now())
 }
 
 // KeySeen notes that a usable key of a tier came from an address: for an hour the
 // address has the tier's limit where that is higher than its own.
-func (l *Limiter) KeySeen(_ context.Context, from netip.Addr, tier string) {
-	l.addresses.meet(from, l.limits.Tiers[tier], l.now())
+func (l *Limiter) KeySeen(ctx context.Context, from netip.Addr, tier string) {
+	now, limit := l.now(), l.limits.Tiers[tier]
+	l.addresses.meet(from, limit, now)
+	p := l.addresses.locate(from)
+	if l.shared == nil || p.limit == 0 || !l.told.first(p.line, limit, now) {
+		return
+	}
+	if limit == 0 {
+		limit = none
+	}
+	l.shared.meetAt(ctx, p, limit)
 }
 
 // DeniedAddresses returns the addresses from which usable keys had come and which
 // were refused all the same within the last day, the latest first: customers that
 // may need a higher limit.
-func (l *Limiter) DeniedAddresses() []DeniedAddress { return l.addresses.refused(l.now()) }
+func (l *Limiter) DeniedAddresses(ctx context.Context) []DeniedAddress {
+	if l.shared != nil {
+		if all, err := l.shared.refused(ctx, l.now()); err == nil {
+			return all
+		}
+	}
+	return l.addresses.refused(l.now())
+}
 
 // Key counts a request at its key and, for a live one, at its account's tier.
 // Where either refuses, neither has counted it.
-func (l *Limiter) Key(_ context.Context, u Use) Verdict {
+func (l *Limiter) Key(ctx context.Context, u Use) Verdict {
 	keyLimit, tierLimit := l.limits.of(u)
+	if l.shared != nil && (keyLimit > 0 || tierLimit > 0) {
+		if c, ok := l.shared.takeKey(ctx, u, keyLimit, tierLimit); ok {
+			v := verdict(c.at)
+			v.DeniedBy = c.deniedBy
+			v.tell(keyLimit, c.keyLeft, tierLimit, c.tierLeft)
+			return v
+		}
+	}
 	return l.keys.take(u, keyLimit, tierLimit, l.now())
 }
 
@@ -147,19 +188,24 @@ type Usage struct {
 }
 
 // UsedNow returns how much a key has used and takes nothing of it; the use's cost
-// does not matter. It fails for limiters alone whose counters are elsewhere.
-func (l *Limiter) UsedNow(_ context.Context, u Use) (Usage, error) {
+// does not matter.
+func (l *Limiter) UsedNow(ctx context.Context, u Use) Usage {
 	now := l.now()
 	used := Usage{Reset: verdict(now).Reset}
 	used.Limit, used.TierLimit = l.limits.of(u)
 	byKey, byTier := l.keys.used(u.KeyID, u.AccountID, now)
+	if u.Cost = Nothing; l.shared != nil {
+		if c, ok := l.shared.takeKey(ctx, u, used.Limit, used.TierLimit); ok {
+			used.Reset, byKey, byTier = verdict(c.at).Reset, c.keyUsed, c.tierUsed
+		}
+	}
 	if used.Limit > 0 {
 		used.Used = byKey
 	}
 	if used.TierLimit > 0 {
 		used.TierUsed = byTier
 	}
-	return used, nil
+	return used
 }
 
 // minuteOf returns the number of the window that a time is in.

@@ -57,9 +57,7 @@ func (d *Dashboard) ownKeys(r *http.Request, who identity.Person) (all []listedK
 	for _, k := range keys {
 		l := listedKey{Key: d.withUse(k), Active: k.Active(now)}
 		if l.Active {
-			if l.Used, err = d.usedNow(r, who, k); err != nil {
-				return nil, err
-			}
+			l.Used = d.usedNow(r, who, k)
 		}
 		all = append(all, l)
 	}
@@ -74,7 +72,7 @@ func (d *Dashboard) withUse(k apikey.Key) apikey.Key {
 	return k
 }
 
-func (d *Dashboard) usedNow(r *http.Request, who identity.Person, k apikey.Key) (ratelimit.Usage, error) {
+func (d *Dashboard) usedNow(r *http.Request, who identity.Person, k apikey.Key) ratelimit.Usage {
 	return d.deps.Limits.UsedNow(r.Context(), ratelimit.Use{
 		KeyID: k.ID, AccountID: who.AccountID, Tier: string(who.Tier), PerMinute: k.PerMinute,
 		Classic: k.Dialect == apikey.Classic, Test: k.Mode == apikey.Test,
@@ -129,9 +127,7 @@ func (d *Dashboard) Key(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := d.person(r)
 	v := keyView{Key: d.withUse(k), Active: k.Active(ui.Of(ctx).Now), OnlyRefused: r.URL.Query().Get("show") == "refused"}
-	if v.Used, err = d.usedNow(r, who, k); err != nil {
-		return err
-	}
+	v.Used = d.usedNow(r, who, k)
 	v.Log, v.Next, err = d.deps.Requests.Page(ctx, requestlog.Query{
 		AccountID: who.AccountID, KeyID: k.ID, Before: cursorOf(r), Limit: logPage, OnlyRefused: v.OnlyRefused,
 	})
