@@ -47,7 +47,7 @@ func balancePart(v walletView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = ui.Figure(ui.T(ctx, "overview.balance"), ui.Amount(ctx, v.Balance), "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.BalanceFigure(ui.T(ctx, "overview.balance"), v.Balance).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
