@@ -33,10 +33,24 @@ type Filter struct {
 // waitingIDs selects the orders that wait for a person, each part by its index.
 const waitingIDs = `SELECT id FROM orders WHERE attention <> '' UNION ALL SELECT id FROM orders WHERE state IN ('uncertain', 'held')`
 
-// Oldest returns the live orders that have waited longest for a person.
-func (s *Store) Oldest(ctx context.Context, limit int) (all []*Order, err error) {
+// aloneIDs are those of waitingIDs that are dealt with one by one. The others are held
+// for words of a provider that nobody has given a meaning: one decision moves all of
+// them.
+const aloneIDs = `
+	SELECT id FROM orders WHERE attention <> '' UNION ALL
+	SELECT id FROM orders WHERE state = 'uncertain' UNION ALL
+	SELECT o.id FROM orders o WHERE o.state = 'held' AND NOT EXISTS (
+		SELECT 1 FROM provider_texts t WHERE t.provider_id = o.provider_id AND t.text = o.refusal AND t.class = '')`
+
+// Oldest returns the live orders that have waited longest for a person. Alone leaves
+// out those that wait for a provider's words to be given a meaning.
+func (s *Store) Oldest(ctx context.Context, alone bool, limit int) (all []*Order, err error) {
+	ids := waitingIDs
+	if alone {
+		ids = aloneIDs
+	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id IN (`+waitingIDs+`) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`, limit)
+		all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id IN (`+ids+`) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`, limit)
 		return err
 	})
 	if err != nil {
