@@ -26,12 +26,12 @@ type Page struct {
 const eventsPath = "/dashboard/events?balance=live"
 
 // live is where a page's changes come from: one stream, whatever it shows. Staff's
-// pages have no balance, and before a second factor nobody listens.
+// pages have no balance.
 func (p Page) live(ctx context.Context, home string) string {
 	switch v := Of(ctx); {
 	case p.Live != "":
 		return p.Live
-	case home == adminHome, v.Person == nil, v.Person.Enrols:
+	case home == adminHome, v.Person == nil, !v.Person.Listens:
 		return ""
 	}
 	return eventsPath

@@ -52,7 +52,7 @@ type Person struct {
 	Viewer  string       // who looks at the pages as this customer; "": nobody does
 	Desk    []Link       // the pages of staff that they may see
 	Unread  int64        // notices, as far as they are counted
-	Enrols  bool         // must have a second factor first, and sees nothing else before
+	Listens bool         // may be told what changes; not before a second factor that is wanted
 }
 
 // Link leads to a page. Label is a key of the language files.

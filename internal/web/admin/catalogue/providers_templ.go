@@ -703,7 +703,7 @@ func providerPage(u upstream) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Figure(ui.T(ctx, "providers.latency"), latencyFigure(ctx, u), ui.T(ctx, "providers.latency_note")).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Figure(ui.T(ctx, "providers.latency"), latencyFigure(ctx, u), latencyNote(ctx, u)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
