@@ -77,7 +77,7 @@ func (b *bench) pagesOf(ctx context.Context, name string, server *app.Server) er
 	if err != nil {
 		return err
 	}
-	one, err := server.Core.Orders.Oldest(ctx, 1)
+	one, err := server.Core.Orders.Oldest(ctx, false, 1)
 	if err != nil || len(one) == 0 {
 		return fmt.Errorf("no order waits for a person: %w", err)
 	}

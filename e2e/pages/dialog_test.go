@@ -45,6 +45,29 @@ func TestDialogLosesNothing(t *testing.T) {
 	w.Gone("#dialog")
 }
 
+// The buttons of a dialog that is higher than the window are in sight at once, and
+// nothing that is to be filled in hides behind them.
+func TestButtonsOfAHighDialogAreInSight(t *testing.T) {
+	t.Parallel()
+	w := walk(t, true)
+	if err := w.Tab().Viewport(390, 600, true); err != nil {
+		t.Fatal(err)
+	}
+	w.follow("[href='" + keysPage + "/keys/new']")
+	w.Wait("#dialog [name=name]")
+	if seen := w.Eval(`(() => { const b = document.querySelector("#dialog form [type=submit]").getBoundingClientRect();
+		return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)?.type })()`); seen != "submit" {
+		t.Errorf("where the button should be there is %q", seen)
+	}
+	w.Expect("status 422: POST " + keysPage + "/keys")
+	w.send("/keys")
+	w.Wait("#dialog #password-error")
+	if seen := w.Eval(`(() => { const field = document.activeElement, b = field.getBoundingClientRect();
+		return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2) === field ? field.name : "something else" })()`); seen != "password" {
+		t.Errorf("on the field that is wrong there is %q", seen)
+	}
+}
+
 // What a button of a dialog says is seen in front of it.
 func TestNoticesStandInFrontOfTheDialog(t *testing.T) {
 	t.Parallel()

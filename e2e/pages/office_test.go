@@ -122,7 +122,7 @@ func (w *walker) appointOne() {
 	t.Helper()
 	w.panel.account(helper, account.Customer)
 	w.Open("/admin/staff")
-	w.follow("#main .page-head [href='/admin/staff/roles/new']")
+	w.follow("#roles [href='/admin/staff/roles/new']")
 	w.Fill("[name=name]", "Cashier")
 	w.Click("[name=may][value='topups.decide']")
 	w.send("/roles")

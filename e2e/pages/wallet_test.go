@@ -294,3 +294,18 @@ func TestStatementComesInPages(t *testing.T) {
 		t.Error("the last page leads on")
 	}
 }
+
+// The balance follows what happens elsewhere while a page is open, in its head and where
+// the page shows it large.
+func TestBalanceFollowsTheWallet(t *testing.T) {
+	t.Parallel()
+	w := walk(t, true)
+	w.Open(walletPage)
+	w.WaitText(".desk-head [data-balance]", "$0.00")
+	w.panel.credit(w.account, 25*money.Unit)
+	w.WaitText(".desk-head [data-balance]", "$25.00")
+	w.WaitText("#main [data-balance]", "$25.00")
+	w.Open("/dashboard/account")
+	w.panel.credit(w.account, 5*money.Unit)
+	w.WaitText(".desk-head [data-balance]", "$30.00")
+}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -241,6 +242,30 @@ func (s *Store) Balances(ctx context.Context, accountID string) (live, test mone
 		return 0, 0, fmt.Errorf("balances of %s: %w", accountID, err)
 	}
 	return live, test, nil
+}
+
+// balancesMost is how many accounts' balances are read at once.
+const balancesMost = 500
+
+// LiveBalances returns what the live wallets of accounts hold. Those that are not
+// there have none.
+func (s *Store) LiveBalances(ctx context.Context, accountIDs []string) (map[string]money.Amount, error) {
+	balances := make(map[string]money.Amount, len(accountIDs))
+	for some := range slices.Chunk(accountIDs, balancesMost) {
+		err := s.db.Read(ctx, func(tx *db.Tx) error {
+			return tx.Each(func(r db.Scanner) error {
+				var accountID string
+				var balance money.Amount
+				err := r.Scan(&accountID, &balance)
+				balances[accountID] = balance
+				return err
+			}, `SELECT account_id, balance FROM wallets WHERE mode = 'live' AND account_id = ANY($1)`, some)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("live balances: %w", err)
+		}
+	}
+	return balances, nil
 }
 
 // Listed is an account beside its balances.

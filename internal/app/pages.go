@@ -74,7 +74,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	}
 	downloads := download.NewLimit()
 	s.orders = orders.New(orders.Deps{
-		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
+		People: s.people, Orders: s.Core.Orders, Accounts: s.Core.Accounts, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
 	})
 	pages, err = web.New(web.Deps{
@@ -87,7 +87,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
+			Latest: s.orders.Latest, Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
 			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand, Downloads: downloads,

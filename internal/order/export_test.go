@@ -17,7 +17,7 @@ func FittingIn(ctx context.Context, d *db.DB, f Filter, most, through int) (orde
 
 // FewStatements are what asks for orders in the few states that have an index.
 func FewStatements() map[string]string {
-	all := map[string]string{"the oldest": oldest, "the counts": waitingCounts}
+	all := map[string]string{"the oldest": oldest, "the oldest that are dealt with one by one": oldestAlone, "the counts": waitingCounts}
 	for _, state := range []State{Held, Uncertain, Submitting} {
 		f := Filter{State: state}
 		all[string(state)] = `SELECT id FROM orders WHERE ` + f.conditions(window{}).text() + f.order() + ` LIMIT 50`

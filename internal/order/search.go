@@ -40,10 +40,25 @@ const waitingIDs = `SELECT id FROM orders WHERE attention <> '' UNION ALL SELECT
 
 const oldest = `SELECT ` + columns + ` FROM orders WHERE id IN (` + waitingIDs + `) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`
 
-// Oldest returns the live orders that have waited longest for a person.
-func (s *Store) Oldest(ctx context.Context, limit int) (all []*Order, err error) {
+// aloneIDs are those of waitingIDs that are dealt with one by one. The others are held
+// for words of a provider that nobody has given a meaning: one decision moves all of
+// them.
+const aloneIDs = `SELECT id FROM orders WHERE attention <> '' UNION ALL
+	SELECT id FROM orders WHERE state = 'uncertain' AND ` + Few + ` UNION ALL
+	SELECT id FROM orders o WHERE state = 'held' AND ` + Few + ` AND NOT EXISTS (
+		SELECT 1 FROM provider_texts t WHERE t.provider_id = o.provider_id AND t.text = o.refusal AND t.class = '')`
+
+const oldestAlone = `SELECT ` + columns + ` FROM orders WHERE id IN (` + aloneIDs + `) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`
+
+// Oldest returns the live orders that have waited longest for a person. Alone leaves
+// out those that wait for a provider's words to be given a meaning.
+func (s *Store) Oldest(ctx context.Context, alone bool, limit int) (all []*Order, err error) {
+	query := oldest
+	if alone {
+		query = oldestAlone
+	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, scan, oldest, limit)
+		all, err = db.All(tx, scan, query, limit)
 		return err
 	})
 	if err != nil {

@@ -178,11 +178,11 @@ func (s *Server) meet(r *http.Request, who identity.Person, access Access) error
 	if zone, err := time.LoadLocation(who.TimeZone); err == nil && who.TimeZone != "" {
 		v.Zone = zone
 	}
-	v.Person = &ui.Person{Email: who.Email}
+	v.Person = &ui.Person{Email: who.Email, Listens: !s.People.MustEnrol(who)}
 	if who.Viewer != nil {
 		v.Person.Viewer = who.Viewer.Email
 	}
-	if who.Role != account.Customer && !s.People.MustEnrol(who) {
+	if who.Role != account.Customer && v.Person.Listens {
 		v.Person.Desk = admin.Links(who.Permissions)
 	}
 	if access == Anyone || access == Visitor {

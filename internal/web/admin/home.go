@@ -30,6 +30,7 @@ type need struct {
 	Title  string // what it is, in the reader's language
 	Whose  string // the account's address: orders are numbered by account
 	Detail string
+	Note   string    // what more hangs on it
 	Since  time.Time // zero: nobody knows
 	Path   string    // where it is dealt with; "": nowhere here
 	Label  string    // of the way there
@@ -40,6 +41,7 @@ type need struct {
 type home struct {
 	Needs   []need
 	Waiting order.Waiting
+	Alone   bool // the orders that words hold stand as one line
 	Figures figures
 }
 
@@ -47,7 +49,7 @@ type home struct {
 func (a *Admin) Home(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	may := Actor(a.deps.People, r).Permissions
-	var h home
+	h := home{Alone: may.Has(staff.TextsDecide)}
 	for _, source := range []struct {
 		needs staff.Permission
 		read  func(context.Context) ([]need, error)
@@ -83,9 +85,10 @@ func (a *Admin) Home(w http.ResponseWriter, r *http.Request) error {
 }
 
 // orders are those that have waited longest, with what can be said of them in place.
+// Who decides what words mean sees those that the words hold as one line, by texts.
 func (a *Admin) orders(may staff.Set) func(context.Context) ([]need, error) {
 	return func(ctx context.Context) (all []need, err error) {
-		waiting, err := a.deps.Orders.Oldest(ctx, shown)
+		waiting, err := a.deps.Orders.Oldest(ctx, may.Has(staff.TextsDecide), shown)
 		if err != nil {
 			return nil, err
 		}
@@ -129,31 +132,53 @@ func (a *Admin) topups(ctx context.Context) (all []need, err error) {
 	if err != nil {
 		return nil, err
 	}
+	accountIDs := make([]string, len(waiting))
+	for i, p := range waiting {
+		accountIDs[i] = p.AccountID
+	}
+	emails, err := a.deps.Accounts.Emails(ctx, accountIDs)
+	if err != nil {
+		return nil, fmt.Errorf("whose top-ups wait: %w", err)
+	}
 	for _, p := range waiting {
 		all = append(all, need{
-			Title: ui.T(ctx, "admin.topup", "Amount", ui.Amount(ctx, p.Asked)), Detail: p.Reference, Since: p.RequestedAt,
-			Path: topupsPath, Label: ui.T(ctx, "admin.look"),
+			Title: ui.T(ctx, "admin.topup", "Amount", ui.Amount(ctx, p.Asked)), Whose: emails[p.AccountID], Detail: p.Reference, Since: p.RequestedAt,
+			Path: topupsPath + "/" + p.ID, Label: ui.T(ctx, "admin.look"), Dialog: true,
 		})
 	}
 	return all, nil
 }
 
-// texts are refusals that nobody has given a meaning.
+// texts are refusals that nobody has given a meaning, each with how many orders it
+// holds: one decision moves all of them.
 func (a *Admin) texts(ctx context.Context) (all []need, err error) {
+	waiting, err := a.deps.Providers.OpenTexts(ctx, provider.TextCursor{}, shown+1)
+	if err != nil || len(waiting) == 0 {
+		return nil, err
+	}
 	providers, err := a.deps.Providers.List(ctx)
 	if err != nil {
 		return nil, err
 	}
+	names := make(map[string]string, len(providers))
 	for _, p := range providers {
-		texts, err := a.deps.Providers.Texts(ctx, p.ID, true)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range texts[:min(len(texts), shown)] {
+		names[p.ID] = p.Name
+	}
+	for i, t := range waiting {
+		if i == shown {
 			all = append(all, need{
-				Title: ui.T(ctx, "admin.text", "Provider", p.Name), Detail: t.Text, Since: t.FirstAt, Path: textsPath, Label: ui.T(ctx, "admin.classify"),
+				Title: ui.T(ctx, "admin.more_texts"), Detail: ui.T(ctx, "admin.more_texts_text"), Since: t.FirstAt, Path: textsPath, Label: ui.T(ctx, "admin.look"),
 			})
+			break
 		}
+		n := need{
+			Title: ui.T(ctx, "admin.text", "Provider", names[t.ProviderID]), Detail: t.Text, Since: t.FirstAt,
+			Path: DecidePath(t), Label: ui.T(ctx, "admin.classify"), Dialog: true,
+		}
+		if t.Held > 0 {
+			n.Note = ui.N(ctx, "admin.holds", t.Held, "Many", HeldText(ctx, t.Held))
+		}
+		all = append(all, n)
 	}
 	return all, nil
 }

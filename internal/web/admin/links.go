@@ -19,7 +19,7 @@ func pages() []page {
 		{staff.ProvidersSee, ui.Link{Label: "nav.providers", Path: "/admin/providers", Icon: "device", Key: "p"}},
 		{staff.TextsDecide, ui.Link{Label: "nav.texts", Path: "/admin/texts", Icon: "book", Key: "x"}},
 		{staff.AccountsSee, ui.Link{Label: "nav.admin_accounts", Path: "/admin/accounts", Icon: "account", Key: "a", Bar: true}},
-		{staff.TopupsDecide, ui.Link{Label: "nav.admin_topups", Path: "/admin/topups", Icon: "wallet", Key: "t"}},
+		{staff.TopupsDecide, ui.Link{Label: "nav.admin_topups", Path: "/admin/topups", Icon: "wallet", Key: "t", Bar: true}},
 		{staff.ContentChange, ui.Link{Label: "nav.announcements", Path: "/admin/announcements", Icon: "horn", Key: "n"}},
 		{staff.ContentChange, ui.Link{Label: "nav.posts", Path: "/admin/posts", Icon: "pen", Key: "b"}},
 		{staff.ContentChange, ui.Link{Label: "nav.admin_giveaways", Path: "/admin/giveaways", Icon: "gift", Key: "w"}},

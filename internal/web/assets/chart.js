@@ -43,7 +43,7 @@
         height: 192,
         cursor: { drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(low, 0), Math.max(high, unit > 1 ? 1 : 4)] } },
+        scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(low, 0), Math.max(high * 1.1, unit > 1 ? 1 : 4)] } },
         axes: [
           { ...axis, grid: { show: false }, values: (_, at) => at.map((t) => day.format(t * 1000)) },
           { ...axis, size: 44, values: (_, all) => all.map((n) => (unit > 1 || Number.isInteger(n) ? rough.format(n) : "")) },

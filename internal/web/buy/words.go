@@ -185,3 +185,6 @@ func (r refusal) said(ctx context.Context) string {
 	}
 	return label(ctx, r.field) + ": " + r.text
 }
+
+// mendPath is the form with the lines of a mass order that were refused.
+func mendPath(m massorder.Mass) string { return massPath + "?from=" + m.ID }

@@ -29,7 +29,7 @@ func (d *Dashboard) concerns(ctx context.Context, who identity.Person, o overvie
 	if err != nil {
 		return nil, err
 	}
-	if low > 0 && o.Live < low && len(o.Orders) > 0 {
+	if low > 0 && o.Live < low && o.Orders.Any() {
 		all = append(all, concern{
 			ui.T(ctx, "attention.low"), ui.T(ctx, "attention.low_text", "Balance", ui.Amount(ctx, o.Live), "Low", ui.Amount(ctx, low)),
 			walletPath, ui.T(ctx, "start.funds_label"),
@@ -40,10 +40,10 @@ func (d *Dashboard) concerns(ctx context.Context, who identity.Person, o overvie
 		return nil, err
 	}
 	if failed > 0 {
-		all = append(all, concern{ui.N(ctx, "attention.failed", failed), ui.T(ctx, "attention.failed_text"), ordersPath, ui.T(ctx, "close.open_link")})
+		all = append(all, concern{ui.N(ctx, "attention.failed", failed), ui.T(ctx, "attention.failed_text"), ordersPath + "?state=failed", ui.T(ctx, "close.open_link")})
 	}
 	if partial > 0 {
-		all = append(all, concern{ui.N(ctx, "attention.partial", partial), ui.T(ctx, "attention.partial_text"), ordersPath, ui.T(ctx, "close.open_link")})
+		all = append(all, concern{ui.N(ctx, "attention.partial", partial), ui.T(ctx, "attention.partial_text"), ordersPath + "?state=partial", ui.T(ctx, "close.open_link")})
 	}
 	webhooks, err := d.webhookConcerns(ctx, who.AccountID)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
 	"github.com/notpanel/notpanel/internal/web/download"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -39,6 +40,8 @@ type Deps struct {
 	LastUse func(keyID string) (at time.Time, ok bool)
 	Limits  *ratelimit.Limiter
 	Orders  *order.Store
+	// Latest returns an account's newest orders as their pages show them.
+	Latest func(ctx context.Context, accountID string, most int) (orders.Latest, error)
 	// Activity is what accounts ordered and paid, day by day.
 	Activity *activity.Store
 	// Payments are the money that comes by transfer.

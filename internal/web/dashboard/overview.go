@@ -5,9 +5,8 @@ import (
 	"net/http"
 
 	"github.com/notpanel/notpanel/internal/catalog"
-	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
-	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -20,7 +19,7 @@ const latestOrders = 10
 // overview is what the first page behind the sign-in shows.
 type overview struct {
 	Live, Test money.Amount
-	Orders     []shownOrder
+	Orders     orders.Latest
 	HasKey     bool
 	Concerns   []concern
 	Figures    figures
@@ -38,7 +37,7 @@ func (o overview) steps() []step {
 	return []step{
 		{"start.key", "start.key_text", keysPath + "/keys/new", "start.key_label", o.HasKey},
 		{"start.funds", "start.funds_text", walletPath, "start.funds_label", o.Live > 0},
-		{"start.order", "start.order_text", "/developers/getting-started", "start.order_label", len(o.Orders) > 0},
+		{"start.order", "start.order_text", "/developers/getting-started", "start.order_label", o.Orders.Any()},
 	}
 }
 
@@ -52,20 +51,6 @@ func (o overview) begun() bool {
 	return true
 }
 
-// shownOrder is an order as its customer sees it.
-type shownOrder struct {
-	*order.Order
-	Service string // its name, in the reader's language
-}
-
-// percent is how much of an order was delivered.
-func (o shownOrder) percent() int64 {
-	if o.Remains == nil || o.Quantity <= 0 {
-		return 0
-	}
-	return (o.Quantity - *o.Remains) * 100 / o.Quantity
-}
-
 // Overview shows what the account has and what to do next.
 func (d *Dashboard) Overview(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
@@ -75,7 +60,7 @@ func (d *Dashboard) Overview(w http.ResponseWriter, r *http.Request) error {
 	if o.Live, o.Test, err = d.deps.Balances(ctx, who.AccountID); err != nil {
 		return err
 	}
-	if o.Orders, err = d.latest(ctx, who.AccountID); err != nil {
+	if o.Orders, err = d.deps.Latest(ctx, who.AccountID, latestOrders); err != nil {
 		return err
 	}
 	keys, err := d.deps.Keys.List(ctx, who.AccountID, "", 1)
@@ -90,21 +75,6 @@ func (d *Dashboard) Overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return ui.Render(w, r, http.StatusOK, overviewPage(o))
-}
-
-func (d *Dashboard) latest(ctx context.Context, accountID string) (shown []shownOrder, err error) {
-	orders, _, err := d.deps.Orders.Own(ctx, order.Scope{AccountID: accountID, Mode: ledger.Live}, order.Page{Limit: latestOrders})
-	if err != nil || len(orders) == 0 {
-		return nil, err
-	}
-	snapshot, err := d.deps.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range orders {
-		shown = append(shown, shownOrder{o, serviceName(ctx, snapshot, o.ServiceID)})
-	}
-	return shown, nil
 }
 
 // serviceName is what a service is called; one that is not sold any more goes by

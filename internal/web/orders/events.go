@@ -34,13 +34,14 @@ type watching struct {
 	lines  []int64
 	whole  order.Ref
 	before int64 // which of its runs are shown
+	head   bool  // nothing but the balance
 
 	ids map[string]int64 // the lines' numbers, by id
 }
 
 func (p *Pages) readWatching(r *http.Request) (*watching, error) {
 	q := r.URL.Query()
-	w := &watching{scope: p.scope(r), whole: order.Ref(q.Get("whole")), before: cursorIn(q)}
+	w := &watching{scope: p.scope(r), whole: order.Ref(q.Get("whole")), before: cursorIn(q), head: q.Has("balance")}
 	if list := q.Get("orders"); list != "" {
 		for name := range strings.SplitSeq(list, ",") {
 			number, err := strconv.ParseInt(name, 10, 32)
@@ -53,17 +54,21 @@ func (p *Pages) readWatching(r *http.Request) (*watching, error) {
 	return w, nil
 }
 
-// Events streams the parts of a page that change: lines of the orders that it names,
-// or all of one order's page. What it shows is sent at once, for it may have changed
-// since the page was made, and each change after it. It ends when nobody is signed
-// in there any more.
+// anything reports whether there is anything to tell of. What is told of orders is
+// told beside the balance.
+func (w *watching) anything() bool { return w.head || len(w.lines) > 0 || w.whole != "" }
+
+// Events streams the parts of a page that change: the balance in its head, lines of
+// the orders that it names, or all of one order's page. What it shows is sent at once,
+// for it may have changed since the page was made, and each change after it. It ends
+// when nobody is signed in there any more.
 func (p *Pages) Events(w http.ResponseWriter, r *http.Request) error {
 	watching, err := p.readWatching(r)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	if len(watching.lines) == 0 && watching.whole == "" || r.Method == http.MethodHead {
+	if !watching.anything() || r.Method == http.MethodHead {
 		h.Set("Content-Type", "text/event-stream")
 		return nil
 	}
@@ -125,8 +130,20 @@ func (p *Pages) follow(ctx context.Context, s *stream, watching *watching, out *
 
 // first is what a page shows, as it is now.
 func (p *Pages) first(ctx context.Context, s *stream, w *watching) ([]byte, error) {
+	head, err := p.balanceNow(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := p.firstOrders(ctx, s, w)
+	return append(head, parts...), err
+}
+
+func (p *Pages) firstOrders(ctx context.Context, s *stream, w *watching) ([]byte, error) {
 	if w.whole != "" {
 		return p.wholeNow(ctx, s, w)
+	}
+	if len(w.lines) == 0 {
+		return nil, nil
 	}
 	found, err := p.deps.Orders.ByNumbers(ctx, w.scope, w.lines)
 	if err != nil {
@@ -145,18 +162,39 @@ func (p *Pages) first(ctx context.Context, s *stream, w *watching) ([]byte, erro
 
 // changes is what has changed, as it is now.
 func (p *Pages) changes(ctx context.Context, s *stream, w *watching) ([]byte, error) {
-	ids := p.live.taken(s)
-	if len(ids) == 0 {
-		return nil, nil
+	ids, paid := p.live.taken(s)
+	var head []byte
+	if paid {
+		var err error
+		if head, err = p.balanceNow(ctx, s); err != nil {
+			return nil, err
+		}
 	}
+	if len(ids) == 0 {
+		return head, nil
+	}
+	parts, err := p.changedOrders(ctx, s, w, ids)
+	return append(head, parts...), err
+}
+
+func (p *Pages) changedOrders(ctx context.Context, s *stream, w *watching, orderIDs []string) ([]byte, error) {
 	if w.whole != "" {
 		return p.wholeNow(ctx, s, w)
 	}
 	var numbers []int64
-	for _, orderID := range ids {
+	for _, orderID := range orderIDs {
 		numbers = append(numbers, w.ids[orderID])
 	}
 	return p.linesNow(ctx, w, numbers)
+}
+
+// balanceNow is what stands in the head of every page.
+func (p *Pages) balanceNow(ctx context.Context, s *stream) ([]byte, error) {
+	balance, err := p.live.hold(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return rendered(p.nowIn(ctx), ui.Balance(balance, true))
 }
 
 func (p *Pages) linesNow(ctx context.Context, w *watching, numbers []int64) ([]byte, error) {

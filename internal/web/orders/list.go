@@ -18,8 +18,8 @@ type line struct {
 	Service string // its name, in the reader's language
 }
 
-// percent is how much of an order was delivered.
-func percent(o *order.Order) int64 {
+// Percent is how much of an order was delivered.
+func Percent(o *order.Order) int64 {
 	done, known := delivered(o)
 	if !known || whole(o) <= 0 {
 		return 0
@@ -48,8 +48,8 @@ func delivered(o *order.Order) (n int64, known bool) {
 	return min(max(o.Quantity-*o.Remains, 0), o.Quantity), true
 }
 
-// deliveredText is what was delivered of how much: "650 / 1,000".
-func deliveredText(ctx context.Context, o *order.Order) string {
+// DeliveredText is what was delivered of how much: "650 / 1,000".
+func DeliveredText(ctx context.Context, o *order.Order) string {
 	if n, known := delivered(o); known {
 		return ui.Int(ctx, n) + " / " + ui.Int(ctx, whole(o))
 	}

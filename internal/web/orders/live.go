@@ -9,6 +9,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/identity"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/worker"
 )
@@ -27,11 +28,17 @@ type sessions interface {
 	Alive(ctx context.Context, sessionIDs []string) (map[string]string, error)
 }
 
-// live tells streams which of their orders have changed. However many there are, one
-// look compares the orders of all of them with what they last saw: that finds the
-// changes of every node.
+// wallets tells what accounts hold.
+type wallets interface {
+	LiveBalances(ctx context.Context, accountIDs []string) (map[string]money.Amount, error)
+}
+
+// live tells streams which of their orders have changed, and that their account's
+// balance has. However many there are, one look compares the orders and balances of
+// all of them with what they last saw: that finds the changes of every node.
 type live struct {
 	orders   *order.Store
+	wallets  wallets
 	sessions sessions
 
 	mu     sync.Mutex
@@ -40,14 +47,14 @@ type live struct {
 	closed bool
 }
 
-func newLive(orders *order.Store, s sessions) *live {
-	return &live{orders: orders, sessions: s, open: map[*stream]bool{}, of: map[string]int{}}
+func newLive(orders *order.Store, w wallets, s sessions) *live {
+	return &live{orders: orders, wallets: w, sessions: s, open: map[*stream]bool{}, of: map[string]int{}}
 }
 
 // stream is a page that listens.
 type stream struct {
 	reader    string // whose place among the streams it takes
-	accountID string // whose orders it shows
+	accountID string // whose orders and balance it shows
 	sessionID string
 
 	wake chan struct{} // something has changed
@@ -56,6 +63,8 @@ type stream struct {
 	// Under live's lock:
 	seen    map[string]order.Mark // by order
 	changed map[string]bool
+	balance money.Amount
+	paid    bool // the balance has changed
 	ended   bool
 	left    bool // the sign-in is over
 }
@@ -110,13 +119,27 @@ func (l *live) watch(ctx context.Context, s *stream, orderIDs []string) error {
 	return nil
 }
 
-// taken returns what has changed since it was last asked for.
-func (l *live) taken(s *stream) (orderIDs []string) {
+// hold returns what a stream's account holds. From now on the stream is told of what
+// is not that.
+func (l *live) hold(ctx context.Context, s *stream) (money.Amount, error) {
+	balances, err := l.wallets.LiveBalances(ctx, []string{s.accountID})
+	if err != nil {
+		return 0, err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	orderIDs = slices.Sorted(maps.Keys(s.changed))
-	s.changed = map[string]bool{}
-	return orderIDs
+	s.balance, s.paid = balances[s.accountID], false
+	return s.balance, nil
+}
+
+// taken returns what has changed since it was last asked for: orders, and whether the
+// balance has.
+func (l *live) taken(s *stream) (orderIDs []string, paid bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	orderIDs, paid = slices.Sorted(maps.Keys(s.changed)), s.paid
+	s.changed, s.paid = map[string]bool{}, false
+	return orderIDs, paid
 }
 
 // loop looks for changes while somebody listens.
@@ -127,7 +150,7 @@ func (l *live) loop() worker.Loop {
 // look tells all streams what has changed, and ends those of who is not signed in any
 // more, or does not look as that account any more.
 func (l *live) look(ctx context.Context) error {
-	sessionIDs, orderIDs := l.asked()
+	sessionIDs, accountIDs, orderIDs := l.asked()
 	if len(sessionIDs) == 0 {
 		return nil
 	}
@@ -139,6 +162,10 @@ func (l *live) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	balances, err := l.wallets.LiveBalances(ctx, accountIDs)
+	if err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for s := range l.open {
@@ -147,26 +174,29 @@ func (l *live) look(ctx context.Context) error {
 			s.finish()
 			continue
 		}
-		s.compare(marks)
+		s.compare(marks, balances)
 	}
 	return nil
 }
 
-// asked are the sessions and the orders of all streams.
-func (l *live) asked() (sessionIDs, orderIDs []string) {
+// asked are the sessions, the accounts and the orders of all streams.
+func (l *live) asked() (sessionIDs, accountIDs, orderIDs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sessions, orders := map[string]bool{}, map[string]bool{}
+	sessions, accounts, orders := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for s := range l.open {
-		sessions[s.sessionID] = true
+		sessions[s.sessionID], accounts[s.accountID] = true, true
 		for orderID := range s.seen {
 			orders[orderID] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(sessions)), slices.Sorted(maps.Keys(orders))
+	return slices.Sorted(maps.Keys(sessions)), slices.Sorted(maps.Keys(accounts)), slices.Sorted(maps.Keys(orders))
 }
 
-func (s *stream) compare(marks map[string]order.Mark) {
+func (s *stream) compare(marks map[string]order.Mark, balances map[string]money.Amount) {
+	if now, known := balances[s.accountID]; known && now != s.balance {
+		s.balance, s.paid = now, true
+	}
 	for orderID, before := range s.seen {
 		now, known := marks[orderID]
 		if !known || now == before {
@@ -174,7 +204,7 @@ func (s *stream) compare(marks map[string]order.Mark) {
 		}
 		s.seen[orderID], s.changed[orderID] = now, true
 	}
-	if len(s.changed) == 0 {
+	if len(s.changed) == 0 && !s.paid {
 		return
 	}
 	select {

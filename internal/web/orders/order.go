@@ -140,6 +140,14 @@ func (v view) moves() bool {
 	return false
 }
 
+// changes is where they come from; "" where nothing more becomes of it.
+func (v view) changes() string {
+	if !v.moves() {
+		return ""
+	}
+	return wholePath(v.Order, v.Before)
+}
+
 // blockID names what of the page the stream sends.
 func (v view) blockID() string { return partID("whole", v.Order) }
 

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -46,7 +47,9 @@ type Deps struct {
 	Orders *order.Store
 	Cancel *order.Canceller
 	Refill *order.Refiller
-	Keys   *apikey.Store
+	// Accounts hold the balance that streams show.
+	Accounts *account.Store
+	Keys     *apikey.Store
 	// Snapshot returns what is sold now.
 	Snapshot  func(context.Context) (*catalog.Snapshot, error)
 	Downloads *download.Limit
@@ -62,7 +65,7 @@ type Pages struct {
 
 // New returns the pages. Their streams tell of no change before Loop runs.
 func New(d Deps) *Pages {
-	return &Pages{deps: d, live: newLive(d.Orders, d.People)}
+	return &Pages{deps: d, live: newLive(d.Orders, d.Accounts, d.People)}
 }
 
 // person is who is signed in. The route table lets nobody else come here.

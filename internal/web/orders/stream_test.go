@@ -10,6 +10,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 )
 
@@ -45,6 +46,37 @@ func TestStreamTellsOfChanges(t *testing.T) {
 		if p.order(two.ID).State != order.Canceled {
 			t.Error("it is not canceled")
 		}
+	})
+}
+
+// Every page follows its reader's balance, whatever else it shows: what an order takes,
+// what goes back, what staff credit. Another's money and play money are not told.
+func TestStreamOfTheBalance(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *panel) {
+		ann, bob := p.customer("ann@example.com"), p.customer("bob@example.com")
+		for _, path := range []string{"/dashboard", "/dashboard/wallet", "/dashboard/account", "/dashboard/orders"} {
+			if got := ann.get(path); strings.Count(got.body, "hx-sse:connect=") != 1 || !strings.Contains(got.body, "<span data-balance") {
+				t.Errorf("%s has not one stream and a balance", path)
+			}
+		}
+		s, beside := ann.listen("/dashboard/events?balance=live"), ann.listen("/dashboard/events?orders=1")
+		if data := s.until("$100.00"); !strings.Contains(data, `hx-swap-oob="innerHTML:[data-balance]"`) {
+			t.Errorf("it is sent as %s", data)
+		}
+		bob.place(ledger.Live, "quantity", "2000")
+		ann.place(ledger.Test, "quantity", "3000")
+		o := ann.place(ledger.Live)
+		if data := s.until("$98.00"); strings.Contains(data, "order-") {
+			t.Errorf("with orders that it did not name: %s", data)
+		}
+		beside.until("$98.00")
+		p.move(o, 500, order.Submitting, order.Processing, order.Partial)
+		s.until("$99.00")
+		_, err := p.Core.Accounts.Credit(t.Context(), ann.id, 12*money.Unit, "a top-up", "test")
+		must(t, err)
+		s.until("$111.00")
+		beside.until("$111.00")
 	})
 }
 

@@ -78,8 +78,8 @@ func noteText(ctx context.Context, note string) string {
 	return ui.T(ctx, "orders.note_refill", "Number", words[1])
 }
 
-// progressText says how much was delivered.
-func progressText(ctx context.Context, o *order.Order) string {
+// ProgressText says how much was delivered.
+func ProgressText(ctx context.Context, o *order.Order) string {
 	n, known := delivered(o)
 	done, all := ui.Int(ctx, n), ui.Int(ctx, whole(o))
 	switch {

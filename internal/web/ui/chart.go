@@ -19,6 +19,18 @@ type Series struct {
 	Apart  bool      `json:"apart,omitempty"` // drawn as lines that don't stand on each other
 }
 
+// empty reports whether there is nothing to draw.
+func (s Series) empty() bool {
+	for _, row := range s.Values {
+		for _, n := range row {
+			if n != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func (s Series) json() string {
 	content, err := json.Marshal(s)
 	if err != nil {

@@ -19,6 +19,22 @@ type Page struct {
 	Wide        bool   // the main part brings its own width
 	Refresh     bool   // without scripts, the page is asked for again every two seconds
 	Test        bool   // it shows what was done with play money: a line across the top says so
+	Live        string // where changes of what it shows come from; "" tells of the balance alone
+}
+
+// eventsPath is where the balance in the head comes from anew.
+const eventsPath = "/dashboard/events?balance=live"
+
+// live is where a page's changes come from: one stream, whatever it shows. Staff's
+// pages have no balance.
+func (p Page) live(ctx context.Context, home string) string {
+	switch v := Of(ctx); {
+	case p.Live != "":
+		return p.Live
+	case home == adminHome, v.Person == nil, !v.Person.Listens:
+		return ""
+	}
+	return eventsPath
 }
 
 // title is the page's title beside the panel's name.

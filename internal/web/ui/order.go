@@ -21,13 +21,12 @@ func (b Buy) live() templ.Attributes {
 	}
 }
 
-// every makes an element ask again after a while, and take the answer's place. An
-// answer without it ends that.
-func every(path string, seconds int) templ.Attributes {
+// every makes an element ask again after a while. An answer without it ends that.
+func every(path, swap string, seconds int) templ.Attributes {
 	if path == "" {
 		return nil
 	}
-	return templ.Attributes{"hx-get": path, "hx-trigger": "every " + strconv.Itoa(seconds) + "s", "hx-swap": "outerHTML"}
+	return templ.Attributes{"hx-get": path, "hx-trigger": "every " + strconv.Itoa(seconds) + "s", "hx-swap": swap}
 }
 
 func rowsOf(n int) string { return strconv.Itoa(n) }

@@ -414,7 +414,7 @@ func Alive(id, path string, seconds int) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, every(path, seconds))
+		templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, every(path, "outerHTML", seconds))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

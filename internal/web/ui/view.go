@@ -52,6 +52,7 @@ type Person struct {
 	Viewer  string       // who looks at the pages as this customer; "": nobody does
 	Desk    []Link       // the pages of staff that they may see
 	Unread  int64        // notices, as far as they are counted
+	Listens bool         // may be told what changes; not before a second factor that is wanted
 }
 
 // Link leads to a page. Label is a key of the language files.
@@ -111,11 +112,21 @@ func Exact(ctx context.Context, t time.Time) string {
 
 // here marks the link of the page that is shown, and of those below it.
 func here(ctx context.Context, path string) templ.Attributes {
-	at := Of(ctx).Path
+	at := standsAt(Of(ctx).Path)
 	if at == path || isBelow(at, path) && !nearer(at, path) {
 		return templ.Attributes{"aria-current": "page"}
 	}
 	return nil
+}
+
+// standsAt is the page of the menu that a page without a line there belongs to.
+func standsAt(path string) string {
+	for _, inside := range [][2]string{{"/admin/categories", "/admin/services"}, {"/admin/import", "/admin/services"}, {"/admin/bulk", "/admin/orders"}} {
+		if path == inside[0] || strings.HasPrefix(path, inside[0]+"/") {
+			return inside[1]
+		}
+	}
+	return path
 }
 
 // isBelow reports whether a page stands below another. The first pages stand above

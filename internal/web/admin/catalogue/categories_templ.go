@@ -145,7 +145,7 @@ func categoriesPage(all []categoryRow, change bool) templ.Component {
 									}()
 								}
 								ctx = templ.InitializeContext(ctx)
-								templ_7745c5c3_Err = ui.TextLink(filter{category: c.ID}.path(), c.Name).Render(ctx, templ_7745c5c3_Buffer)
+								templ_7745c5c3_Err = ui.RowLink(filter{category: c.ID}.path(), c.Name).Render(ctx, templ_7745c5c3_Buffer)
 								if templ_7745c5c3_Err != nil {
 									return templ_7745c5c3_Err
 								}
@@ -251,7 +251,7 @@ func categoriesPage(all []categoryRow, change bool) templ.Component {
 										}
 										return nil
 									})
-									templ_7745c5c3_Err = ui.Row().Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
+									templ_7745c5c3_Err = ui.RowDeeds().Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
 									if templ_7745c5c3_Err != nil {
 										return templ_7745c5c3_Err
 									}
@@ -264,7 +264,7 @@ func categoriesPage(all []categoryRow, change bool) templ.Component {
 							}
 							return nil
 						})
-						templ_7745c5c3_Err = ui.PlainRow().Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.LinkRow().Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

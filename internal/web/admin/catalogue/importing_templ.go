@@ -125,7 +125,7 @@ func importPage(all []importOf) templ.Component {
 									}()
 								}
 								ctx = templ.InitializeContext(ctx)
-								templ_7745c5c3_Err = ui.TextLink(importPath+"/"+x.Provider.ID, x.Provider.Name).Render(ctx, templ_7745c5c3_Buffer)
+								templ_7745c5c3_Err = ui.RowLink(importPath+"/"+x.Provider.ID, x.Provider.Name).Render(ctx, templ_7745c5c3_Buffer)
 								if templ_7745c5c3_Err != nil {
 									return templ_7745c5c3_Err
 								}
@@ -215,7 +215,7 @@ func importPage(all []importOf) templ.Component {
 							}
 							return nil
 						})
-						templ_7745c5c3_Err = ui.PlainRow().Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.LinkRow().Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -268,7 +268,15 @@ func latencyFigure(ctx context.Context, u upstream) string {
 	if u.Health.Submissions == 0 {
 		return "–"
 	}
-	return latencies(ctx, u.Health)
+	return latency(ctx, u.Health.Half)
+}
+
+// latencyNote says how fast the slower answers came.
+func latencyNote(ctx context.Context, u upstream) string {
+	if u.Health.Submissions == 0 {
+		return ""
+	}
+	return ui.T(ctx, "providers.latency_note", "Slow", latency(ctx, u.Health.Most))
 }
 
 // termsText is how a provider's costs become rates, in words.

@@ -703,7 +703,7 @@ func providerPage(u upstream) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = ui.Figure(ui.T(ctx, "providers.latency"), latencyFigure(ctx, u), ui.T(ctx, "providers.latency_note")).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Figure(ui.T(ctx, "providers.latency"), latencyFigure(ctx, u), latencyNote(ctx, u)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -717,7 +717,7 @@ func providerPage(u upstream) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Columns().Render(templ.WithChildren(ctx, templ_7745c5c3_Var26), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.FigureRow().Render(templ.WithChildren(ctx, templ_7745c5c3_Var26), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

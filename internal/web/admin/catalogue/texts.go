@@ -73,10 +73,6 @@ func firstTexts(v texts) string {
 	return textsPath
 }
 
-func decidePath(t provider.WaitingText) string {
-	return textsPath + "/decide?" + url.Values{"provider": {t.ProviderID}, "text": {t.Text}}.Encode()
-}
-
 // AskDecide shows the form of what a refusal means.
 func (p *Pages) AskDecide(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
@@ -139,12 +135,4 @@ func decisionWord(ctx context.Context, d provider.Decision) string {
 	case provider.Undecided:
 	}
 	return ui.T(ctx, "texts.undecided")
-}
-
-// heldText counts held orders as far as they are counted.
-func heldText(ctx context.Context, n int64) string {
-	if n >= provider.HeldMost {
-		return ui.T(ctx, "texts.held_many", "N", ui.Int(ctx, provider.HeldMost))
-	}
-	return ui.Int(ctx, n)
 }

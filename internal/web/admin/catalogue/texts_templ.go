@@ -10,6 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"github.com/notpanel/notpanel/internal/provider"
+	"github.com/notpanel/notpanel/internal/web/admin"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -150,7 +151,7 @@ func textsPage(v texts) templ.Component {
 										}()
 									}
 									ctx = templ.InitializeContext(ctx)
-									templ_7745c5c3_Err = ui.DialogRow(decidePath(t), t.Text).Render(ctx, templ_7745c5c3_Buffer)
+									templ_7745c5c3_Err = ui.DialogRow(admin.DecidePath(t), t.Text).Render(ctx, templ_7745c5c3_Buffer)
 									if templ_7745c5c3_Err != nil {
 										return templ_7745c5c3_Err
 									}
@@ -179,7 +180,7 @@ func textsPage(v texts) templ.Component {
 									var templ_7745c5c3_Var9 string
 									templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(v.Names[t.ProviderID])
 									if templ_7745c5c3_Err != nil {
-										return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 33, Col: 31}
+										return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 34, Col: 31}
 									}
 									_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 									if templ_7745c5c3_Err != nil {
@@ -216,7 +217,7 @@ func textsPage(v texts) templ.Component {
 										var templ_7745c5c3_Var11 string
 										templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(decisionWord(ctx, t.Decision))
 										if templ_7745c5c3_Err != nil {
-											return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 39, Col: 40}
+											return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 40, Col: 40}
 										}
 										_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 										if templ_7745c5c3_Err != nil {
@@ -252,7 +253,7 @@ func textsPage(v texts) templ.Component {
 									var templ_7745c5c3_Var13 string
 									templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(ui.Int(ctx, t.Seen))
 									if templ_7745c5c3_Err != nil {
-										return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 43, Col: 50}
+										return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 44, Col: 50}
 									}
 									_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 									if templ_7745c5c3_Err != nil {
@@ -289,9 +290,9 @@ func textsPage(v texts) templ.Component {
 										return templ_7745c5c3_Err
 									}
 									var templ_7745c5c3_Var15 string
-									templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(heldText(ctx, t.Held))
+									templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(admin.HeldText(ctx, t.Held))
 									if templ_7745c5c3_Err != nil {
-										return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 46, Col: 52}
+										return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/catalogue/texts.templ`, Line: 47, Col: 58}
 									}
 									_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 									if templ_7745c5c3_Err != nil {
@@ -501,7 +502,7 @@ func decideForm(t provider.WaitingText, name string, f *ui.Form) templ.Component
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.DialogPage(ui.T(ctx, "texts.decide"), ui.T(ctx, "texts.decide_lead", "Provider", name, "Held", heldText(ctx, t.Held))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var18), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.DialogPage(ui.T(ctx, "texts.decide"), ui.T(ctx, "texts.decide_lead", "Provider", name, "Held", admin.HeldText(ctx, t.Held))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var18), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

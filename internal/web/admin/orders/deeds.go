@@ -211,7 +211,7 @@ func readEnd(ctx context.Context, f *ui.Form, d *fulfil.Deed) {
 func readSettling(ctx context.Context, f *ui.Form, d *fulfil.Deed) {
 	d.Kind = fulfil.Settling
 	switch f.Value("how") {
-	case "accepted":
+	case accepted:
 		d.How, d.UpstreamID = fulfil.AcceptedAs, strings.TrimSpace(f.Value("upstream_id"))
 		if d.UpstreamID == "" {
 			f.Refuse("upstream_id", ui.T(ctx, "desk_orders.error_upstream"))

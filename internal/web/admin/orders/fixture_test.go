@@ -154,6 +154,11 @@ type answer struct {
 
 func (v *visitor) get(path string) answer { return v.ask(http.MethodGet, path, "") }
 
+// part asks as a page does that is open.
+func (v *visitor) part(path string) answer {
+	return v.ask(http.MethodGet, strings.ReplaceAll(path, "&amp;", "&"), "", "HX-Request-Type", "partial")
+}
+
 // post sends a form of names and values; a name may come again.
 func (v *visitor) post(path string, pairs ...string) answer {
 	values := url.Values{}
@@ -163,7 +168,7 @@ func (v *visitor) post(path string, pairs ...string) answer {
 	return v.ask(http.MethodPost, path, values.Encode())
 }
 
-func (v *visitor) ask(method, path, body string) answer {
+func (v *visitor) ask(method, path, body string, header ...string) answer {
 	t := v.p.T
 	t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, v.p.server.URL()+path, strings.NewReader(body))
@@ -171,6 +176,9 @@ func (v *visitor) ask(method, path, body string) answer {
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	for name, value := range v.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})

@@ -22,17 +22,6 @@ func columns(ctx context.Context, picks bool) (all []ui.Column) {
 	)
 }
 
-// percent is how much of an order was delivered.
-func percent(o *order.Order) int64 {
-	switch {
-	case o.State == order.Completed:
-		return 100
-	case o.Remains == nil || o.Quantity <= 0:
-		return 0
-	}
-	return (o.Quantity - *o.Remains) * 100 / o.Quantity
-}
-
 // moment is a step of an order's life as staff see it.
 func moment(ctx context.Context, s order.Step) ui.Moment {
 	m := ui.Moment{At: s.At, Text: ui.T(ctx, "desk_orders.step_note")}
@@ -105,11 +94,14 @@ func endOptions(ctx context.Context, o *order.Order) (all []ui.Option) {
 	return all
 }
 
+// accepted is the answer that asks for the provider's id.
+const accepted = "accepted"
+
 // settleOptions are the ways in which an order's waiting ends.
 func settleOptions(ctx context.Context, o *order.Order) (all []ui.Option) {
 	if o.State == order.Uncertain {
 		all = append(all,
-			ui.Option{Value: "accepted", Label: ui.T(ctx, "desk_orders.how_accepted")},
+			ui.Option{Value: accepted, Label: ui.T(ctx, "desk_orders.how_accepted")},
 			ui.Option{Value: "not_accepted", Label: ui.T(ctx, "desk_orders.how_not_accepted"), Help: ui.T(ctx, "desk_orders.how_not_accepted_help")})
 	} else {
 		all = append(all, ui.Option{Value: "not_accepted", Label: ui.T(ctx, "desk_orders.how_again"), Help: ui.T(ctx, "desk_orders.how_again_help")})

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/notpanel/notpanel/internal/fulfil"
@@ -15,6 +16,9 @@ import (
 // samplesBeside is how many balance samples stand before and after a submission.
 const samplesBeside = 3
 
+// askSeconds is how often an open page of an order asks for what has changed.
+const askSeconds = 3
+
 // view is what an order's page shows.
 type view struct {
 	fulfil.Whole
@@ -26,22 +30,47 @@ type view struct {
 	names    naming
 	Samples  []provider.BalanceSample // around the newest submission, where its outcome was ever unknown
 	Offered  []deed                   // what may be done to it now, by who reads
+	Mark     string                   // of what is shown
 }
 
 func orderPath(orderID string) string { return Path + "/" + orderID }
 
-// Order shows all that is known of an order.
+// Order shows all that is known of an order. A page that is open asks again for what
+// has changed since what it shows.
 func (p *Pages) Order(w http.ResponseWriter, r *http.Request) error {
+	mark, err := p.mark(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if ui.Partial(r) && r.URL.Query().Get("shown") == mark {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	v, err := p.view(r)
 	if err != nil {
 		return err
 	}
+	v.Mark = mark
 	for _, d := range deeds() {
 		if p.may(r, d.needs) && d.offered(v.Order) {
 			v.Offered = append(v.Offered, d)
 		}
 	}
+	if ui.Partial(r) {
+		return ui.Render(w, r, http.StatusOK, orderBlock(v, true))
+	}
 	return ui.Render(w, r, http.StatusOK, orderPage(v))
+}
+
+// mark tells what a page shows of an order from what it will show. It is taken before
+// the order is read, so that no change falls between.
+func (p *Pages) mark(ctx context.Context, orderID string) (string, error) {
+	marks, err := p.deps.Orders.Marks(ctx, []string{orderID})
+	if err != nil {
+		return "", err
+	}
+	m := marks[orderID]
+	return fmt.Sprintf("%d-%d-%d-%d", m.Updated, m.Step, m.Run, int64(m.Refunded)), nil
 }
 
 func (p *Pages) view(r *http.Request) (v view, err error) {

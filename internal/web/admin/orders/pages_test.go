@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
+	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/staff"
 )
 
@@ -113,6 +115,76 @@ func TestHostileTextsOnTheDesk(t *testing.T) {
 			if got := v.get(path); got.status != http.StatusOK || strings.Contains(got.body, script) {
 				t.Errorf("%s: %d", path, got.status)
 			}
+		}
+	})
+}
+
+// Orders that a provider refused in words that nobody knows stand on the first page as
+// one line, beside what one decision does; who may not decide sees each of them. A
+// top-up says whose it is, and both lines lead to the thing itself.
+func TestFirstPageFoldsWhatOneDecisionMoves(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *panel) {
+		for _, name := range []string{"a", "b", "c"} {
+			o := p.Place(name, "https://example.com/"+name, 1000)
+			p.Exec(`UPDATE orders SET state = 'held', refusal = 'closed for the season' WHERE id = $1`, o.ID)
+		}
+		ruled := p.Place("ruled", "https://example.com/ruled", 1000)
+		p.Exec(`UPDATE orders SET state = 'held' WHERE id = $1`, ruled.ID)
+		p.Exec(`INSERT INTO provider_texts (provider_id, text, class, seen, first_at, last_at) VALUES ($1, 'closed for the season', '', 3, 1, 1)`, p.Provider.ID)
+		ordertest.Must(t, p.server.Core.Payments.SetOffer(t.Context(), payment.Offer{Instructions: "Pay here", Least: money.Unit, Most: 100 * money.Unit}, "test"))
+		waiting, err := p.server.Core.Payments.Request(t.Context(), p.Buyer.AccountID, 25*money.Unit, "INV-7")
+		ordertest.Must(t, err)
+		emails, err := p.server.Core.Accounts.Emails(t.Context(), []string{p.Buyer.AccountID})
+		ordertest.Must(t, err)
+		got := p.signIn("owner@example.com").get("/admin")
+		for _, want := range []string{
+			"Holds 3 orders", `href="/admin/texts/decide?provider=` + p.Provider.ID, "closed+for+the+season", `href="/admin/topups/` + waiting.ID + `"`, emails[p.Buyer.AccountID],
+			`href="/admin/orders/` + ruled.ID + `/settle"`,
+		} {
+			if !strings.Contains(got.body, want) {
+				t.Errorf("no %q on the first page", want)
+			}
+		}
+		if n := strings.Count(got.body, "/settle\" hx-get"); n != 1 {
+			t.Errorf("%d orders to settle on the first page, want the one that a rule holds", n)
+		}
+		got = p.helper("helper@example.com", staff.OrdersSee, staff.OrdersSettle).get("/admin")
+		if n := strings.Count(got.body, "/settle\" hx-get"); n != 4 || strings.Contains(got.body, "Holds 3 orders") {
+			t.Errorf("who may not decide sees %d orders to settle, want 4", n)
+		}
+	})
+}
+
+// An open page of an order asks for what has changed since: nothing, until something
+// has.
+func TestStaffPageOfAnOrderFollowsIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *panel) {
+		v := p.signIn("owner@example.com")
+		o := p.running("a")
+		page := v.get("/admin/orders/" + o.ID)
+		asks := regexp.MustCompile(`hx-get="([^"]*[?]shown=[^"]*)"`)
+		found := asks.FindStringSubmatch(page.body)
+		if found == nil || !strings.Contains(page.body, "nothing counted yet") {
+			t.Fatalf("the page asks for nothing: %s", page.body)
+		}
+		if got := v.part(found[1]); got.status != http.StatusNoContent || got.body != "" {
+			t.Errorf("nothing has changed: %d", got.status)
+		}
+		p.Exec(`UPDATE orders SET remains = 400, updated_at = updated_at + 1 WHERE id = $1`, o.ID)
+		got := v.part(found[1])
+		if !strings.Contains(got.body, "600 of 1,000 delivered") || !strings.Contains(got.body, `hx-swap-oob="outerMorph"`) || strings.Contains(got.body, "<html") {
+			t.Errorf("%d: %s", got.status, got.body)
+		}
+		if now := asks.FindStringSubmatch(got.body); now == nil || now[1] == found[1] {
+			t.Error("what came does not ask for what changes next")
+		}
+		if _, err := p.server.Core.Settler.Do(t.Context(), o.ID, fulfil.Deed{Kind: fulfil.SetState, State: order.Completed}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		if got := v.part(found[1]); !strings.Contains(got.body, "Completed") || asks.MatchString(got.body) {
+			t.Error("the page of an order that has ended goes on asking")
 		}
 	})
 }

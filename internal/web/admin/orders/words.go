@@ -48,15 +48,6 @@ func shownLink(link string) string {
 	return link
 }
 
-// deliveredText is how much of the quantity was delivered, as far as it is known.
-func deliveredText(ctx context.Context, o *order.Order) string {
-	all := ui.Int(ctx, o.Quantity)
-	if o.Remains == nil {
-		return all
-	}
-	return ui.Int(ctx, o.Quantity-*o.Remains) + " / " + all
-}
-
 // actorText says who did a step: staff by their address, a key or the panel by name.
 func actorText(ctx context.Context, actor string, emails map[string]string) string {
 	switch {
