@@ -51,6 +51,16 @@ func (s *Server) limitsState() string {
 	return limitsShared
 }
 
+// limitsShared reports whether nodes count together, and why this one does not
+// although it should.
+func (s *Server) limitsShared() (shared bool, alone string) {
+	if s.counters == nil {
+		return false, ""
+	}
+	_, why, _ := s.counters.Away()
+	return true, why
+}
+
 // limitsGauge is 1 while nodes share their limits, 0 while this one counts by itself
 // because Redis does not answer; nothing where no Redis is set.
 func (s *Server) limitsGauge() []telemetry.Gauge {

@@ -130,7 +130,7 @@ func (s *Server) newOffice(downloads *download.Limit) *office.Pages {
 	return office.New(office.Deps{
 		People: s.people, Accounts: c.Accounts, Keys: c.Keys, Webhooks: c.Webhooks, Orders: c.Orders, Payments: c.Payments, Catalog: c.Catalog, Staff: c.Staff,
 		Desk:     desk.New(desk.Stores{Accounts: c.Accounts, Catalog: c.Catalog, Keys: c.Keys, Orders: c.Orders, Payments: c.Payments}),
-		Snapshot: s.snapshot, Downloads: downloads,
+		Snapshot: s.snapshot, Downloads: downloads, Denied: s.limiter.DeniedAddresses, LimitsShared: s.limitsShared,
 		VerifyLog: func(ctx context.Context, differs func(string)) (int64, error) {
 			return account.VerifyLog(ctx, c.DB, differs)
 		},

@@ -81,6 +81,7 @@ func (s *Server) officeRoutes() []Route {
 		{"GET /admin/staff/members/{id}/dismiss", people, s.Office.AskDismiss},
 		{"POST /admin/staff/members/{id}/dismiss", people, s.Office.Dismiss},
 
+		{"GET /admin/limits", see, s.Office.Limits},
 		{"GET /admin/log", log, s.Office.Log},
 		{"GET /admin/log.csv", log, s.Office.ExportLog},
 		{"POST /admin/log/verify", log, s.Office.Verify},

@@ -94,7 +94,7 @@ func staffed(language string) (all []Page) {
 		"/admin/accounts", "/admin/accounts?q=customer", "/admin/accounts?state=suspended", "/admin/accounts/" + anAccount, "/admin/accounts/" + anAccount + "/statement",
 		"/admin/accounts/" + anAccount + "/credit", "/admin/accounts/" + anAccount + "/suspend", "/admin/accounts/" + anAccount + "/tier", "/admin/accounts/" + anAccount + "/rates/new",
 		"/admin/topups", "/admin/topups?show=all", "/admin/topups/new", "/admin/topups/offer", "/admin/topups/" + aTopup, "/admin/topups/" + aTopup + "/reject",
-		"/admin/staff", "/admin/staff/roles/new", "/admin/log",
+		"/admin/staff", "/admin/staff/roles/new", "/admin/log", "/admin/limits",
 		"/admin/announcements", "/admin/announcements/new",
 		"/admin/posts", "/admin/posts/new", "/admin/posts/" + aPost, "/admin/posts/" + aPost + "/publish", "/admin/posts/" + aPost + "/delete",
 		"/admin/giveaways", "/admin/giveaways/new", "/admin/giveaways/" + aGiveaway, "/admin/giveaways/" + anOpenGiveaway, "/admin/giveaways/" + anOpenGiveaway + "/cancel",

@@ -24,6 +24,7 @@ func pages() []page {
 		{staff.ContentChange, ui.Link{Label: "nav.posts", Path: "/admin/posts", Icon: "pen", Key: "b"}},
 		{staff.ContentChange, ui.Link{Label: "nav.admin_giveaways", Path: "/admin/giveaways", Icon: "gift", Key: "w"}},
 		{staff.StaffChange, ui.Link{Label: "nav.admin_staff", Path: "/admin/staff", Icon: "shield"}},
+		{staff.AccountsSee, ui.Link{Label: "nav.admin_limits", Path: "/admin/limits", Icon: "key"}},
 		{staff.LogSee, ui.Link{Label: "nav.admin_log", Path: "/admin/log", Icon: "book"}},
 	}
 }

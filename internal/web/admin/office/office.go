@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/web/proof"
 
 	"github.com/notpanel/notpanel/internal/account"
@@ -55,6 +56,11 @@ type Deps struct {
 	Payments *payment.Store // to read, and for the offer
 	Catalog  *catalog.Store // to read
 	Staff    *staff.Store
+	// Denied are addresses of customers that were refused for their number of requests.
+	Denied func(ctx context.Context) []ratelimit.DeniedAddress
+	// LimitsShared reports whether nodes count requests together, and why this one
+	// does not although it should.
+	LimitsShared func() (shared bool, alone string)
 	// Snapshot returns what is sold now.
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Downloads bounds how many long tables a reader takes at a time.
