@@ -49,6 +49,9 @@ type commands struct {
 	Webhook      webhookCommands      `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
 	Mail         mailCommands         `cmd:"" help:"Try the mail server."`
 	Audit        auditCommand         `cmd:"" help:"Prove every wallet, every order and the audit log."`
+	Backup       backupCommand        `cmd:"" help:"Copy the whole database to a file while the panel serves, or try such a file."`
+	Restore      restoreCommand       `cmd:"" help:"Read a backup into a new place."`
+	Resume       resumeCommand        `cmd:"" help:"Let a restored panel send what waits in it, once you have looked at it."`
 	Migrate      migrateCommands      `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
 	Version      versionCommand       `cmd:"" help:"Print the version."`
 }
