@@ -52,6 +52,7 @@ type commands struct {
 	Backup       backupCommand        `cmd:"" help:"Copy the whole database to a file while the panel serves, or try such a file."`
 	Restore      restoreCommand       `cmd:"" help:"Read a backup into a new place."`
 	Resume       resumeCommand        `cmd:"" help:"Let a restored panel send what waits in it, once you have looked at it."`
+	Doctor       doctorCommand        `cmd:"" help:"Look whether the panel can work with its settings on this machine, and say what to do."`
 	Migrate      migrateCommands      `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
 	Version      versionCommand       `cmd:"" help:"Print the version."`
 }
