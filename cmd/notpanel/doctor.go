@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/doctor"
@@ -13,12 +14,15 @@ import (
 type doctorCommand struct {
 	output
 
-	Settings unchecked `embed:""`
+	Settings config.Serve `embed:""`
 }
 
-// unchecked are settings that the parser does not check as a whole: what is wrong with
-// them is a finding, not a wrong use of the command.
-type unchecked config.Serve
+// findsItself reports whether the parser refused settings that the doctor was to look
+// at: then what is wrong with them is a finding, not a wrong use of the command.
+func (c *doctorCommand) findsItself(err error) bool {
+	wrong := c.Settings.Validate()
+	return wrong != nil && strings.Contains(err.Error(), wrong.Error())
+}
 
 // errIll says that something does not work.
 var errIll = errors.New("something does not work: see the lines that say bad")
@@ -27,7 +31,7 @@ var errIll = errors.New("something does not work: see the lines that say bad")
 func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 	next, done := t.progress()
 	next("looking")
-	found := doctor.Examine(ctx, config.Serve(c.Settings))
+	found := doctor.Examine(ctx, c.Settings)
 	done()
 	ill := false
 	for _, f := range found {

@@ -14,12 +14,16 @@ func TestDoctorExitCodes(t *testing.T) {
 	p := newPanel(t)
 	p.account("a@example.com")
 	contains(t, p.ok("doctor"), "ok    database: ", "warn  mail: ", "      → set NOTPANEL_SMTP_URL")
-	r := p.run("", "doctor", "--listen", "here", "--json")
-	if found := read[[]doctor.Finding](t, r.out); r.code != exitFailed || len(found) != 1 || found[0].Verdict != doctor.Bad {
-		t.Errorf("exit %d: %+v", r.code, found)
+	for _, wrong := range []string{"--listen=here", "--limit-ip=-1", "--provider-timeout=1h", "--backup-every=1s"} {
+		r := p.run("", "doctor", wrong, "--json")
+		if found := read[[]doctor.Finding](t, r.out); r.code != exitFailed || len(found) != 1 || found[0].Verdict != doctor.Bad {
+			t.Errorf("%s: exit %d: %+v", wrong, r.code, found)
+		}
 	}
+	p.fails(exitUsage, "doctor", "--lisen=127.0.0.1:1")
+	p.fails(exitUsage, "serve", "--listen=here")
 	other := &panel{t, t.TempDir(), "sqlite:" + filepath.Join(t.TempDir(), "none.db")}
-	r = other.run("", "doctor")
+	r := other.run("", "doctor")
 	if r.code != exitFailed {
 		t.Errorf("exit %d", r.code)
 	}

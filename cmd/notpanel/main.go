@@ -88,6 +88,9 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 	if exited >= 0 {
 		return exited // help was asked for and printed
 	}
+	if err != nil && c.Doctor.findsItself(err) {
+		return say(t, c.Doctor.Run(ctx, t))
+	}
 	if err != nil {
 		advice := "Run `notpanel --help` for the commands and their flags."
 		if negativeCredit(args) {
