@@ -38,6 +38,9 @@ func (c *backupCommand) Run(ctx context.Context, t terminal) error {
 		return c.verify(ctx, t)
 	}
 	return c.database(ctx, false, func(d *db.DB) error {
+		if err := c.warnOfWaiting(ctx, &app.Core{DB: d}); err != nil {
+			return err
+		}
 		next, done := t.progress()
 		next("copying the database")
 		path, m, err := backup.Make(ctx, backup.Source{DB: d, URL: c.DatabaseURL, Program: version}, c.Path)

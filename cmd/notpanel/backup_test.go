@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/notpanel/notpanel/internal/backup"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/db/dbtest"
 )
 
 // moved is the command line on a new place with the panel's key beside it.
@@ -122,4 +127,45 @@ func TestBackupRefuses(t *testing.T) {
 	if !json.Valid([]byte(p.ok("backup", "--json", "--verify", path))) {
 		t.Error("not JSON")
 	}
+}
+
+// The same on PostgreSQL, whose own programs write and read the copy; a trial leaves no
+// database behind.
+func TestBackupOfPostgres(t *testing.T) {
+	t.Setenv("NOTPANEL_SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	p := &panel{t, t.TempDir(), dbtest.NewURL(t, db.Postgres)}
+	p.account("a@example.com")
+	p.ok("account", "credit", "a@example.com", "5", "--reason", "x")
+	folder := t.TempDir()
+	contains(t, p.ok("backup", folder), "the value of NOTPANEL_SECRET_KEY", "The panel's key is not in it")
+	databases := func() (names string) {
+		err := p.core().DB.Read(t.Context(), func(tx *db.Tx) error {
+			return tx.QueryRow(`SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database`).Scan(&names)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	before := databases()
+	contains(t, p.ok("backup", "--verify", folder), "2 wallets", "all agree")
+	if after := databases(); after != before {
+		t.Errorf("databases before a trial: %s; after it: %s", before, after)
+	}
+	path, err := backup.Newest(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, p.fails(exitFailed, "restore", path), "there is something in")
+	url, drop, err := db.BesideDatabase(t.Context(), p.url, "restored_by_command")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = drop(context.WithoutCancel(t.Context())) })
+	back := &panel{t, t.TempDir(), url}
+	contains(t, back.ok("restore", path), "restored panel")
+	if r := back.run("", "audit"); r.code != 0 || !strings.Contains(r.err, "nothing is sent") || !strings.Contains(r.out, "2 wallets") {
+		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
+	}
+	back.ok("resume")
 }
