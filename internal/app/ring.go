@@ -65,7 +65,7 @@ func RingFor(s config.Storage, fingerprint string) (*secret.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fingerprint != "" && ring.Fingerprint() != fingerprint {
+	if fingerprint != "" && !ring.Has(fingerprint) {
 		return nil, fmt.Errorf("this is not the backup's key: the backup was made with key %s, this is key %s; set NOTPANEL_SECRET_KEY or bring back the key file",
 			fingerprint, ring.Fingerprint())
 	}
@@ -74,18 +74,25 @@ func RingFor(s config.Storage, fingerprint string) (*secret.Ring, error) {
 
 // KeyPlace names what holds the panel's key, for people who must keep it.
 func KeyPlace(s config.Storage) string {
-	const name = "NOTPANEL_SECRET_KEY"
-	if file := os.Getenv(name + "_FILE"); file != "" {
-		return "the file " + file
+	const name, before = "NOTPANEL_SECRET_KEY", "NOTPANEL_SECRET_KEY_OLD"
+	place := "the file " + keyFile(s)
+	if absolute, err := filepath.Abs(keyFile(s)); err == nil {
+		place = "the file " + absolute
 	}
 	if s.SecretKey() != "" {
-		return "the value of " + name
+		place = placeOf(name)
 	}
-	path := keyFile(s)
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
+	if s.SecretKeyOld() != "" {
+		place += " and " + placeOf(before)
 	}
-	return "the file " + path
+	return place
+}
+
+func placeOf(setting string) string {
+	if file := os.Getenv(setting + "_FILE"); file != "" {
+		return "the file " + file
+	}
+	return "the value of " + setting
 }
 
 // currentKey reads the key from the environment or its file. The file is made

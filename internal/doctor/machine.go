@@ -78,7 +78,7 @@ func (d *doctor) checkFolder(folder, name string) {
 	case took > slowSync:
 		d.warn(about, fmt.Sprintf("%s takes %s for a write that lasts", name, took.Round(time.Millisecond)), "use a faster disk: every order waits for it")
 	default:
-		d.ok(about, fmt.Sprintf("%s takes %s for a write that lasts", name, took.Round(10*time.Microsecond)))
+		d.ok(about, fmt.Sprintf("%s takes %s for a write that lasts", name, took.Round(time.Microsecond)))
 	}
 }
 
