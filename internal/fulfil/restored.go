@@ -33,7 +33,7 @@ func Restored(ctx context.Context, d *db.DB) (orders, drips int, err error) {
 		return orders, 0, err
 	}
 	drips, err = eachRestored(ctx, d, `
-		SELECT id FROM orders WHERE mode = 'live' AND kind = 'drip' AND finished_at IS NULL AND cancel_wish_at IS NULL AND paused_at IS NULL AND id > $1
+		SELECT id FROM orders WHERE mode = 'live' AND kind = 'drip' AND finished_at IS NULL AND cancel_wish_at IS NULL AND attention <> '`+order.RestoredDrip+`' AND id > $1
 		ORDER BY id LIMIT $2`, restoreDrip)
 	return orders, drips, err
 }
@@ -111,7 +111,9 @@ func restoreDrip(tx *db.Tx, orderID string) error {
 	if err != nil {
 		return err
 	}
-	o.PausedAt = tx.Now
-	o.Attention = "restored: its next run may have been made and sent since the backup"
+	if o.PausedAt.IsZero() { // one that is paused may have gone on since
+		o.PausedAt = tx.Now
+	}
+	o.Attention = order.RestoredDrip
 	return order.Note(tx, o, "panel", "paused: the panel was brought back from a backup")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
@@ -84,9 +85,15 @@ func TestRestoredDripFeedsPause(t *testing.T) {
 		if o := k.Order(placed.OrderID); drips != 1 || o.Run != 0 || o.PausedAt.IsZero() || o.Attention == "" {
 			t.Errorf("%d drip-feeds: run %d, paused at %s, attention %q", drips, o.Run, o.PausedAt, o.Attention)
 		}
+		if _, err := order.NewStore(d).Resume(context.Background(), k.Buyer.Scope, order.Ref(placed.OrderID), "customer"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("its customer lets it go on: %v", err)
+		}
 		_, err = order.Resume(context.Background(), d, placed.OrderID, "test")
 		ordertest.Must(t, err)
 		k.play(k.ended)
+		if o := k.Order(placed.OrderID); o.Attention != "" {
+			t.Errorf("it still asks for a person: %q", o.Attention)
+		}
 		k.Audit()
 	})
 }
