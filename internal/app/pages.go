@@ -34,6 +34,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
+	"github.com/notpanel/notpanel/internal/web/download"
 	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
@@ -72,8 +73,9 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	downloads := download.NewLimit()
 	s.orders = orders.New(orders.Deps{
-		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Now: clock.System, Log: s.log,
+		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
 		Cancel: order.NewCanceller(s.Core.DB, s.wakeActs), Refill: order.NewRefiller(s.Core.DB, s.wakeActs),
 	})
 	pages, err = web.New(web.Deps{
@@ -89,7 +91,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
 			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
-			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
+			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand, Downloads: downloads,
 			IsLastOwner: s.Core.Accounts.IsLastOwner,
 			Closer: &closing.Closer{
 				DB: s.Core.DB, People: s.people, Keys: s.Core.Keys, Currency: s.Core.Currency, Tell: tellOfClosing(s.Core.Mails, s.Core.Currency),
@@ -102,7 +104,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances, Wallet: s.wallet,
 		}),
 		Developers: developers.New(documentation),
-		Office:     s.newOffice(),
+		Office:     s.newOffice(downloads),
 		Publish:    s.newPublish(),
 		Catalogue: catalogue.New(catalogue.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
@@ -124,12 +126,12 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 }
 
 // newOffice builds the pages where staff keep the panel itself.
-func (s *Server) newOffice() *office.Pages {
+func (s *Server) newOffice(downloads *download.Limit) *office.Pages {
 	c := s.Core
 	return office.New(office.Deps{
 		People: s.people, Accounts: c.Accounts, Keys: c.Keys, Webhooks: c.Webhooks, Orders: c.Orders, Payments: c.Payments, Catalog: c.Catalog, Staff: c.Staff,
 		Desk:     desk.New(desk.Stores{Accounts: c.Accounts, Catalog: c.Catalog, Keys: c.Keys, Orders: c.Orders, Payments: c.Payments}),
-		Snapshot: s.snapshot,
+		Snapshot: s.snapshot, Downloads: downloads,
 		VerifyLog: func(ctx context.Context, differs func(string)) (int64, error) {
 			return account.VerifyLog(ctx, c.DB, differs)
 		},
