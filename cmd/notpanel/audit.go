@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
@@ -37,7 +38,7 @@ type auditReport struct {
 // differs. It may run beside a serving panel.
 func (c *auditCommand) Run(ctx context.Context, t terminal) error {
 	return c.use(ctx, func(core *app.Core) error {
-		report, err := prove(ctx, t, core)
+		report, err := prove(ctx, t, core.DB)
 		if printErr := c.print(t, report, err == nil); printErr != nil {
 			return printErr
 		}
@@ -49,36 +50,36 @@ func (c *auditCommand) Run(ctx context.Context, t terminal) error {
 }
 
 // prove runs the proofs. What they found before an error is in the report.
-func prove(ctx context.Context, t terminal, core *app.Core) (r auditReport, err error) {
+func prove(ctx context.Context, t terminal, d *db.DB) (r auditReport, err error) {
 	r.Differences = []string{}
 	differs := func(text string) { r.Differences = append(r.Differences, text) }
 	next, done := t.progress()
 	defer done()
 	next("proving wallets")
-	if r.Wallets, err = ledger.Audit(ctx, core.DB, differs); err != nil {
+	if r.Wallets, err = ledger.Audit(ctx, d, differs); err != nil {
 		return r, err
 	}
 	next("proving transfers")
-	if err = ledger.AuditRules(ctx, core.DB, differs); err != nil {
+	if err = ledger.AuditRules(ctx, d, differs); err != nil {
 		return r, err
 	}
 	next("proving orders")
-	if r.Orders, err = order.Audit(ctx, core.DB, differs); err != nil {
+	if r.Orders, err = order.Audit(ctx, d, differs); err != nil {
 		return r, err
 	}
 	next("proving payments")
-	if r.Payments, err = payment.Audit(ctx, core.DB, differs); err != nil {
+	if r.Payments, err = payment.Audit(ctx, d, differs); err != nil {
 		return r, err
 	}
 	next("proving giveaways")
-	if r.Giveaways, err = giveaway.Audit(ctx, core.DB, differs); err != nil {
+	if r.Giveaways, err = giveaway.Audit(ctx, d, differs); err != nil {
 		return r, err
 	}
 	next("proving the audit log")
-	if r.AuditRows, err = account.VerifyLog(ctx, core.DB, differs); err != nil {
+	if r.AuditRows, err = account.VerifyLog(ctx, d, differs); err != nil {
 		return r, err
 	}
-	if err = account.VerifyActs(ctx, core.DB, differs); err != nil {
+	if err = account.VerifyActs(ctx, d, differs); err != nil {
 		return r, err
 	}
 	r.OK = len(r.Differences) == 0

@@ -49,6 +49,10 @@ type commands struct {
 	Webhook      webhookCommands      `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
 	Mail         mailCommands         `cmd:"" help:"Try the mail server."`
 	Audit        auditCommand         `cmd:"" help:"Prove every wallet, every order and the audit log."`
+	Backup       backupCommand        `cmd:"" help:"Copy the whole database to a file while the panel serves, or try such a file."`
+	Restore      restoreCommand       `cmd:"" help:"Read a backup into a new place."`
+	Resume       resumeCommand        `cmd:"" help:"Let a restored panel send what waits in it, once you have looked at it."`
+	Doctor       doctorCommand        `cmd:"" help:"Look whether the panel can work with its settings on this machine, and say what to do."`
 	Migrate      migrateCommands      `cmd:"" help:"Bring the database's schema up to date, or show where it is."`
 	Version      versionCommand       `cmd:"" help:"Print the version."`
 }
@@ -83,6 +87,9 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 	parsed, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited // help was asked for and printed
+	}
+	if err != nil && c.Doctor.findsItself(err) {
+		return say(t, c.Doctor.Run(ctx, t))
 	}
 	if err != nil {
 		advice := "Run `notpanel --help` for the commands and their flags."

@@ -39,6 +39,15 @@ const (
 // storage is what each operator's command has: where the panel's data is.
 type storage struct {
 	config.Storage `embed:""`
+
+	// warn tells who runs the command what holds for all of the panel.
+	warn io.Writer
+}
+
+// AfterApply is called by the parser.
+func (s *storage) AfterApply(t terminal) error { //nolint:unparam // as the parser wants it
+	s.warn = t.err
+	return nil
 }
 
 // use opens a panel that is there and closes it after do. It works beside a
@@ -61,7 +70,20 @@ func (s *storage) open(ctx context.Context, create bool, do func(*app.Core) erro
 		return err
 	}
 	defer func() { err = errors.Join(err, core.Close()) }()
+	if err := s.warnOfWaiting(ctx, core); err != nil {
+		return err
+	}
 	return do(core)
+}
+
+// warnOfWaiting says that nothing is sent, where that is so.
+func (s *storage) warnOfWaiting(ctx context.Context, core *app.Core) error {
+	standing, err := core.Standing(ctx)
+	if err != nil || !standing.Waits {
+		return err
+	}
+	fmt.Fprintf(s.warn, "This panel was brought back from a backup at %s: nothing is sent until `notpanel resume`.\n", standing.Since.UTC().Format(time.RFC3339))
+	return nil
 }
 
 // options are how a command opens the database.

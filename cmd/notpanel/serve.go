@@ -17,6 +17,7 @@ type serveCommand struct {
 
 // Run serves the panel.
 func (c *serveCommand) Run(ctx context.Context, t terminal) error {
+	c.Program = version
 	log := telemetry.NewLogger(t.err, slog.LevelInfo)
 	server, err := app.NewServer(ctx, c.Serve, log)
 	if err != nil {

@@ -32,10 +32,14 @@ func OpenDatabase(ctx context.Context, s config.Storage, o CoreOptions) (*db.DB,
 	if err != nil && isFile {
 		return nil, fmt.Errorf("%w: check --database-url (NOTPANEL_DATABASE_URL), and that this user may write the file and its folder", err)
 	}
-	if err != nil || o.Migrate {
-		return d, err
+	if err != nil {
+		return nil, err
 	}
-	if err := checkTables(ctx, d); err != nil {
+	err = d.CheckRestored(ctx)
+	if err == nil && !o.Migrate {
+		err = checkTables(ctx, d)
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil

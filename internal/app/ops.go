@@ -38,11 +38,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 
 // readiness is the body of /readyz.
 type readiness struct {
-	Ready    bool        `json:"ready"`
-	Draining bool        `json:"draining"`
-	Database bool        `json:"database"`
-	Limits   string      `json:"limits"` // own, shared or alone: no node is less ready for it
-	Loops    []loopState `json:"loops"`
+	Ready    bool   `json:"ready"`
+	Draining bool   `json:"draining"`
+	Database bool   `json:"database"`
+	Limits   string `json:"limits"` // own, shared or alone: no node is less ready for it
+	// WaitsForResume says that this is a restored copy: it answers, and sends nothing.
+	WaitsForResume bool `json:"waits_for_resume"`
+
+	Loops []loopState `json:"loops"`
 }
 
 type loopState struct {
@@ -57,7 +60,7 @@ type loopState struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), opsTimeout)
 	defer cancel()
-	state := readiness{Draining: s.draining.Load(), Limits: s.limitsState(), Loops: []loopState{}}
+	state := readiness{Draining: s.draining.Load(), WaitsForResume: s.waits.Load(), Limits: s.limitsState(), Loops: []loopState{}}
 	err := s.Core.DB.Read(ctx, func(tx *db.Tx) error {
 		_, err := epoch.Load(tx)
 		return err
@@ -88,23 +91,40 @@ func age(b worker.Backlog, now time.Time) float64 {
 	return max(now.Sub(b.Oldest).Seconds(), 0)
 }
 
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 // gauges are the figures of the moment for metrics.
 func (s *Server) gauges() []telemetry.Gauge {
 	ctx, cancel := context.WithTimeout(context.Background(), opsTimeout)
 	defer cancel()
 	now := clock.System()
-	var all []telemetry.Gauge
+	all := []telemetry.Gauge{{
+		Name: "notpanel_waits_for_resume", Help: "1 where the database is a restored copy that nobody has resumed: nothing is sent.", Value: oneIf(s.waits.Load()),
+	}}
 	for _, h := range s.workers.Heartbeats(ctx) {
 		loop := func(name, help string, v float64) telemetry.Gauge {
-			return telemetry.Gauge{Name: "notpanel_loop_" + name, Help: help, Label: "loop", LabelValue: h.Name, Value: v}
+			return telemetry.Gauge{Name: name, Help: help, Label: "loop", LabelValue: h.Name, Value: v}
 		}
 		all = append(
 			all,
-			loop("last_success_seconds_ago", "Time since the loop's last pass without an error.", now.Sub(h.LastSuccess).Seconds()),
-			loop("failures", "Passes that failed since the start.", float64(h.Failures)),
-			loop("due", "Work that is due and not done.", float64(h.Backlog.Count)),
-			loop("oldest_due_seconds", "Age of the oldest work that is due.", age(h.Backlog, now)),
+			loop("notpanel_loop_last_success_seconds_ago", "Time since the loop's last pass without an error.", now.Sub(h.LastSuccess).Seconds()),
+			loop("notpanel_loop_failures", "Passes that failed since the start.", float64(h.Failures)),
+			loop("notpanel_loop_due", "Work that is due and not done.", float64(h.Backlog.Count)),
+			loop("notpanel_loop_oldest_due_seconds", "Age of the oldest work that is due.", age(h.Backlog, now)),
 		)
+	}
+	if s.backups != nil {
+		all = append(all, telemetry.Gauge{
+			Name: "notpanel_backup_failures", Help: "Times that no backup could be made since the start.", Value: float64(s.backups.Failures()),
+		})
+		if age, found, err := s.backups.Age(); err == nil && found {
+			all = append(all, telemetry.Gauge{Name: "notpanel_backup_age_seconds", Help: "Age of the newest backup.", Value: age.Seconds()})
+		}
 	}
 	for providerID, n := range s.follower.Failures() {
 		all = append(all, telemetry.Gauge{

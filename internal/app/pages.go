@@ -75,11 +75,11 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	downloads := download.NewLimit()
 	s.orders = orders.New(orders.Deps{
 		People: s.people, Orders: s.Core.Orders, Accounts: s.Core.Accounts, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
-		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
+		Cancel: order.NewCanceller(s.Core.DB, s.wakeActs), Refill: order.NewRefiller(s.Core.DB, s.wakeActs),
 	})
 	pages, err = web.New(web.Deps{
-		Announced: s.Core.Announcements.CurrentFor,
-		Visits:    s.newLimiter(visits, "pages"), Address: clients.Of,
+		Announced: s.Core.Announcements.CurrentFor, Waits: s.waits.Load,
+		Visits: s.newLimiter(visits, "pages"), Address: clients.Of,
 		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances, Unread: s.Core.Notices.Unread,
 		SignIn: signin.New(s.people, s.mails),
@@ -107,7 +107,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Publish:    s.newPublish(),
 		Catalogue: catalogue.New(catalogue.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
-			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(),
+			Snapshot: s.snapshot, ReadLists: s.wakeLists, URL: panel.URL, Languages: s.wordings(),
 		}),
 		AdminOrders: adminorders.New(adminorders.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Settler: s.Core.Settler, Bulk: s.Core.Bulk, Providers: s.Core.Providers,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/notpanel/notpanel/internal/config"
@@ -20,7 +21,25 @@ func openRing(ctx context.Context, d *db.DB, s config.Storage) (*secret.Ring, er
 	if err != nil {
 		return nil, err
 	}
-	current, err := currentKey(d, s, check == "")
+	ring, err := ringOf(s, check == "")
+	if err != nil {
+		return nil, err
+	}
+	if check == "" {
+		if check, err = storeCheck(ctx, d, ring.Check()); err != nil {
+			return nil, err
+		}
+	}
+	if !ring.Matches(check) {
+		return nil, fmt.Errorf("this is not the database's key: the database was made with key %s, this is key %s; "+
+			"set NOTPANEL_SECRET_KEY or bring back the key file", secret.CheckFingerprint(check), ring.Fingerprint())
+	}
+	return ring, nil
+}
+
+// ringOf reads the panel's key, and the one before a change of keys.
+func ringOf(s config.Storage, fresh bool) (*secret.Ring, error) {
+	current, err := currentKey(s, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -36,21 +55,49 @@ func openRing(ctx context.Context, d *db.DB, s config.Storage) (*secret.Ring, er
 	if err != nil {
 		return nil, fmt.Errorf("the panel's key: %w", err)
 	}
-	if check == "" {
-		if check, err = storeCheck(ctx, d, ring.Check()); err != nil {
-			return nil, err
-		}
+	return ring, nil
+}
+
+// RingFor reads the panel's key for a database that is yet to be: the key must be
+// there already, and have made what has this fingerprint ("" is any).
+func RingFor(s config.Storage, fingerprint string) (*secret.Ring, error) {
+	ring, err := ringOf(s, false)
+	if err != nil {
+		return nil, err
 	}
-	if !ring.Matches(check) {
-		return nil, fmt.Errorf("this is not the database's key: the database was made with key %s, this is key %s; "+
-			"set NOTPANEL_SECRET_KEY or bring back the key file", secret.CheckFingerprint(check), ring.Fingerprint())
+	if fingerprint != "" && !ring.Has(fingerprint) {
+		return nil, fmt.Errorf("this is not the backup's key: the backup was made with key %s, this is key %s; set NOTPANEL_SECRET_KEY or bring back the key file",
+			fingerprint, ring.Fingerprint())
 	}
 	return ring, nil
 }
 
+// KeyPlace names what holds the panel's key, for people who must keep it.
+func KeyPlace(s config.Storage) string {
+	const name, before = "NOTPANEL_SECRET_KEY", "NOTPANEL_SECRET_KEY_OLD"
+	place := "the file " + keyFile(s)
+	if absolute, err := filepath.Abs(keyFile(s)); err == nil {
+		place = "the file " + absolute
+	}
+	if s.SecretKey() != "" {
+		place = placeOf(name)
+	}
+	if s.SecretKeyOld() != "" {
+		place += " and " + placeOf(before)
+	}
+	return place
+}
+
+func placeOf(setting string) string {
+	if file := os.Getenv(setting + "_FILE"); file != "" {
+		return "the file " + file
+	}
+	return "the value of " + setting
+}
+
 // currentKey reads the key from the environment or its file. The file is made
 // only while the database has no key yet.
-func currentKey(d *db.DB, s config.Storage, fresh bool) (secret.Key, error) {
+func currentKey(s config.Storage, fresh bool) (secret.Key, error) {
 	if s.SecretKey() != "" {
 		k, err := secret.Parse(s.SecretKey())
 		if err != nil {
@@ -58,7 +105,7 @@ func currentKey(d *db.DB, s config.Storage, fresh bool) (secret.Key, error) {
 		}
 		return k, nil
 	}
-	path := keyFile(d)
+	path := keyFile(s)
 	k, _, err := secret.LoadOrCreate(path, fresh)
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, fmt.Errorf("the panel's key is missing: the database has one already, but there is no %s; "+
@@ -71,8 +118,8 @@ func currentKey(d *db.DB, s config.Storage, fresh bool) (secret.Key, error) {
 }
 
 // keyFile is beside a SQLite database, else in the working folder.
-func keyFile(d *db.DB) string {
-	if path := d.SQLitePath(); path != "" {
+func keyFile(s config.Storage) string {
+	if path, isFile := s.SQLitePath(); isFile {
 		return filepath.Clean(path) + ".key"
 	}
 	return "notpanel.key"

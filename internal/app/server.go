@@ -16,6 +16,7 @@ import (
 	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
+	"github.com/notpanel/notpanel/internal/backup"
 	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
@@ -82,14 +83,14 @@ type Server struct {
 	webhooks  *webhook.Sender
 	masses    *massorder.Runner
 	workers   *worker.Group
-	wake      func() // the forwarder: orders were placed
-	wakeLists func() // the reader of providers' lists: a person asked for one
-	wakeActs  func() // the actor: customers wish something of their orders
-	deliver   bool   // the webhooks' sender was started
+	wakers    wakers
+	waits     atomic.Bool // the database is a restored copy that nobody has resumed
+	deliver   bool        // the webhooks' sender was started
 	metrics   *telemetry.Metrics
 	limiter   *ratelimit.Limiter
 	counters  *ratelimit.Counters // that nodes share; nil: there are none
 	requests  *requestlog.Recorder
+	backups   *backup.Schedule // nil where none is set
 	draining  atomic.Bool
 
 	api, ops    *http.Server
@@ -119,6 +120,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	if err := s.recognise(ctx); err != nil {
+		return err
+	}
 	allow, err := s.settings.Allow()
 	if err != nil {
 		return err
@@ -137,6 +141,12 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return err
 	}
 	d := s.Core.DB
+	if s.settings.BackupEvery > 0 {
+		s.backups = &backup.Schedule{
+			Source: backup.Source{DB: d, URL: s.settings.DatabaseURL, Program: s.settings.Program},
+			Folder: s.settings.BackupFolder, Every: s.settings.BackupEvery, Keep: s.settings.BackupKeep, Now: clock.System, Log: s.log,
+		}
+	}
 	s.metrics = telemetry.NewMetrics(s.gauges)
 	s.requests = requestlog.NewRecorder(d, s.metrics.Unrecorded)
 	s.workers = worker.NewGroup(s.log, clock.System)
@@ -149,7 +159,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		},
 	}
 	s.forwarder, s.follower = fulfil.NewForwarder(options), fulfil.NewFollower(options)
-	s.actor, s.wakeActs = fulfil.NewActor(options), func() {}
+	s.actor = fulfil.NewActor(options)
 	customers := outbound.NewCustomer()
 	if s.settings.Dev {
 		customers = outbound.NewCustomerDev(allow)
@@ -158,9 +168,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.webhooks = webhook.NewSender(webhook.SenderOptions{
 		DB: d, Store: s.Core.Webhooks, Client: customers.DeliveryClient(), Backoff: s.settings.WebhookBackoff, Log: s.log, Observe: s.metrics.Delivery,
 	})
-	s.wakeLists = func() {}
-	s.wake = func() {} // nothing to wake before Start
-	placing := order.PlacerOptions{Placed: func() { s.wake() }, Ungrouped: s.settings.Ungrouped}
+	placing := order.PlacerOptions{Placed: s.wake, Ungrouped: s.settings.Ungrouped}
 	s.Placer = order.NewPlacer(d, placing) //nolint:contextcheck // the placer outlives the call that opened it
 	s.keys = apikey.NewAuthenticator(d, s.Core.Ring, clock.System)
 	s.Epochs, s.Cache = epoch.NewReader(d), catalog.NewCache(d) //nolint:contextcheck // its reads serve whoever waits
@@ -183,11 +191,11 @@ func (s *Server) mailer(ctx context.Context) (*notify.Sender, error) {
 	})
 }
 
-// startWorkers starts the loops.
+// startWorkers starts the loops that do what waits in the database.
 func (s *Server) startWorkers() {
-	s.wake = s.forwarder.Run(s.workers)
+	s.wakers.forwarder.set(s.forwarder.Run(s.workers))
 	s.follower.Run(s.workers)
-	s.wakeActs = s.actor.Run(s.workers)
+	s.wakers.actor.set(s.actor.Run(s.workers))
 	s.mails.Run(s.workers)
 	s.webhooks.Run(s.workers)
 	s.deliver = true
@@ -199,18 +207,16 @@ func (s *Server) startWorkers() {
 		s.wakeActs()
 	})
 	s.workers.Go(provider.SyncLoop(s.importer(), s.log))
-	s.wakeLists = s.workers.Go(provider.ListReader{Importer: s.importer(), Log: s.log}.Loop())
+	s.wakers.lists.set(s.workers.Go(provider.ListReader{Importer: s.importer(), Log: s.log}.Loop()))
 	s.workers.Go(provider.NewBalanceWatch(s.Core.Providers, s.guard, s.settings.ProviderTimeout, s.log, clock.System).Loop())
 	s.workers.Go(worker.Loop{
 		Name: "give-up", Every: 30 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return order.GiveUp(ctx, s.Core.DB) },
 	})
 	s.workers.Go(s.Core.Report.Loop())
-	s.workers.Go(s.people.Purge())
 	s.workers.Go(hint.Forget(s.Core.DB))
 	s.workers.Go(s.Core.Catalog.AnnouncedRates())
 	s.workers.Go(order.Facts(s.Core.DB))
-	s.workers.Go(s.orders.Loop())
 	s.workers.Go(activity.NewStore(s.Core.DB).Loop())
 	s.workers.Go(worker.Loop{
 		Name: "drip-feed", Every: time.Second,
@@ -241,15 +247,13 @@ func (s *Server) startWorkers() {
 		Pass: func(ctx context.Context) (int, error) { return order.ForgetAnswers(ctx, s.Core.DB) },
 	})
 	s.workers.Go(worker.Loop{Name: "numbers", Every: time.Hour, Pass: s.watchNumbers})
-	s.workers.Go(worker.Loop{
-		Name: "key-uses", Every: 5 * time.Second,
-		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },
-	})
 	s.workers.Go(s.masses.Loop())
 	s.workers.Go(massorder.NewStore(s.Core.DB).Purge())
-	s.workers.Go(s.requests.Loop())
 	s.workers.Go(s.Core.Requests.Loop())
 	s.workers.Go(s.Core.Giveaways.Loop())
+	if s.backups != nil {
+		s.workers.Go(s.backups.Loop())
+	}
 }
 
 // importer brings providers' services into the catalogue.
@@ -292,7 +296,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	api := apiv2.New(apiv2.Deps{
 		Limits: s.limiter, ClientAddress: clients.Of,
 		Keys: s.keys, Epochs: s.Epochs, Catalog: s.Cache, Services: s.Core.Catalog, Placer: s.Placer, Orders: s.Core.Orders,
-		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refills: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
+		Cancel: order.NewCanceller(s.Core.DB, s.wakeActs), Refills: order.NewRefiller(s.Core.DB, s.wakeActs),
 		Webhooks: s.Core.Webhooks,
 		Balance:  s.balance, Currency: s.Core.Currency, Log: s.log, Observe: s.metrics.Request, Noted: s.requests.Note,
 	})
@@ -395,7 +399,8 @@ func (s *Server) Guard() *outbound.Guard { return s.guard }
 // Start works and serves until Stop. Nothing is sent to a provider before: a
 // start that fails, at an address in use perhaps, must leave no call behind.
 func (s *Server) Start() {
-	s.startWorkers()
+	s.startRecorders()
+	s.startOrWait()
 	go s.serve(s.api, s.apiListener)
 	if s.ops != nil {
 		go s.serve(s.ops, s.opsListener)

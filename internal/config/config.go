@@ -154,6 +154,7 @@ type Serve struct {
 	Brand    `embed:""`
 	Mail     `embed:""`
 	Telegram `embed:""`
+	Backups  `embed:""`
 
 	Listen         string `env:"NOTPANEL_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	OpsListen      string `env:"NOTPANEL_OPS_LISTEN" default:"127.0.0.1:8081" help:"Address of health, readiness and metrics; empty turns them off."`
@@ -167,6 +168,9 @@ type Serve struct {
 	StaffWithoutSecondFactor bool `env:"NOTPANEL_STAFF_WITHOUT_SECOND_FACTOR" help:"Let staff work without a second factor."`
 
 	WebhookBackoff float64 `env:"NOTPANEL_WEBHOOK_BACKOFF" default:"1" hidden:"" help:"By how much the pauses between attempts to deliver an event are multiplied, for tests."`
+
+	// Program is the version of this program. It is no setting: backups name it.
+	Program string `kong:"-"`
 
 	// Ungrouped gives each write a commit of its own. It is no setting: the
 	// benchmark shows with it what grouping gains.
@@ -235,6 +239,9 @@ func (s *Serve) Validate() error {
 		return err
 	}
 	if _, _, err := s.TelegramBot(); err != nil {
+		return err
+	}
+	if err := s.CheckBackups(); err != nil {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

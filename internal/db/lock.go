@@ -23,6 +23,13 @@ func lockedPath(address string) (path string, ok bool, err error) {
 	return path, err == nil, err
 }
 
+// RunFile names the file beside the database of a sqlite: address that says which
+// panel served it last. Other addresses have none.
+func RunFile(address string) (path string, ok bool, err error) {
+	path, ok, err = lockedPath(address)
+	return path + ".run", ok, err
+}
+
 // realFile follows links as SQLite does: a file has one write-ahead log, and so
 // one lock, whatever name it is opened by. A file that is not there yet is the
 // one that would be made.

@@ -39,6 +39,18 @@ func MoveCatalog(tx *db.Tx) error {
 	return err
 }
 
+// jump is far more than the counters move between two backups.
+const jump = 1_000_000_000
+
+// Restored moves both counters past what they can have been: in a copy of the past
+// they would come to the same numbers again for other contents.
+func Restored(tx *db.Tx) error {
+	if _, err := tx.Exec(`UPDATE epochs SET auth = auth + $1, catalog = catalog + $1 WHERE id = 1`, jump); err != nil {
+		return fmt.Errorf("move the epochs on: %w", err)
+	}
+	return nil
+}
+
 // Load reads the counters as the transaction sees them.
 func Load(tx *db.Tx) (e Epochs, err error) {
 	err = tx.QueryRow(`SELECT auth, catalog FROM epochs WHERE id = 1`).Scan(&e.Auth, &e.Catalog)

@@ -85,7 +85,7 @@ func (f *Forwarder) again(ctx context.Context, p provider.Provider) (int, error)
 			continue
 		}
 		asked++
-		if !c.order.CancelWishAt.IsZero() || p.State == provider.Paused { // nothing is sent there: it is only looked up
+		if c.onlyLook { // nothing is sent there
 			f.calls.Go(func() { f.lookUp(context.WithoutCancel(ctx), client, c) })
 			continue
 		}
@@ -107,18 +107,35 @@ func (f *Forwarder) claimAgain(ctx context.Context, p provider.Provider, w waiti
 		if err != nil || !open || u.ID != w.submission || u.Outcome != Unknown || u.LeaseUntil.After(tx.Now) {
 			return err
 		}
+		restored, err := isRestored(tx, u)
+		if err != nil {
+			return err
+		}
 		u.Token, u.LeaseUntil, u.EndedAt = rand.Text(), tx.Now.Add(f.timeout+leaseMargin), time.Time{}
-		if o.CancelWishAt.IsZero() && p.State == provider.Active {
+		onlyLook := restored || !o.CancelWishAt.IsZero() || p.State == provider.Paused
+		if !onlyLook {
 			u.LastSentAt = tx.Now
 		}
-		c, found = claim{provider: p, order: o, submission: u, again: true}, true
+		c, found = claim{provider: p, order: o, submission: u, again: true, onlyLook: onlyLook, restored: restored}, true
 		return u.save(tx)
 	})
 	return c, found, err
 }
 
+// isRestored reports whether a submission comes from a restored copy. After the copy
+// was made the order may have been refused and sent anew under another request id, so
+// the one that is on record is looked up and not sent again.
+func isRestored(tx *db.Tx, u *Submission) (is bool, err error) {
+	err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM order_timeline WHERE order_id = $1 AND to_state = 'uncertain' AND reason = $2 AND at >= $3)`,
+		u.OrderID, restoredReason, db.At(u.BeganAt)).Scan(&is)
+	if err != nil {
+		return false, fmt.Errorf("look whether %s is restored: %w", u.OrderID, err)
+	}
+	return is, nil
+}
+
 // lookUp asks a native provider only whether it has the order: the customer wishes
-// it away, or nothing is sent there. Not found counts when no request can be on its way any more.
+// it away, it comes from a restored copy, or nothing is sent there. Not found counts when no request can be on its way any more.
 func (f *Forwarder) lookUp(ctx context.Context, client *provider.Client, c claim) {
 	upstreamID, there, err := client.OrderByRequestID(ctx, c.submission.requestID())
 	err = errors.Join(err, f.db.Write(ctx, func(tx *db.Tx) error {
@@ -139,7 +156,7 @@ func (f *Forwarder) lookUp(ctx context.Context, client *provider.Client, c claim
 		case err == nil && there:
 			r.answer = provider.Answer{Outcome: provider.Accepted, UpstreamID: upstreamID}
 			return r.accepted()
-		case err == nil && !o.CancelWishAt.IsZero() && tx.Now.Sub(u.LastSentAt) > max(notThereAfter, f.timeout+leaseMargin):
+		case err == nil && !c.restored && !o.CancelWishAt.IsZero() && tx.Now.Sub(u.LastSentAt) > max(notThereAfter, f.timeout+leaseMargin):
 			if err := r.close(NotAccepted); err != nil {
 				return err
 			}

@@ -122,6 +122,8 @@ type claim struct {
 	submission *Submission
 	start      time.Time // before the record was begun
 	again      bool      // a native provider is asked once more with the same request id
+	onlyLook   bool      // it is only asked whether it has the order
+	restored   bool      // by a copy of the past: that it has it not says nothing
 }
 
 // forward fills a provider's free slots.

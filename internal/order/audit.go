@@ -3,8 +3,11 @@ package order
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/incarnation"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 )
@@ -21,7 +24,12 @@ const (
 // life, and the steps lead to the state that it is in. It calls differs for
 // whatever does not hold and returns how many orders it looked at.
 func Audit(ctx context.Context, d *db.DB, differs func(text string)) (orders int, err error) {
-	err = ledger.Pages(ctx, d, auditOrders, auditRows,
+	jumps, err := jumpsOf(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	rows := func(tx *db.Tx, from string, limit int) ([]*audited, error) { return auditRows(tx, from, limit, jumps) }
+	err = ledger.Pages(ctx, d, auditOrders, rows,
 		func(a *audited) string { return a.ID },
 		func(a *audited) {
 			a.check(differs)
@@ -31,13 +39,50 @@ func Audit(ctx context.Context, d *db.DB, differs func(text string)) (orders int
 		return orders, err
 	}
 	for _, strays := range []func(context.Context, *db.DB, func(string)) error{
-		strayCharges, strayRefunds, straySteps, auditNumbers,
+		strayCharges, strayRefunds, straySteps,
 	} {
 		if err := strays(ctx, d, differs); err != nil {
 			return orders, err
 		}
 	}
-	return orders, nil
+	return orders, auditNumbers(ctx, d, jumps, differs)
+}
+
+// jumps are the distances between two numbers that follow on each other: 1, and more
+// by a jump for each time that the database was brought back from a backup.
+type jumps []int64
+
+// mostJumps bounds how many restores the proof reckons with.
+const mostJumps = 200
+
+func jumpsOf(ctx context.Context, d *db.DB) (all jumps, err error) {
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		s, err := incarnation.Load(tx)
+		all = nil
+		for i := range min(s.Restored, mostJumps) + 1 {
+			all = append(all, i*ledger.Jump)
+		}
+		return err
+	})
+	return all, err
+}
+
+// before are the numbers that one may follow on, as a list of SQL.
+func (j jumps) before(number string) string {
+	var parts []string
+	for _, jump := range j {
+		parts = append(parts, number+" - "+strconv.FormatInt(jump+1, 10))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// list is the jumps as a list of SQL, each with more added.
+func (j jumps) list(more int64) string {
+	var parts []string
+	for _, jump := range j {
+		parts = append(parts, strconv.FormatInt(jump+more, 10))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // audited is an order beside all that must agree with it.
@@ -72,7 +117,7 @@ func (m movement) between(from, into string) bool {
 	return m.amount == 0 || m.from == from && m.into == into
 }
 
-func auditRows(tx *db.Tx, from string, limit int) ([]*audited, error) {
+func auditRows(tx *db.Tx, from string, limit int, jumps jumps) ([]*audited, error) {
 	orders, err := db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id >= $1 ORDER BY id LIMIT $2`, from, limit)
 	if err != nil {
 		return nil, err
@@ -88,8 +133,8 @@ func auditRows(tx *db.Tx, from string, limit int) ([]*audited, error) {
 		return s.Scan(&a.owner.AccountID, &a.owner.Mode, &a.charged.from, &a.charged.into, &a.charged.amount, &a.before)
 	}, `
 		SELECT COALESCE(w.account_id, ''), COALESCE(w.mode, ''), COALESCE(t.debit, ''), COALESCE(t.credit, ''), COALESCE(t.amount, 0),
-			(SELECT COUNT(*) FROM orders b WHERE b.account_id = o.account_id AND b.mode = o.mode AND b.number = o.number - 1)
-				+ CASE WHEN o.number - 1 = COALESCE(w.first_number, 0) THEN 1 ELSE 0 END
+			(SELECT COUNT(*) FROM orders b WHERE b.account_id = o.account_id AND b.mode = o.mode AND b.number IN (`+jumps.before("o.number")+`))
+				+ CASE WHEN o.number - COALESCE(w.first_number, 0) IN (`+jumps.list(1)+`) THEN 1 ELSE 0 END
 		FROM orders o LEFT JOIN wallets w ON w.id = o.wallet_id LEFT JOIN transfers t ON t.kind = 'order' AND t.ref = o.id
 		WHERE o.id = $1`, args)
 	if err != nil {

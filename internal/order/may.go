@@ -35,7 +35,7 @@ func mayOf(tx *db.Tx, o *Order) (m May, err error) {
 	}
 	if o.Kind == Drip && !o.State.Final() {
 		m.Pause = o.CancelWishAt.IsZero() && o.PausedAt.IsZero() && o.Run < o.Runs
-		m.Resume = o.CancelWishAt.IsZero() && !o.PausedAt.IsZero()
+		m.Resume = o.CancelWishAt.IsZero() && !o.PausedAt.IsZero() && o.Attention != RestoredDrip
 		return m, m.ofDrip(tx, o)
 	}
 	switch o.State {

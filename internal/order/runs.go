@@ -277,8 +277,17 @@ func (s *Store) Pause(ctx context.Context, in Scope, ref Ref, actor string) (*Or
 
 // Resume is Resume for the customer: of a drip-feed of the scope.
 func (s *Store) Resume(ctx context.Context, in Scope, ref Ref, actor string) (*Order, error) {
-	return changeDrip(ctx, s.db, byRef(in, ref), func(tx *db.Tx, o *Order) error { return resume(tx, o, actor) })
+	return changeDrip(ctx, s.db, byRef(in, ref), func(tx *db.Tx, o *Order) error {
+		if o.Attention == RestoredDrip {
+			return fault.Newf(fault.Conflict, "order %s waits for the panel's operator to look at it", o.ID)
+		}
+		return resume(tx, o, actor)
+	})
 }
+
+// RestoredDrip asks a person to look at a drip-feed that was paused because the panel
+// was brought back from a backup: only staff let it go on.
+const RestoredDrip = "restored: its next run may have been made and sent since the backup"
 
 func pause(tx *db.Tx, o *Order, actor string) error {
 	if !o.PausedAt.IsZero() {
@@ -293,6 +302,9 @@ func resume(tx *db.Tx, o *Order, actor string) error {
 		return fault.Newf(fault.Conflict, "order %s is not paused", o.ID)
 	}
 	o.PausedAt = time.Time{}
+	if o.Attention == RestoredDrip {
+		o.Attention = ""
+	}
 	if o.NextRunAt.IsZero() {
 		o.NextRunAt = tx.Now // it became due meanwhile
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -65,6 +66,11 @@ func (r *Ring) Matches(check string) bool {
 		matches = hmac.Equal([]byte(d.check), []byte(check)) || matches
 	}
 	return matches
+}
+
+// Has reports whether the current key or the old one has the fingerprint.
+func (r *Ring) Has(fingerprint string) bool {
+	return slices.ContainsFunc(r.keys(), func(d *derived) bool { return d.id == fingerprint })
 }
 
 // CheckFingerprint returns the fingerprint of the key that made check, for the

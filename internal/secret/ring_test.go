@@ -110,6 +110,9 @@ func TestCheckKnowsItsOwnKeyAndTheOldOne(t *testing.T) {
 	if CheckFingerprint(after.Check()) != after.Fingerprint() || CheckFingerprint("") != "" {
 		t.Error("a check does not name its key")
 	}
+	if !after.Has(after.Fingerprint()) || !after.Has(before.Fingerprint()) || before.Has(after.Fingerprint()) || before.Has("") {
+		t.Error("a ring does not know which keys it has")
+	}
 }
 
 func TestARingRefusesAnOldKeyThatIsTheCurrentOne(t *testing.T) {

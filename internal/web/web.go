@@ -73,6 +73,9 @@ type Deps struct {
 	Balances func(ctx context.Context, accountID string) (live, test money.Amount, err error)
 	// Unread returns how many notices an account has not read, as far as they are counted.
 	Unread func(ctx context.Context, accountID string) (int64, error)
+	// Waits says that the panel was brought back from a backup and sends nothing yet;
+	// nil is never.
+	Waits func() bool
 }
 
 // Server answers for the pages.

@@ -90,6 +90,15 @@ func ofStaff(ctx context.Context) bool {
 	return path == "/admin" || strings.HasPrefix(path, "/admin/")
 }
 
+// restoredLine says that the panel was brought back from a backup; to staff also what
+// lets it go on.
+func restoredLine(ctx context.Context) string {
+	if ofStaff(ctx) {
+		return T(ctx, "frame.restored_staff")
+	}
+	return T(ctx, "frame.restored")
+}
+
 // orderLinks are the pages of orders beside each other, where the side has no room.
 func orderLinks() []Link {
 	return []Link{

@@ -29,6 +29,7 @@ type View struct {
 	Return    string  // path and query to come back to after a change of language or theme
 	Panel     Panel
 	Announced []Announced // what the pages behind the sign-in tell of
+	Waits     bool        // the panel was brought back from a backup, and sends nothing yet
 }
 
 // Panel is what pages show of the installation.

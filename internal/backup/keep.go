@@ -1,0 +1,75 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// kept is a backup in a folder.
+type kept struct {
+	path string
+	at   time.Time
+}
+
+// list returns the backups in a folder by the names that Make gives, the oldest first.
+// Other files there are nobody's business.
+func list(folder string) (all []kept, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("read the folder of backups: %w", err)
+	}
+	for _, e := range entries {
+		if at, ok := madeAt(e.Name()); ok {
+			all = append(all, kept{filepath.Join(folder, e.Name()), at})
+		}
+	}
+	slices.SortFunc(all, func(a, b kept) int { return a.at.Compare(b.at) })
+	return all, nil
+}
+
+// Newest returns the newest backup in a folder.
+func Newest(folder string) (path string, err error) {
+	all, err := list(folder)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", fmt.Errorf("there is no backup in %s: `notpanel backup %s` makes one", folder, folder)
+	}
+	return all[len(all)-1].path, nil
+}
+
+// Keep removes all but the newest backups of a folder, and what was broken off there
+// more than a day ago.
+func Keep(folder string, newest int, now time.Time) (removed int, err error) {
+	const brokenOff = 24 * time.Hour
+	all, err := list(folder)
+	if err != nil {
+		return 0, err
+	}
+	old := all[:max(len(all)-newest, 0)]
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return 0, fmt.Errorf("read the folder of backups: %w", err)
+	}
+	for _, e := range entries {
+		name, is := strings.CutSuffix(e.Name(), partial)
+		if at, ours := madeAt(name); is && ours && now.Sub(at) > brokenOff {
+			old = append(old, kept{path: filepath.Join(folder, e.Name())})
+		}
+	}
+	for _, b := range old {
+		removeErr := os.Remove(b.path)
+		if removeErr != nil {
+			err = errors.Join(err, fmt.Errorf("remove an old backup: %w", removeErr))
+			continue
+		}
+		removed++
+	}
+	return removed, err
+}

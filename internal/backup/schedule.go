@@ -1,0 +1,78 @@
+package backup
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/worker"
+)
+
+// lookEvery is how often the schedule looks whether a backup is due, and how soon one
+// that failed is tried again.
+const lookEvery = 10 * time.Minute
+
+// Schedule makes backups of a serving panel. When the next is due the files in the
+// folder tell: there is no note beside them that could differ.
+type Schedule struct {
+	Source Source
+	Folder string
+	Every  time.Duration
+	Keep   int // how many stay
+	Now    clock.Clock
+	Log    *slog.Logger
+
+	failures atomic.Int64
+}
+
+// Loop is the schedule's loop.
+func (s *Schedule) Loop() worker.Loop {
+	return worker.Loop{Name: "backups", Every: lookEvery, Pass: s.Pass}
+}
+
+// Pass makes a backup if one is due. One that fails is told of in the log and in
+// Failures, and is no failure of the loop: a panel that can't be backed up goes on
+// serving.
+func (s *Schedule) Pass(ctx context.Context) (int, error) {
+	err := s.pass(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.failures.Add(1)
+		s.Log.LogAttrs(ctx, slog.LevelError, "no backup was made", slog.Any("error", err))
+	}
+	return 0, nil
+}
+
+func (s *Schedule) pass(ctx context.Context) error {
+	age, found, err := s.Age()
+	if err != nil || found && age < s.Every {
+		return err
+	}
+	path, m, err := Make(ctx, s.Source, s.Folder)
+	if err != nil {
+		return err
+	}
+	removed, err := Keep(s.Folder, s.Keep, s.Now())
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "backup made", slog.String("file", path), slog.Int64("bytes", m.Length), slog.Int("removed", removed))
+	return err
+}
+
+// Age is how old the newest backup is; not found where there is none. One of which the
+// end is missing counts for nothing.
+func (s *Schedule) Age() (age time.Duration, found bool, err error) {
+	all, err := list(s.Folder)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, b := range slices.Backward(all) {
+		if file, err := Open(b.path); err == nil {
+			return s.Now().Sub(b.at), true, file.Close()
+		}
+	}
+	return 0, false, nil
+}
+
+// Failures is how many times no backup could be made since the start.
+func (s *Schedule) Failures() int64 { return s.failures.Load() }
