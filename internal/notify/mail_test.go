@@ -37,7 +37,7 @@ func names() (all []string) {
 
 func render(t *testing.T, m Mail, who Identity) rendered {
 	t.Helper()
-	r, err := newRenderer(languages(t), who)
+	r, err := newRenderer(languages(t), func() Identity { return who })
 	if err != nil {
 		t.Fatal(err)
 	}

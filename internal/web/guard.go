@@ -103,10 +103,11 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 		}
 		return !signedIn
 	case Dev:
-		if !s.Panel.Dev {
+		dev := ui.Of(r.Context()).Panel.Dev
+		if !dev {
 			s.notFound(w, r)
 		}
-		return s.Panel.Dev
+		return dev
 	case Enrol, Member, Person, Viewing, Staff:
 		return s.admittedMember(w, r, access, who, signedIn)
 	}

@@ -25,6 +25,7 @@ func pages() []page {
 		{staff.ContentChange, ui.Link{Label: "nav.admin_giveaways", Path: "/admin/giveaways", Icon: "gift", Key: "w"}},
 		{staff.StaffChange, ui.Link{Label: "nav.admin_staff", Path: "/admin/staff", Icon: "shield"}},
 		{staff.LogSee, ui.Link{Label: "nav.admin_log", Path: "/admin/log", Icon: "book"}},
+		{staff.SettingsChange, ui.Link{Label: "nav.admin_settings", Path: "/admin/settings", Icon: "settings"}},
 	}
 }
 

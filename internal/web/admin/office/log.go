@@ -204,6 +204,7 @@ func Acts() []string {
 		"account.view", "account.view_end", "announcement.add", "announcement.end", "block.add", "block.remove", "category.text", "exchange.set",
 		"giveaway.cancel", "giveaway.draw", "giveaway.open",
 		"key.create", "key.revoke", "key.rotate", "key.set", "order.settle", "order.work", "panel.first_number",
+		"panel.maintenance_off", "panel.maintenance_on", "panel.set",
 		"post.create", "post.delete", "post.edit", "post.publish", "post.unpublish",
 		"price.remove", "price.set", "price.tier", "provider.active", "provider.add", "provider.classify", "provider.import", "provider.paused",
 		"provider.set", "provider.terms", "provider.webhook", "provider.webhook.off", "refill.settle", "service.announce", "service.follow",
