@@ -2,10 +2,15 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/panel"
+	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/web"
 	"github.com/notpanel/notpanel/internal/web/site"
 	"github.com/notpanel/notpanel/internal/web/ui"
@@ -20,6 +25,7 @@ func (s *Server) openPanel(ctx context.Context) error {
 	if s.panel, err = panel.NewLive(ctx, s.Core.DB, usual, s.log); err != nil {
 		return err
 	}
+	s.Core.Providers.TellLow = s.tellLow
 	if b := s.panel.Brand(); b.Support == "" && len(b.Contact) == 0 {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "the contact page names nobody: set it at /admin/settings, or by NOTPANEL_SUPPORT_EMAIL or NOTPANEL_CONTACT")
 	}
@@ -39,3 +45,21 @@ func (s *Server) shownPanel() ui.Panel {
 
 // signUpOpen reports whether people may make accounts now.
 func (s *Server) signUpOpen() bool { return s.panel.Now().SignUp }
+
+// tellLow queues a warning of a provider's low balance to whom the operator has named
+// for it, in the language of who named them.
+func (s *Server) tellLow(tx *db.Tx, l provider.Low) error {
+	now := s.panel.Now()
+	if now.Alerts == "" || notify.CheckAddress(now.Alerts) != nil {
+		return nil
+	}
+	language := ""
+	err := tx.QueryRow(`SELECT language FROM accounts WHERE id = $1`, now.Settings[panel.Alerts].ChangedBy).Scan(&language)
+	if err != nil && !errors.Is(err, db.ErrNoRows) { // none is of the command line
+		return fmt.Errorf("language of a warning: %w", err)
+	}
+	return s.Core.Mails.Queue(tx, notify.Mail{To: now.Alerts, Language: language, Template: notify.ProviderLow, Data: map[string]string{
+		"name": l.Name, "balance": l.Balance.String() + " " + l.Currency, "threshold": l.Mark.String() + " " + l.Currency,
+		"link": strings.TrimSuffix(s.URL(), "/") + "/admin/providers/" + l.ProviderID,
+	}})
+}
