@@ -41,6 +41,7 @@ type readiness struct {
 	Ready    bool        `json:"ready"`
 	Draining bool        `json:"draining"`
 	Database bool        `json:"database"`
+	Closed   bool        `json:"maintenance"` // ready all the same: nothing is broken
 	Loops    []loopState `json:"loops"`
 }
 
@@ -56,7 +57,7 @@ type loopState struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), opsTimeout)
 	defer cancel()
-	state := readiness{Draining: s.draining.Load(), Loops: []loopState{}}
+	state := readiness{Draining: s.draining.Load(), Closed: s.panel.Now().Closed, Loops: []loopState{}}
 	err := s.Core.DB.Read(ctx, func(tx *db.Tx) error {
 		_, err := epoch.Load(tx)
 		return err

@@ -39,6 +39,10 @@ func (s *Server) guarded(route Route) http.Handler {
 				return
 			}
 		}
+		if shut(r, route, who, signedIn) {
+			s.showClosed(w, r)
+			return
+		}
 		if s.admitted(w, r, route.Access, who, signedIn) {
 			_, uploads := Uploads()[route.Pattern]
 			err := readable(r, uploads)
