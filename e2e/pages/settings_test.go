@@ -82,7 +82,7 @@ func drawnLogo(t *testing.T) string {
 		}
 	}
 	name := filepath.Join(t.TempDir(), "logo.png")
-	f, err := os.Create(name) //nolint:gosec // a folder of the test's own
+	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}

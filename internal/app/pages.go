@@ -77,7 +77,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Now: clock.System, Log: s.log,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
 	})
-	pages, err = web.New(web.Deps{
+	pages, err = web.New(web.Deps{ //nolint:contextcheck // the forms of pages have their requests'
 		Announced: s.Core.Announcements.CurrentFor,
 		Visits:    ratelimit.New(visits, clock.System), Address: clients.Of,
 		Languages: s.languages, Panel: s.shownPanel, Now: clock.System, Log: s.log,

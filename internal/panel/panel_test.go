@@ -41,7 +41,7 @@ func live(t *testing.T, d *db.DB) *panel.Live {
 }
 
 func set(key panel.Key, value string) map[panel.Key]*string {
-	return map[panel.Key]*string{key: panel.To(value)}
+	return map[panel.Key]*string{key: new(value)}
 }
 
 // save saves what a form sends that was shown now.
@@ -92,8 +92,8 @@ func TestSettingsGoOverTheEnvironment(t *testing.T) {
 			t.Errorf("at first: %+v", now)
 		}
 		save(t, d, map[panel.Key]*string{
-			panel.Name: panel.To("  Shop "), panel.Contact: panel.To(" 1 High Street\r\n\r\nTown"), panel.Support: panel.To(""),
-			panel.SignUp: panel.To(panel.Closed), panel.Alerts: panel.To("ops@panel.example"), panel.Accent: panel.To(panel.AccentValue("#0b63ce", "")),
+			panel.Name: new("  Shop "), panel.Contact: new(" 1 High Street\r\n\r\nTown"), panel.Support: new(""),
+			panel.SignUp: new(panel.Closed), panel.Alerts: new("ops@panel.example"), panel.Accent: new(panel.AccentValue("#0b63ce", "")),
 		})
 		if err := l.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestSettingsGoOverTheEnvironment(t *testing.T) {
 		if now.SignUp || now.Alerts != "ops@panel.example" || now.Settings[panel.Name].ChangedBy != "a test" {
 			t.Errorf("set: %+v", now)
 		}
-		save(t, d, map[panel.Key]*string{panel.Name: panel.To("Shop"), panel.Support: nil})
+		save(t, d, map[panel.Key]*string{panel.Name: new("Shop"), panel.Support: nil})
 		if err := l.Refresh(t.Context()); err != nil || l.Brand().Support != "usual@panel.example" || l.Brand().Name != "Shop" {
 			t.Errorf("gone back: %+v, %v", l.Brand(), err)
 		}
@@ -130,10 +130,21 @@ func TestBadSettingsAreRefused(t *testing.T) {
 			key   panel.Key
 			value string
 		}{
-			{panel.Name, ""}, {panel.Name, strings.Repeat("a", 41)}, {panel.Name, "a\u202eb"}, {panel.LegalName, "a\nb"}, {panel.Support, "not an address"},
-			{panel.Contact, strings.Repeat("line\n", 9)}, {panel.Accent, panel.AccentValue("#ffd400", "")}, {panel.Accent, panel.AccentValue("", "#ffffff")},
-			{panel.Accent, panel.AccentValue("#0b63ce", "#0b63ce")}, {panel.SignUp, "perhaps"}, {panel.Alerts, "x@y"}, {panel.Logo, "bm8gcGljdHVyZQ=="},
-			{panel.Maintenance, strings.Repeat("ş", 501)}, {panel.Maintenance, "a\x00b"}, {"other", "x"},
+			{panel.Name, ""},
+			{panel.Name, strings.Repeat("a", 41)},
+			{panel.Name, "a\u202eb"},
+			{panel.LegalName, "a\nb"},
+			{panel.Support, "not an address"},
+			{panel.Contact, strings.Repeat("line\n", 9)},
+			{panel.Accent, panel.AccentValue("#ffd400", "")},
+			{panel.Accent, panel.AccentValue("", "#ffffff")},
+			{panel.Accent, panel.AccentValue("#0b63ce", "#0b63ce")},
+			{panel.SignUp, "perhaps"},
+			{panel.Alerts, "x@y"},
+			{panel.Logo, "bm8gcGljdHVyZQ=="},
+			{panel.Maintenance, strings.Repeat("ş", 501)},
+			{panel.Maintenance, "a\x00b"},
+			{"other", "x"},
 		} {
 			values := set(panel.LegalName, "Shop Ltd")
 			values[c.key] = &c.value
@@ -160,7 +171,7 @@ func TestTheSecondOfTwoIsTold(t *testing.T) {
 		var told []string
 		for _, name := range []string{"Second", "Third"} {
 			all.Go(func() {
-				err := s.Save(t.Context(), panel.Change{Seen: 1, Values: map[panel.Key]*string{panel.Name: &name, panel.LegalName: panel.To(name + " Ltd")}}, panel.By{ID: name})
+				err := s.Save(t.Context(), panel.Change{Seen: 1, Values: map[panel.Key]*string{panel.Name: &name, panel.LegalName: new(name + " Ltd")}}, panel.By{ID: name})
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {

@@ -31,9 +31,6 @@ type Change struct {
 	Values map[Key]*string // nil: as the environment says
 }
 
-// To is a value for a Change.
-func To(value string) *string { return &value }
-
 // Save stores a change: all of it or, where somebody else changed one of its settings
 // since its form was shown, nothing. What stands there already is no change.
 func (s *Store) Save(ctx context.Context, c Change, by By) error {

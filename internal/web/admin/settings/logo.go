@@ -33,7 +33,7 @@ func (p *Pages) logoForm() ui.ShowForm {
 func (p *Pages) SetLogo(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
 	if f.Value("none") != "" {
-		return p.save(w, r, f, p.logoForm(), map[panel.Key]*string{panel.Logo: panel.To("")}, "saved")
+		return p.save(w, r, f, p.logoForm(), map[panel.Key]*string{panel.Logo: new("")}, "saved")
 	}
 	upload, err := sentFile(r)
 	if err != nil {
@@ -44,7 +44,7 @@ func (p *Pages) SetLogo(w http.ResponseWriter, r *http.Request) error {
 		f.Refuse("logo", ui.T(r.Context(), "settings.error_logo_"+logoProblem(err, len(upload)), "Most", brand.UploadMost>>10))
 		return p.logoForm()(w, r, http.StatusUnprocessableEntity, f)
 	}
-	return p.save(w, r, f, p.logoForm(), map[panel.Key]*string{panel.Logo: panel.To(panel.LogoValue(logo))}, "saved")
+	return p.save(w, r, f, p.logoForm(), map[panel.Key]*string{panel.Logo: new(panel.LogoValue(logo))}, "saved")
 }
 
 // logoProblem names why a picture is no logo.
