@@ -21,11 +21,12 @@ func (p *Pages) closeForm() ui.ShowForm {
 	})
 }
 
-// Close closes the panel, or says something else while it is closed.
+// Close closes the panel, or says something else while it is closed. What is not its
+// form, which always has the field, closes nothing.
 func (p *Pages) Close(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
 	says, err := panel.Tidy(panel.Maintenance, f.Value("maintenance"))
-	if err != nil {
+	if err != nil || !f.Values.Has("maintenance") {
 		f.Refuse("maintenance", ui.T(r.Context(), "settings.error_maintenance", "Most", panel.MaxSays))
 		return p.closeForm()(w, r, http.StatusUnprocessableEntity, f)
 	}
