@@ -50,7 +50,7 @@ func (c *mailTest) Run(ctx context.Context, t terminal) error {
 		return &usageError{"the panel has no language " + c.Language}
 	}
 	sender, err := notify.NewSender(notify.Options{
-		Languages: languages, Guard: outbound.NewOperator(allow), Server: server, Identity: notify.Identity{URL: c.PublicURL},
+		Languages: languages, Guard: outbound.NewOperator(allow), Server: server, Identity: func() notify.Identity { return notify.Identity{URL: c.PublicURL} },
 	})
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ type commands struct {
 	Giveaway     giveawayCommands     `cmd:"" help:"Open giveaways of wallet credit, draw them, and check a draw."`
 	Post         postCommands         `cmd:"" help:"Write, publish and list the posts of the blog."`
 	Announcement announcementCommands `cmd:"" help:"Tell everybody something on the dashboard and the status page."`
+	Maintenance  maintenanceCommands  `cmd:"" help:"Close the panel for maintenance, and open it again."`
 	Webhook      webhookCommands      `cmd:"" help:"List resellers' webhooks, show what they were sent, and send it again."`
 	Mail         mailCommands         `cmd:"" help:"Try the mail server."`
 	Audit        auditCommand         `cmd:"" help:"Prove every wallet, every order and the audit log."`

@@ -105,16 +105,22 @@ type answer struct {
 // ask sends a request; a form makes it a POST's. Headers are names and values.
 func (v *visitor) ask(method, path string, form url.Values, headers ...string) answer {
 	v.p.t.Helper()
-	var body io.Reader = http.NoBody
+	body := ""
 	if method == http.MethodPost {
-		body = strings.NewReader(form.Encode())
+		body = form.Encode()
+		headers = append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)
 	}
-	r, err := http.NewRequestWithContext(v.p.t.Context(), method, v.p.url+path, body)
+	return v.send(method, path, body, headers...)
+}
+
+// send sends a body as it is.
+func (v *visitor) send(method, path, body string, headers ...string) answer {
+	v.p.t.Helper()
+	r, err := http.NewRequestWithContext(v.p.t.Context(), method, v.p.url+path, strings.NewReader(body))
 	if err != nil {
 		v.p.t.Fatal(err)
 	}
 	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	for i := 0; i+1 < len(headers); i += 2 {

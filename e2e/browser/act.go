@@ -100,6 +100,14 @@ func (t *Tab) Choose(css, option string) error {
 	return t.Do("choose "+option+" in "+css, chromedp.Focus(chromedp.CSS(css)), chromedp.KeyEvent(option))
 }
 
+// Upload picks a file for a field that takes one.
+func (t *Tab) Upload(css, file string) error {
+	if err := t.Wait(css); err != nil {
+		return err
+	}
+	return t.Do("upload to "+css, chromedp.SetUploadFiles(chromedp.CSS(css), []string{file}))
+}
+
 // Press presses keys where the focus is: letters, and the others of package kb.
 func (t *Tab) Press(keys string, modifiers ...chromedp.Modifier) error {
 	return t.Do(fmt.Sprintf("press %q", keys), chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))

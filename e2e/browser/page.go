@@ -157,6 +157,9 @@ func (p *Page) Fill(css, text string) { p.t.Helper(); p.must(p.tab.Fill(css, tex
 // Choose picks the option of a select element by its text.
 func (p *Page) Choose(css, option string) { p.t.Helper(); p.must(p.tab.Choose(css, option)) }
 
+// Upload picks a file for a field that takes one.
+func (p *Page) Upload(css, file string) { p.t.Helper(); p.must(p.tab.Upload(css, file)) }
+
 // Press presses keys where the focus is: letters, and the others of package kb.
 func (p *Page) Press(keys string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()

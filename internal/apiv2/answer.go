@@ -73,6 +73,9 @@ func (a answer) head(h http.Header) {
 	writeLimits(h, a.limits)
 }
 
+// afterMaintenance is when to ask again a panel that is closed, in seconds.
+const afterMaintenance = 60
+
 // ok answers with a value as compact JSON.
 func ok(v any) answer { return answer{status: http.StatusOK, body: encode(v)} }
 
@@ -100,6 +103,9 @@ func refuse(f *fault.Error) answer {
 		a.allow = http.MethodPost
 	case fault.Unavailable:
 		a.retryAfter = 1
+		if f.Reason == fault.Maintenance {
+			a.retryAfter = afterMaintenance
+		}
 	default:
 	}
 	return a

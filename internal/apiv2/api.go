@@ -185,6 +185,9 @@ func (a *API) report(ctx context.Context, requestID, action string, err error) {
 	switch fault.From(err).Code {
 	case fault.Internal:
 	case fault.Unavailable:
+		if fault.From(err).Reason == fault.Maintenance {
+			return // it was closed by a person
+		}
 		now := clock.System().Unix()
 		if a.saidDown.Swap(now) == now {
 			return

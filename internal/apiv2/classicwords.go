@@ -153,9 +153,11 @@ const classicRequest = "Incorrect request"
 var errRequest = fault.New(fault.Invalid, classicRequest)
 
 // refuse answers a final refusal with status 200 and one field, as clients expect
-// it. What may pass with time is plain text: they take any JSON for the last word.
+// it. What may pass with time is plain text: they take any JSON for the last word. A
+// panel that is closed for maintenance is one: a definite no, which other panels know
+// by its word and try again later.
 func (classic) refuse(f *fault.Error) answer {
-	if isTransient(f) {
+	if isTransient(f) && f.Reason != fault.Maintenance {
 		return text(f.Code.HTTPStatus(), f)
 	}
 	return answer{status: http.StatusOK, body: encode(errorBody{classicText(f)}), refused: f}
@@ -190,7 +192,7 @@ func classicText(f *fault.Error) string {
 		return "Refill not found"
 	case fault.MissingField, fault.BadField:
 		return fieldText(first(f.Args))
-	case fault.NotCancelable, fault.NotRefillable, fault.SpendCap, fault.MaxCharge, fault.Reused, fault.BadCoupon:
+	case fault.Maintenance, fault.NotCancelable, fault.NotRefillable, fault.SpendCap, fault.MaxCharge, fault.Reused, fault.BadCoupon:
 		return f.Text
 	}
 	return codeText(f)

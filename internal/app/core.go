@@ -20,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/panel"
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/report"
@@ -51,6 +52,7 @@ type Core struct {
 	Bulk          *bulk.Store
 	Notices       *notice.Store
 	Report        *report.Store
+	Panel         *panel.Store
 }
 
 // CoreOptions say how a Core is opened.
@@ -102,6 +104,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Staff: staff.NewStore(d), Bulk: bulk.NewStore(d),
 		Notices: notice.NewStore(d, ring),
 		Report:  report.NewStore(d),
+		Panel:   panel.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
 	c.Webhooks.Tell = tellOfWebhook(c.Mails)

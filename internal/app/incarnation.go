@@ -60,6 +60,7 @@ func (s *Server) startOrWait() {
 // startRecorders starts the loops that write down what this process has in memory, and
 // those that only take away what is old. They send nothing and wait for nobody.
 func (s *Server) startRecorders() {
+	s.panel.Run(s.workers)
 	s.workers.Go(worker.Loop{
 		Name: "key-uses", Every: 5 * time.Second,
 		Pass: func(ctx context.Context) (int, error) { return 0, s.keys.WriteUses(ctx) },

@@ -10,7 +10,7 @@ import (
 // startNotices starts what tells people of what happened.
 func (s *Server) startNotices() {
 	words := notice.Writer{
-		DB: s.Core.DB, Languages: s.languages, Currency: s.Core.Currency, Panel: s.brand.Name, URL: strings.TrimSuffix(s.URL(), "/"),
+		DB: s.Core.DB, Languages: s.languages, Currency: s.Core.Currency, Panel: func() string { return s.panel.Brand().Name }, URL: strings.TrimSuffix(s.URL(), "/"),
 		Reader: noticeReader,
 	}
 	mailer := notice.Mailer{Writer: words, Queue: s.Core.Mails.Queue}

@@ -41,7 +41,8 @@ type readiness struct {
 	Ready    bool   `json:"ready"`
 	Draining bool   `json:"draining"`
 	Database bool   `json:"database"`
-	Limits   string `json:"limits"` // own, shared or alone: no node is less ready for it
+	Closed   bool   `json:"maintenance"` // ready all the same: nothing is broken
+	Limits   string `json:"limits"`      // own, shared or alone: no node is less ready for it
 	// WaitsForResume says that this is a restored copy: it answers, and sends nothing.
 	WaitsForResume bool `json:"waits_for_resume"`
 
@@ -60,7 +61,9 @@ type loopState struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), opsTimeout)
 	defer cancel()
-	state := readiness{Draining: s.draining.Load(), WaitsForResume: s.waits.Load(), Limits: s.limitsState(), Loops: []loopState{}}
+	state := readiness{
+		Draining: s.draining.Load(), Closed: s.panel.Now().Closed, WaitsForResume: s.waits.Load(), Limits: s.limitsState(), Loops: []loopState{},
+	}
 	err := s.Core.DB.Read(ctx, func(tx *db.Tx) error {
 		_, err := epoch.Load(tx)
 		return err

@@ -29,6 +29,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
 	"github.com/notpanel/notpanel/internal/web/admin/publish"
+	"github.com/notpanel/notpanel/internal/web/admin/settings"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -46,17 +47,17 @@ const forgotPath = "/forgot-password"
 // newPages builds what people see. The address that the panel listens at must be
 // known.
 func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (pages *web.Server, err error) {
-	panel := ui.Panel{Currency: s.Core.Currency, URL: strings.TrimSuffix(s.URL(), "/"), Dev: s.settings.Dev, Links: web.FrameLinks()}
-	site.Show(s.brand, &panel)
+	panelURL := strings.TrimSuffix(s.URL(), "/")
 	s.people, err = identity.New(s.Core.DB, s.Core.Ring, identity.Options{
-		PublicURL: panel.URL, Name: panel.Name, Mailer: identityMails{s.Core.Mails, panel.URL + forgotPath}, Address: clients.Of, Log: s.log,
+		PublicURL: panelURL, Name: func() string { return s.panel.Brand().Name }, SignUpOpen: s.signUpOpen,
+		Mailer: identityMails{s.Core.Mails, panelURL + forgotPath}, Address: clients.Of, Log: s.log,
 		StaffWithoutSecondFactor: s.settings.StaffWithoutSecondFactor,
 		Failed:                   func(w http.ResponseWriter, r *http.Request, err error) { pages.SessionFailed(w, r, err) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	documentation, err := s.documentation(panel)
+	documentation, err := s.documentation()
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +78,12 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		People: s.people, Orders: s.Core.Orders, Accounts: s.Core.Accounts, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
 		Cancel: order.NewCanceller(s.Core.DB, s.wakeActs), Refill: order.NewRefiller(s.Core.DB, s.wakeActs),
 	})
-	pages, err = web.New(web.Deps{
+	pages, err = web.New(web.Deps{ //nolint:contextcheck // the forms of pages have their requests'
 		Announced: s.Core.Announcements.CurrentFor, Waits: s.waits.Load,
 		Visits: s.newLimiter(visits, "pages"), Address: clients.Of,
-		Languages: s.languages, Panel: panel, Now: clock.System, Log: s.log,
+		Languages: s.languages, Panel: s.shownPanel, Now: clock.System, Log: s.log,
 		People: s.people, Accounts: s.Core.Accounts, Balances: s.Core.Accounts.Balances, Unread: s.Core.Notices.Unread,
-		SignIn: signin.New(s.people, s.mails),
+		SignIn: signin.New(s.people, s.mails, s.signUpOpen),
 		Site:   public,
 		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
@@ -90,7 +91,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Latest: s.orders.Latest, Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
 			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
-			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand, Downloads: downloads,
+			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.panel.Brand, Downloads: downloads,
 			IsLastOwner: s.Core.Accounts.IsLastOwner,
 			Closer: &closing.Closer{
 				DB: s.Core.DB, People: s.people, Keys: s.Core.Keys, Currency: s.Core.Currency, Tell: tellOfClosing(s.Core.Mails, s.Core.Currency),
@@ -105,9 +106,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Developers: developers.New(documentation),
 		Office:     s.newOffice(downloads),
 		Publish:    s.newPublish(),
+		Settings:   settings.New(settings.Deps{People: s.people, Store: s.Core.Panel, Live: s.panel, CanMail: s.mails.CanSend}),
 		Catalogue: catalogue.New(catalogue.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
-			Snapshot: s.snapshot, ReadLists: s.wakeLists, URL: panel.URL, Languages: s.wordings(),
+			Snapshot: s.snapshot, ReadLists: s.wakeLists, URL: panelURL, Languages: s.wordings(),
 		}),
 		AdminOrders: adminorders.New(adminorders.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Settler: s.Core.Settler, Bulk: s.Core.Bulk, Providers: s.Core.Providers,
@@ -158,12 +160,16 @@ func (s *Server) wordings() (all []catalogue.Language) {
 }
 
 // documentation is what the API's documentation says of this panel.
-func (s *Server) documentation(panel ui.Panel) (docs.Settings, error) {
+func (s *Server) documentation() (func() docs.Settings, error) {
 	limits, err := s.settings.RateLimits()
-	return docs.Settings{
-		Panel: panel.Name, BaseURL: panel.URL, Support: panel.Support, Currency: panel.Currency,
-		Limits: docs.LimitsOf(limits, docs.Tier{Name: "Standard"}, docs.Tier{Name: "Reseller"}, docs.Tier{Name: "Agency"}),
-	}, err
+	if err != nil {
+		return nil, err
+	}
+	shown := docs.LimitsOf(limits, docs.Tier{Name: "Standard"}, docs.Tier{Name: "Reseller"}, docs.Tier{Name: "Agency"})
+	return func() docs.Settings {
+		p := s.shownPanel()
+		return docs.Settings{Panel: p.Name, BaseURL: p.URL, Support: p.Support, Currency: p.Currency, Limits: shown}
+	}, nil
 }
 
 // newSite builds the public pages with the operator's looks and texts.
@@ -177,7 +183,7 @@ func (s *Server) newSite(ctx context.Context) (*site.Site, error) {
 		return nil, err
 	}
 	s.texts, err = content.Open(ctx, s.settings.ContentDir, content.Values{
-		Brand: s.brand, Currency: s.Core.Currency, Host: address.Host,
+		Brand: s.panel.Brand, Currency: s.Core.Currency, Host: address.Host,
 		Date: func(lang string, day time.Time) string {
 			l, _ := s.languages.Find(lang)
 			return l.Day(day)
@@ -187,7 +193,7 @@ func (s *Server) newSite(ctx context.Context) (*site.Site, error) {
 		return nil, err
 	}
 	return site.New(site.Deps{
-		Catalogue: s.snapshot, Texts: s.texts, Brand: s.brand, Limits: limits.Tiers, Languages: s.languages, Paths: developers.Paths(),
+		Catalogue: s.snapshot, Texts: s.texts, Brand: s.panel.Brand, Asset: s.panel.Asset, Limits: limits.Tiers, Languages: s.languages, Paths: developers.Paths(),
 		Blog: s.Core.Blog, Giveaways: s.Core.Giveaways, Status: s.board().Report, Member: s.member,
 	}), nil
 }

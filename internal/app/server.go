@@ -17,7 +17,6 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/apiv2"
 	"github.com/notpanel/notpanel/internal/backup"
-	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clientaddr"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -35,6 +34,7 @@ import (
 	"github.com/notpanel/notpanel/internal/notify"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/outbound"
+	"github.com/notpanel/notpanel/internal/panel"
 	"github.com/notpanel/notpanel/internal/provider"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
@@ -73,7 +73,7 @@ type Server struct {
 	pages     *web.Server
 	orders    *orders.Pages
 	languages *locale.Set
-	brand     brand.Brand
+	panel     *panel.Live
 	texts     *content.Site
 	guard     *outbound.Guard
 	forwarder *fulfil.Forwarder
@@ -131,11 +131,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.brand, err = s.settings.Branding(); err != nil {
+	if err := s.openPanel(ctx); err != nil {
 		return err
-	}
-	if s.brand.Support == "" && len(s.brand.Contact) == 0 {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "the contact page names nobody: set NOTPANEL_SUPPORT_EMAIL or NOTPANEL_CONTACT")
 	}
 	if s.languages, err = locale.Load(); err != nil {
 		return err
@@ -187,7 +184,11 @@ func (s *Server) mailer(ctx context.Context) (*notify.Sender, error) {
 	}
 	return notify.NewSender(notify.Options{
 		DB: s.Core.DB, Ring: s.Core.Ring, Languages: s.languages, Guard: s.guard, Server: server,
-		Identity: notify.Identity{Name: s.brand.Name, URL: strings.TrimSuffix(s.URL(), "/"), Support: s.brand.Support}, ShowOutbox: s.settings.Dev, Log: s.log,
+		Identity: func() notify.Identity {
+			b := s.panel.Brand()
+			return notify.Identity{Name: b.Name, URL: strings.TrimSuffix(s.URL(), "/"), Support: b.Support}
+		},
+		ShowOutbox: s.settings.Dev, Log: s.log,
 	})
 }
 

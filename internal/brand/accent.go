@@ -33,6 +33,25 @@ func NewAccent(light, dark string) (a Accent, inDark bool, err error) {
 	return a, true, err
 }
 
+// ContrastError says which pair of colours can't be told apart well enough.
+type ContrastError struct {
+	Accent, Ground Colour
+	InDark         bool // the ground is the dark theme's: a lighter accent would do
+	Contrast       float64
+
+	ground string // its name
+}
+
+// Error names the pair and says what to do.
+func (e *ContrastError) Error() string {
+	theme, do := "light", "darker"
+	if e.InDark {
+		theme, do = "dark", "lighter"
+	}
+	return fmt.Sprintf("%s on the %s theme's %s (%s) has a contrast of %.2f and needs %.1f: take a %s colour",
+		e.Accent, theme, e.ground, e.Ground, e.Contrast, Enough, do)
+}
+
 // readable holds an accent against its theme's grounds and returns the colour of
 // text on it.
 func readable(accent Colour, theme string, surface, raised Colour, soft float64) (onIt Colour, err error) {
@@ -41,8 +60,7 @@ func readable(accent Colour, theme string, surface, raised Colour, soft float64)
 		colour Colour
 	}{{"surface", surface}, {"raised surface", raised}, {"marked surface", mixed(accent, surface, soft)}} {
 		if c := Contrast(accent, ground.colour); c < Enough {
-			return onIt, fmt.Errorf("%s on the %s theme's %s (%s) has a contrast of %.2f and needs %.1f: take a %s colour",
-				accent, theme, ground.name, ground.colour, c, Enough, map[string]string{"light": "darker", "dark": "lighter"}[theme])
+			return onIt, &ContrastError{Accent: accent, Ground: ground.colour, InDark: theme == "dark", Contrast: c, ground: ground.name}
 		}
 	}
 	onIt = LightSurface

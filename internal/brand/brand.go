@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -40,6 +41,28 @@ func (b Brand) Stylesheet() (file Asset, found bool) {
 		return file, false
 	}
 	return newAsset("brand", []byte(b.Accent.stylesheet()), "text/css; charset=utf-8"), true
+}
+
+// Assets are the files of the brand that pages load.
+func (b Brand) Assets() (all []Asset) {
+	if b.Logo != nil {
+		all = append(all, b.Logo.Asset)
+	}
+	if sheet, found := b.Stylesheet(); found {
+		all = append(all, sheet)
+	}
+	return all
+}
+
+// SaysAs reports whether texts say of two brands the same.
+func (b Brand) SaysAs(other Brand) bool {
+	return b.Name == other.Name && b.LegalName == other.LegalName && b.Support == other.Support && slices.Equal(b.Contact, other.Contact)
+}
+
+// LooksAs reports whether two brands look the same.
+func (b Brand) LooksAs(other Brand) bool {
+	same := func(a, b Asset) bool { return a.Name == b.Name }
+	return b.Name == other.Name && slices.EqualFunc(b.Assets(), other.Assets(), same)
 }
 
 // Asset is a file of the brand that pages load.
@@ -86,6 +109,16 @@ func CheckContact(lines []string) error {
 		}
 	}
 	return nil
+}
+
+// ContactLines are the lines of an address, without those that are empty.
+func ContactLines(text string) (lines []string) {
+	for l := range strings.Lines(text) {
+		if l = strings.TrimSpace(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return lines
 }
 
 // CheckSupport refuses what is no bare e-mail address.

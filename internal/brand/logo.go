@@ -71,12 +71,10 @@ func ReadLogo(file string) (l Logo, err error) {
 	return l, nil
 }
 
-var errDamaged = errors.New("is a damaged picture")
-
 func pngSize(body []byte) (width, height int, err error) {
 	c, err := png.DecodeConfig(bytes.NewReader(body))
 	if err != nil {
-		return 0, 0, errDamaged
+		return 0, 0, ErrLogoDamaged
 	}
 	return c.Width, c.Height, nil
 }
@@ -86,7 +84,7 @@ func pngSize(body []byte) (width, height int, err error) {
 func webpSize(body []byte) (width, height int, err error) {
 	const header = 30
 	if len(body) < header || string(body[:4]) != "RIFF" || string(body[8:12]) != "WEBP" {
-		return 0, 0, errDamaged
+		return 0, 0, ErrLogoDamaged
 	}
 	switch chunk := body[20:]; string(body[12:16]) {
 	case "VP8X": // 24 bits each, less one
@@ -94,16 +92,16 @@ func webpSize(body []byte) (width, height int, err error) {
 	case "VP8L": // 14 bits each, less one, behind a mark
 		bits := binary.LittleEndian.Uint32(chunk[1:])
 		if chunk[0] != 0x2f {
-			return 0, 0, errDamaged
+			return 0, 0, ErrLogoDamaged
 		}
 		return 1 + int(bits&0x3fff), 1 + int(bits>>14&0x3fff), nil
 	case "VP8 ": // 14 bits each, behind a frame's tag and a mark
 		if string(chunk[3:6]) != "\x9d\x01\x2a" {
-			return 0, 0, errDamaged
+			return 0, 0, ErrLogoDamaged
 		}
 		return int(binary.LittleEndian.Uint16(chunk[6:]) & 0x3fff), int(binary.LittleEndian.Uint16(chunk[8:]) & 0x3fff), nil
 	}
-	return 0, 0, errDamaged
+	return 0, 0, ErrLogoDamaged
 }
 
 func uint24(b []byte) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }

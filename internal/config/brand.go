@@ -89,11 +89,6 @@ func (b Brand) checkContent() error {
 	return nil
 }
 
-func addressLines(text string) (lines []string) {
-	for l := range strings.SplitSeq(strings.ReplaceAll(text, "|", "\n"), "\n") {
-		if l = strings.TrimSpace(l); l != "" {
-			lines = append(lines, l)
-		}
-	}
-	return lines
+func addressLines(text string) []string {
+	return brand.ContactLines(strings.ReplaceAll(text, "|", "\n"))
 }

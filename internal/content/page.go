@@ -126,7 +126,7 @@ type vars struct {
 var operators = map[string]string{english: "the operator of %s", "tr": "%s işletmecisi"}
 
 func (s *Site) said(page Page) vars {
-	b := s.values.Brand
+	b := s.of
 	v := vars{
 		Name: b.Name, LegalName: b.LegalName, Operator: b.LegalName, Support: b.Support,
 		Contact: strings.Join(b.Contact, "\n"), Currency: s.values.Currency, Updated: page.Updated.Format(time.DateOnly),

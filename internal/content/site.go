@@ -50,9 +50,9 @@ const english = "en"
 
 // Values are what texts say of the panel.
 type Values struct {
-	Brand    brand.Brand
-	Currency string // of the panel, such as USD
-	Host     string // the panel's own, for links; see Options
+	Brand    func() brand.Brand // as it is now
+	Currency string             // of the panel, such as USD
+	Host     string             // the panel's own, for links; see Options
 	// Date writes a day in a language; nil writes 2026-11-27.
 	Date func(lang string, day time.Time) string
 }
@@ -64,6 +64,7 @@ type Site struct {
 	log    *slog.Logger
 
 	mu   sync.Mutex
+	of   brand.Brand // whose texts were read
 	read map[place]entry
 }
 
@@ -89,7 +90,7 @@ type stamp struct {
 // the program's; "" is no folder. A file that can't be used is logged, and the
 // program's text stands in its place.
 func Open(ctx context.Context, folder string, v Values, log *slog.Logger) (*Site, error) {
-	s := &Site{values: v, log: log, read: map[place]entry{}}
+	s := &Site{values: v, log: log, of: v.Brand(), read: map[place]entry{}}
 	for _, lang := range Languages() {
 		for _, name := range Names() {
 			if _, err := s.builtIn(place{lang, name}); err != nil {
@@ -141,11 +142,21 @@ func (s *Site) Page(ctx context.Context, lang, name string) (Page, error) {
 // languageTag is a tag such as tr or pt-br; nothing else becomes part of a path.
 var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}$`)
 
+// turn lets go of what was made of texts while the panel was another's. It is called
+// under the lock.
+func (s *Site) turn() {
+	if now := s.values.Brand(); !now.SaysAs(s.of) {
+		s.of = now
+		clear(s.read)
+	}
+}
+
 // builtIn returns the program's own text, made once.
 func (s *Site) builtIn(p place) (Page, error) {
 	key := place{p.lang, "built-in " + p.name}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn()
 	if e, made := s.read[key]; made {
 		return e.page, e.err
 	}
@@ -170,6 +181,7 @@ func (s *Site) own(ctx context.Context, p place) (page Page, found bool) {
 	now, err := s.stamp(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn()
 	e, made := s.read[p]
 	if made && e.of == now && err == nil {
 		return e.page, e.err == nil && now != stamp{}

@@ -22,13 +22,15 @@ import (
 )
 
 // bare is a panel whose operator has said nothing, full one that has said all.
-func bare() content.Values { return content.Values{Brand: brand.Default(), Currency: "USD"} }
+func bare() content.Values { return content.Values{Brand: brand.Default, Currency: "USD"} }
 
 func full() content.Values {
 	return content.Values{
-		Brand: brand.Brand{
-			Name: "Ad*shop* & <b>Söhne</b>", LegalName: "1. Adshop_Ltd [x](y)", Support: "help_me-now@panel.example",
-			Contact: []string{"1. High Street", "# 2", "- Springfield"},
+		Brand: func() brand.Brand {
+			return brand.Brand{
+				Name: "Ad*shop* & <b>Söhne</b>", LegalName: "1. Adshop_Ltd [x](y)", Support: "help_me-now@panel.example",
+				Contact: []string{"1. High Street", "# 2", "- Springfield"},
+			}
 		},
 		Currency: "EUR",
 		Date:     func(lang string, day time.Time) string { return lang + day.Format(" 2. January 2006") },
@@ -188,7 +190,7 @@ func TestLinksLeadToPages(t *testing.T) {
 		for _, lang := range content.Languages() {
 			for _, text := range content.Names() {
 				for _, to := range linked(page(t, s, lang, text)) {
-					if v.Brand.Support != "" && to == "mailto:"+v.Brand.Support {
+					if v.Brand().Support != "" && to == "mailto:"+v.Brand().Support {
 						continue
 					}
 					if !slices.Contains(routes, to) {

@@ -77,6 +77,7 @@ const (
 	MaxCharge     Reason = "max_charge"
 	Reused        Reason = "reused" // the request id, with other fields
 	BadCoupon     Reason = "coupon"
+	Maintenance   Reason = "maintenance" // the panel is closed for it
 )
 
 // Error is a refusal with a text for its reader.

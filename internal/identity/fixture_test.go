@@ -61,7 +61,7 @@ func openHouse(t *testing.T, d *db.DB, ring *secret.Ring) *house {
 	h := &house{t: t, db: d, ring: ring}
 	var err error
 	h.People, err = New(d, ring, Options{
-		PublicURL: public, Name: "Panel", Mailer: h, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
+		PublicURL: public, Name: func() string { return "Panel" }, Mailer: h, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 		Address: func(r *http.Request) netip.Addr {
 			a, _ := netip.ParseAddrPort(r.RemoteAddr)
 			return a.Addr()

@@ -92,9 +92,11 @@ type Options struct {
 	// PublicURL is where browsers find the panel. Links in mails begin with it, and
 	// passkeys are bound to its host.
 	PublicURL string
-	// Name is how the panel is called in authenticator apps and for passkeys.
-	// Empty: NotPanel.
-	Name string
+	// Name returns how the panel is called now, in authenticator apps and for passkeys.
+	// Nil: NotPanel.
+	Name func() string
+	// SignUpOpen reports whether people may make accounts now. Nil: they may.
+	SignUpOpen func() bool
 	// Mailer takes mails.
 	Mailer Mailer
 	// Address tells where a request comes from.
@@ -125,8 +127,11 @@ func New(d *db.DB, ring *secret.Ring, o Options) (*People, error) {
 	if o.Mailer == nil || o.Address == nil {
 		return nil, errors.New("people need a mailer and a finder of addresses")
 	}
-	if o.Name == "" {
-		o.Name = authenticatorName
+	if o.Name == nil {
+		o.Name = func() string { return authenticatorName }
+	}
+	if o.SignUpOpen == nil {
+		o.SignUpOpen = func() bool { return true }
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -162,7 +167,7 @@ func relyingParty(o Options) (*webauthn.WebAuthn, error) {
 			origins = append(origins, local)
 		}
 	}
-	w, err := webauthn.New(&webauthn.Config{RPID: host, RPDisplayName: o.Name, RPOrigins: origins})
+	w, err := webauthn.New(&webauthn.Config{RPID: host, RPDisplayName: o.Name(), RPOrigins: origins})
 	if err != nil {
 		return nil, fmt.Errorf("passkeys of %s: %w", o.PublicURL, err)
 	}

@@ -163,7 +163,7 @@ func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	options, data, err := p.webauthn.BeginRegistration(o,
+	options, data, err := p.webauthn.BeginRegistration(o, p.named,
 		webauthn.WithExclusions(webauthn.Credentials(o.keys).CredentialDescriptors()),
 		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
 			ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(),
@@ -173,6 +173,12 @@ func (p *People) AddPasskeyOptions(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("begin a passkey: %w", err)
 	}
 	return p.keep(ctx, forRegistration, data, options)
+}
+
+// named calls the panel what it is called now, in what the browser asks its owner.
+func (p *People) named(o *protocol.PublicKeyCredentialCreationOptions) error {
+	o.RelyingParty.Name = p.options.Name()
+	return nil
 }
 
 // AddPasskey takes what the browser made. Where it is the account's first second

@@ -280,7 +280,7 @@ func TestRelyingParty(t *testing.T) {
 		"http://127.0.0.1:8080":      {"localhost", "http://localhost:8080"},
 		"http://[::1]:8080":          {"localhost", "http://localhost:8080"},
 	} {
-		w, err := relyingParty(Options{PublicURL: public, Name: "Panel"})
+		w, err := relyingParty(Options{PublicURL: public, Name: func() string { return "Panel" }})
 		if err != nil {
 			t.Errorf("%s: %v", public, err)
 			continue
@@ -289,7 +289,7 @@ func TestRelyingParty(t *testing.T) {
 			t.Errorf("%s: %s at %v", public, w.Config.RPID, origins)
 		}
 	}
-	if _, err := relyingParty(Options{PublicURL: "panel.example", Name: "Panel"}); err == nil {
+	if _, err := relyingParty(Options{PublicURL: "panel.example", Name: func() string { return "Panel" }}); err == nil {
 		t.Error("a URL without a scheme is taken")
 	}
 }

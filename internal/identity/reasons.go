@@ -25,6 +25,7 @@ const (
 	NeedsProof     fault.Reason = "needs_proof"
 	NeedsFactor    fault.Reason = "needs_factor" // staff without a second factor
 	NotYours       fault.Reason = "not_yours"    // a link that another account asked for
+	SignUpClosed   fault.Reason = "signup_closed"
 )
 
 // because reports whether err was refused for that reason.

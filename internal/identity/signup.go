@@ -23,6 +23,9 @@ type NewPerson struct {
 // address has an account already, its owner is mailed that instead: the caller
 // can't tell the one from the other.
 func (p *People) SignUp(ctx context.Context, n NewPerson) error {
+	if !p.options.SignUpOpen() {
+		return fault.New(fault.Conflict, "Sign-up is closed").Because(SignUpClosed)
+	}
 	email, err := normalEmail(n.Email)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (p *People) BeginTOTP(ctx context.Context) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: p.options.Name, AccountName: v.person.Email})
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: p.options.Name(), AccountName: v.person.Email})
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("make a TOTP secret: %w", err)
 	}
@@ -118,7 +118,7 @@ func (p *People) PendingTOTP(ctx context.Context) (e Enrolment, found bool, err 
 	if err != nil {
 		return e, false, err
 	}
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: p.options.Name, AccountName: v.person.Email, Secret: raw})
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: p.options.Name(), AccountName: v.person.Email, Secret: raw})
 	if err != nil {
 		return e, false, fmt.Errorf("show a TOTP secret: %w", err)
 	}

@@ -26,6 +26,8 @@ func made() []string {
 		"office.done_", "topups.done_", "staff.done_", // by what a form of the office did
 		"office.suspend_", "office.resume_", "office.verify_", "office.sign_out_", "office.reset_2fa_", // by the deed that is asked about
 		"publish.done_", "publish.post_", "publish.level_", "publish.unpublish_", "publish.delete_", // by what a form did, state, level, deed
+		"settings.done_", "settings.field_", "settings.form_title_", "settings.form_lead_", // by what a form did, setting, form
+		"settings.error_", "settings.error_logo_", "settings.error_contrast_", "settings.people_", "settings.close_", "settings.say_", // by setting, problem, theme, answer, form
 		"permission.", "act.", // by permission, action of the audit log
 		"desk_orders.deed_", "desk_orders.title_", "desk_orders.lead_", "desk_orders.bulk_", "desk_orders.outcome_", "desk_orders.end_", // by deed, outcome, end
 		"account.done_", "login.done_", "dead.text_", "history.outcome_", // by what a form did, what a link is for, how a sign-in ended

@@ -12,6 +12,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/panel"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
@@ -51,7 +52,8 @@ func (r *Runner) Loop() worker.Loop {
 func (r *Runner) pass(ctx context.Context) (found int, err error) {
 	var open []string
 	err = r.db.Read(ctx, func(tx *db.Tx) error {
-		open, err = ids(tx, `SELECT id FROM mass_orders WHERE state = 'placing' AND (lease_until IS NULL OR lease_until < $1) ORDER BY id LIMIT $2`,
+		open, err = ids(tx, `SELECT id FROM mass_orders
+			WHERE state = 'placing' AND (lease_until IS NULL OR lease_until < $1) AND NOT `+panel.SQLClosed+` ORDER BY id LIMIT $2`,
 			db.At(tx.Now), passMost)
 		return err
 	})
@@ -67,7 +69,7 @@ func (r *Runner) pass(ctx context.Context) (found int, err error) {
 
 func (r *Runner) backlog(ctx context.Context) (b worker.Backlog, err error) {
 	err = r.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT COUNT(*), MIN(created_at) FROM mass_orders WHERE state = 'placing'`).Scan(&b.Count, db.Time(&b.Oldest))
+		return tx.QueryRow(`SELECT COUNT(*), MIN(created_at) FROM mass_orders WHERE state = 'placing' AND NOT `+panel.SQLClosed).Scan(&b.Count, db.Time(&b.Oldest))
 	})
 	return b, err
 }
@@ -98,7 +100,11 @@ func (r *Runner) step(ctx context.Context, massID string) (more bool, err error)
 	if err != nil || !mine {
 		return false, err
 	}
-	if err := r.place(ctx, &t); err != nil { // what was decided is written down all the same
+	err = r.place(ctx, &t)
+	if panel.IsClosed(err) { // it goes on when the panel is open again
+		return false, r.save(ctx, t, false)
+	}
+	if err != nil { // what was decided is written down all the same
 		return false, errors.Join(err, r.save(ctx, t, false))
 	}
 	done := t.mass.Whole || len(t.lines) < stepLines

@@ -23,8 +23,8 @@ type Writer struct {
 	DB        *db.DB
 	Languages *locale.Set
 	Currency  string
-	Panel     string // its name
-	URL       string // its address, without a slash at its end
+	Panel     func() string // its name now
+	URL       string        // its address, without a slash at its end
 	// Reader returns to whom an account's notices go.
 	Reader func(tx *db.Tx, accountID string) (Reader, error)
 }

@@ -282,7 +282,7 @@ func (m *Messenger) obey(tx *db.Tx, u telegram.Update) (answer string, err error
 		return "", nil
 	}
 	if code = strings.TrimSpace(code); code == "" {
-		return l.Text("chat.reply_start", "Panel", m.Panel), nil
+		return l.Text("chat.reply_start", "Panel", m.Panel()), nil
 	}
 	accountID, result, err := m.Store.link(tx, code, u.ChatID, u.Name)
 	if err != nil {
@@ -297,10 +297,10 @@ func (m *Messenger) obey(tx *db.Tx, u telegram.Update) (answer string, err error
 		if own, found := m.Languages.Find(reader.Language); found {
 			l = own
 		}
-		return l.Text("chat.reply_linked", "Panel", m.Panel), nil
+		return l.Text("chat.reply_linked", "Panel", m.Panel()), nil
 	case fullChat:
 		return l.Text("chat.reply_full", "Most", chatMost), nil
 	case badCode:
 	}
-	return l.Text("chat.reply_bad_code", "Panel", m.Panel), nil
+	return l.Text("chat.reply_bad_code", "Panel", m.Panel()), nil
 }

@@ -64,7 +64,7 @@ func setup(t *testing.T, d *db.DB) *scene {
 	s.Buyer.KeyID = ""
 	s.store = notice.NewStore(d, s.Ring)
 	s.words = notice.Writer{
-		DB: d, Languages: languages, Currency: "USD", Panel: "Panel", URL: "https://panel.example",
+		DB: d, Languages: languages, Currency: "USD", Panel: func() string { return "Panel" }, URL: "https://panel.example",
 		Reader: func(tx *db.Tx, accountID string) (notice.Reader, error) {
 			c, err := account.ContactOf(tx, accountID)
 			return notice.Reader{Email: c.Email, Language: c.Language}, err

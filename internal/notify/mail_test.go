@@ -17,8 +17,8 @@ func whole(template string) map[string]string {
 		"link": canaryLink, "reset": "https://panel.example/reset", "new": "other@example.com", "address": "203.0.113.7", "agent": "Firefox, Linux",
 		"what": TOTPOn, "left": "1", "name": "Shop", "prefix": "np_live_ab12", "time": "2026-11-07T14:05:09Z", "zone": "Europe/Istanbul",
 		"host": "shop.example", "webhook": "whk_01J9Z4W6Y1Q2R3S4T5V6W7X8Y9", "amount": "50.00 USD", "reference": "Invoice 7", "reason": "Nothing came.",
-		"balance": "4.20 USD",
-		"count":   "3", "line1": "Order 7 is completed.",
+		"balance": "4.20 USD", "threshold": "10.00 USD",
+		"count": "3", "line1": "Order 7 is completed.",
 	}
 	data := map[string]string{}
 	for _, name := range append(kinds()[template].needs, "time", "zone") {
@@ -37,7 +37,7 @@ func names() (all []string) {
 
 func render(t *testing.T, m Mail, who Identity) rendered {
 	t.Helper()
-	r, err := newRenderer(languages(t), who)
+	r, err := newRenderer(languages(t), func() Identity { return who })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -237,7 +237,7 @@ func setup(t *testing.T, d *db.DB, server *Server) *fixture {
 	var err error
 	f.sender, err = NewSender(Options{
 		DB: d, Ring: r, Languages: languages(t), Guard: loopback(), Server: server,
-		Identity: Identity{Name: "Panel Örnek", URL: "https://panel.example"},
+		Identity: func() Identity { return Identity{Name: "Panel Örnek", URL: "https://panel.example"} },
 		Log:      slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

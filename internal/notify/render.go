@@ -28,19 +28,25 @@ type Identity struct {
 // renderer writes mails.
 type renderer struct {
 	languages *locale.Set
-	identity  Identity
+	identity  func() Identity
 	layout    *template.Template
 }
 
-func newRenderer(languages *locale.Set, who Identity) (*renderer, error) {
+func newRenderer(languages *locale.Set, who func() Identity) (*renderer, error) {
 	layout, err := template.New("mail").Parse(layoutText)
 	if err != nil {
 		return nil, fmt.Errorf("layout of mails: %w", err)
 	}
-	if who.Name == "" {
-		who.Name = "notpanel"
-	}
-	return &renderer{languages: languages, identity: who, layout: layout}, nil
+	return &renderer{languages: languages, layout: layout, identity: func() Identity {
+		var now Identity
+		if who != nil {
+			now = who()
+		}
+		if now.Name == "" {
+			now.Name = "notpanel"
+		}
+		return now
+	}}, nil
 }
 
 // rendered is a mail as its reader sees it.
@@ -83,21 +89,21 @@ func (r *renderer) render(m Mail, at time.Time) (rendered, error) {
 }
 
 func (r *renderer) page(l *locale.Language, m Mail, t kind, g given) page {
-	key := "mail." + m.Template + "."
-	say := func(key string) string { return l.Text(key, "Panel", r.identity.Name, "New", shown(m.Data["new"])) }
+	key, who := "mail."+m.Template+".", r.identity()
+	say := func(key string) string { return l.Text(key, "Panel", who.Name, "New", shown(m.Data["new"])) }
 	p := page{
-		Lang: l.Code, Dir: l.Dir, Subject: oneLine(say(key + "subject")), Panel: r.identity.Name, URL: r.identity.URL,
+		Lang: l.Code, Dir: l.Dir, Subject: oneLine(say(key + "subject")), Panel: who.Name, URL: who.URL,
 		Open: say("mail.open"), After: say(key + "after"), Footer: say("mail.footer"),
 	}
-	if r.identity.Support != "" {
-		p.Support = l.Text("mail.support", "Support", r.identity.Support)
+	if who.Support != "" {
+		p.Support = l.Text("mail.support", "Support", who.Support)
 	}
 	switch m.Template {
 	case SecondFactorChanged:
 		p.Intro = []string{say(key + m.Data["what"])}
 	case Notices:
 		p.Intro = []string{say(key + "intro")}
-		p.Subject = oneLine(l.Count(key+"subject", g.count, "Panel", r.identity.Name))
+		p.Subject = oneLine(l.Count(key+"subject", g.count, "Panel", who.Name))
 		p.Lines = lines(m.Data)
 		if g.count == 1 {
 			p.Subject = p.Lines[0]

@@ -36,8 +36,8 @@ type Options struct {
 	Ring      *secret.Ring
 	Languages *locale.Set
 	Guard     *outbound.Guard
-	Server    *Server // nil: there is none, and mails wait until they are given up
-	Identity  Identity
+	Server    *Server         // nil: there is none, and mails wait until they are given up
+	Identity  func() Identity // whose mails they are now; nil: notpanel's
 	// ShowOutbox shows mails instead of sending them while there is no server: in
 	// development.
 	ShowOutbox bool
@@ -175,7 +175,7 @@ func (s *Sender) send(ctx context.Context, c claimed) error {
 	if err != nil {
 		return err
 	}
-	message, err := s.o.Server.message(c.id, m.To, s.renderer.identity.Name, r, c.created)
+	message, err := s.o.Server.message(c.id, m.To, s.renderer.identity().Name, r, c.created)
 	if err != nil {
 		return err
 	}
@@ -277,7 +277,7 @@ func (s *Sender) Try(ctx context.Context, to, language string) error {
 	if err != nil {
 		return err
 	}
-	message, err := s.o.Server.message(id.New(id.Mail), to, s.renderer.identity.Name, r, at)
+	message, err := s.o.Server.message(id.New(id.Mail), to, s.renderer.identity().Name, r, at)
 	if err != nil {
 		return err
 	}

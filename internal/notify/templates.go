@@ -29,6 +29,7 @@ const (
 	TopUpRejected       = "topup_rejected"        // the same, and reason
 	DataExported        = "data_exported"         // address, agent
 	AccountClosed       = "account_closed"        // balance, with its currency
+	ProviderLow         = "provider_low"          // name of the provider, balance and threshold with their currency, link to its page
 	Notices             = "notices"               // count: how many they are; line1 and so on to line11; link to all
 
 	// testMail is what the command line sends to try the settings.
@@ -85,6 +86,7 @@ func kinds() map[string]kind {
 		TopUpRejected:       notice("amount", "reference", "reason"),
 		DataExported:        notice("address", "agent"),
 		AccountClosed:       notice("balance"),
+		ProviderLow:         act("name", "balance", "threshold", "link"),
 		Notices:             act("count", "line1", "link"),
 		testMail:            {notice: true, patience: patience},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/panel"
 )
 
 // placeAll is the transaction: lock the wallets, look for the request ids, then
@@ -73,6 +74,7 @@ type batch struct {
 	earlier map[requestKey]earlier
 	current *catalog.Snapshot // of the services whose price is out of date; nil: none is
 	epoch   int64
+	closed  bool // for maintenance
 	orders  [][]any
 	steps   [][]any
 
@@ -120,10 +122,10 @@ func keyOf(one *placing) requestKey {
 	return requestKey{scope: one.buyer.Scope, requestID: one.request.RequestID}
 }
 
-// refresh reads the services again whose catalogue has moved since the request
-// saw it.
+// refresh reads whether orders are taken, and the services again whose catalogue has
+// moved since the request saw it.
 func (b *batch) refresh() error {
-	err := b.tx.QueryRow(`SELECT catalog FROM epochs WHERE id = 1`).Scan(&b.epoch)
+	err := b.tx.QueryRow(`SELECT catalog, `+panel.SQLClosed+` FROM epochs WHERE id = 1`).Scan(&b.epoch, &b.closed)
 	if err != nil {
 		return fmt.Errorf("catalogue's epoch: %w", err)
 	}
@@ -155,6 +157,9 @@ func (b *batch) decide(one *placing) (Placed, error) {
 	}
 	if placed, found, err := b.answerAgain(one); found || err != nil {
 		return placed, err
+	}
+	if b.closed {
+		return Placed{}, panel.ErrClosed
 	}
 	if b.book.Wallet(one.buyer.WalletID).Closed {
 		return Placed{}, errClosed // the key was good when it was read

@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/panel"
 )
 
 // errNotCancelable refuses a cancel.
@@ -39,9 +40,13 @@ func NewCanceller(d *db.DB, wished func()) *Canceller {
 // transaction. While it is being sent, or nobody knows whether it was, the wish
 // is recorded and carried out when that is settled. Of a running order the
 // provider is asked, where the service allows it; what becomes of it the order's
-// state shows. A drip-feed makes no more runs and gives back what they cost.
+// state shows. A drip-feed makes no more runs and gives back what they cost. While the
+// panel is closed for maintenance nothing is canceled.
 func (c *Canceller) Cancel(ctx context.Context, in Scope, ref Ref, actor string) (o *Order, err error) {
 	err = c.db.Write(ctx, func(tx *db.Tx) error {
+		if err := panel.MustBeOpen(tx); err != nil {
+			return err
+		}
 		found, err := find(tx, in, ref)
 		if err != nil {
 			return err

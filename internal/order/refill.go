@@ -12,6 +12,7 @@ import (
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
+	"github.com/notpanel/notpanel/internal/panel"
 )
 
 // RefillState is how far a refill got.
@@ -97,9 +98,12 @@ func NewRefiller(d *db.DB, wished func()) *Refiller {
 // Request records the wish to refill an order of the scope. It is refused for
 // orders that have not ended with a delivery, for services without refill, after
 // the service's days, beside another one of the order, and beyond the service's
-// number for each order.
+// number for each order, and while the panel is closed for maintenance.
 func (f *Refiller) Request(ctx context.Context, in Scope, ref Ref, actor string) (r *Refill, err error) {
 	err = f.db.Write(ctx, func(tx *db.Tx) error {
+		if err := panel.MustBeOpen(tx); err != nil {
+			return err
+		}
 		found, err := find(tx, in, ref)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,9 +60,9 @@ func (s *Store) KeepBalance(ctx context.Context, p Provider, b Balance) error {
 		return fmt.Errorf("balance of %s: %w", p.Name, err)
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		var currency string
+		var currency, alarms string
 		var low *money.Amount
-		err := tx.QueryRow(`SELECT currency, balance_low FROM providers WHERE id = $1 FOR NO KEY UPDATE`, p.ID).Scan(&currency, &low)
+		err := tx.QueryRow(`SELECT currency, balance_low, alarm FROM providers WHERE id = $1 FOR NO KEY UPDATE`, p.ID).Scan(&currency, &low, &alarms)
 		if err != nil {
 			return err
 		}
@@ -84,7 +85,13 @@ func (s *Store) KeepBalance(ctx context.Context, p Provider, b Balance) error {
 		if err := SetAlarm(tx, p.ID, AlarmCurrency, ""); err != nil {
 			return err
 		}
-		return SetAlarm(tx, p.ID, AlarmBalance, lowText(amount, low, currency))
+		text := lowText(amount, low, currency)
+		if text != "" && s.TellLow != nil && !strings.Contains(alarmOf(alarms, AlarmBalance), isLeft) {
+			if err := s.TellLow(tx, Low{p.ID, p.Name, amount, *low, currency}); err != nil {
+				return err
+			}
+		}
+		return SetAlarm(tx, p.ID, AlarmBalance, text)
 	})
 	if err != nil {
 		return fmt.Errorf("keep the balance of %s: %w", p.Name, err)
@@ -97,8 +104,11 @@ func lowText(amount money.Amount, low *money.Amount, currency string) string {
 	if low == nil || amount >= *low {
 		return ""
 	}
-	return fmt.Sprintf("%s %s is left, less than %s", amount, currency, *low)
+	return fmt.Sprintf("%s %s"+isLeft+"%s", amount, currency, *low)
 }
+
+// isLeft tells the alarm of a low balance from that of one that can't be read.
+const isLeft = " is left, less than "
 
 // BalancesAround returns up to n samples of a provider's balance before a time
 // and up to n from it on, oldest first. Beside an order of which nobody knows

@@ -96,6 +96,33 @@ func TestLowBalanceIsAnAlarm(t *testing.T) {
 	})
 }
 
+// A balance that falls below its mark is told of once, and again after it has risen.
+func TestAFallBelowTheMarkIsToldOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		t.Helper()
+		s, ctx := newSelling(t, d), context.Background()
+		s.sets("balance_low", 10_000_000)
+		for _, c := range []struct {
+			said string
+			told int
+		}{{"12", 0}, {"9", 1}, {"8", 0}, {"-1", 0}, {"11", 0}, {"9.5", 1}} {
+			var told []Low
+			s.store.TellLow = func(_ *db.Tx, l Low) error {
+				told = []Low{l} // also when it runs again
+				return nil
+			}
+			s.says("balance", `{"balance":"`+c.said+`","currency":"USD"}`)
+			if _, err := s.store.ReadBalance(ctx, s.provider, loopback(t), patient); err != nil {
+				t.Error(err)
+			}
+			if len(told) != c.told || len(told) > 0 && (told[0].ProviderID != s.provider.ID || told[0].Mark != 10_000_000) {
+				t.Errorf("at %s: told %+v", c.said, told)
+			}
+		}
+	})
+}
+
 // A balance in another currency than the prices is an alarm and no sample.
 func TestBalanceInAnotherCurrencyIsAnAlarm(t *testing.T) {
 	t.Parallel()

@@ -76,6 +76,17 @@ func (s Settings) Pricing() catalog.Pricing {
 type Store struct {
 	db   *db.DB
 	ring *secret.Ring
+
+	// TellLow tells of a balance that fell below its mark, in the transaction that
+	// keeps it; once for each fall. Nil tells nobody.
+	TellLow func(tx *db.Tx, l Low) error
+}
+
+// Low is a balance below its mark.
+type Low struct {
+	ProviderID, Name string
+	Balance, Mark    money.Amount
+	Currency         string
 }
 
 // NewStore returns the providers of d, their keys sealed under ring.

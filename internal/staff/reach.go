@@ -52,6 +52,14 @@ func ForOthers(by Actor, needs Permission) account.Guard {
 	}
 }
 
+// Still lets a deed go on whose actor holds the permission for it at that moment.
+func Still(by Actor, needs Permission) func(tx *db.Tx) error {
+	return func(tx *db.Tx) error {
+		_, _, err := holds(tx, by, needs)
+		return err
+	}
+}
+
 func yourself() error {
 	return fault.New(fault.Forbidden, "Nobody but an owner does this to their own account").Because(Yourself)
 }

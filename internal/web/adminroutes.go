@@ -7,6 +7,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
 	"github.com/notpanel/notpanel/internal/web/admin/publish"
+	"github.com/notpanel/notpanel/internal/web/admin/settings"
 )
 
 // adminRoutes are the pages of staff.
@@ -89,6 +90,27 @@ func (s *Server) officeRoutes() []Route {
 	for _, deed := range office.Deeds() {
 		at := " /admin/accounts/{id}/" + deed
 		all = append(all, Route{"GET" + at, change, s.Office.Ask(deed)}, Route{"POST" + at, change, s.Office.Do(deed)})
+	}
+	return all
+}
+
+// settingsRoutes are where staff say what holds for the whole panel.
+func (s *Server) settingsRoutes() []Route {
+	may, p := Needs(staff.SettingsChange), s.Settings
+	all := []Route{
+		{"GET /admin/settings", may, p.Home},
+		{"GET /admin/settings/logo", may, p.AskLogo},
+		{"POST /admin/settings/logo", may, p.SetLogo},
+		{"GET /admin/settings/usual/{name}", may, p.AskUsual},
+		{"POST /admin/settings/usual/{name}", may, p.SetUsual},
+		{"GET /admin/settings/maintenance", may, p.AskClose},
+		{"POST /admin/settings/maintenance", may, p.Close},
+		{"GET /admin/settings/maintenance/end", may, p.AskOpen},
+		{"POST /admin/settings/maintenance/end", may, p.Open},
+	}
+	for _, g := range settings.Groups() {
+		at := " /admin/settings/" + string(g)
+		all = append(all, Route{"GET" + at, may, p.Ask(g)}, Route{"POST" + at, may, p.Set(g)})
 	}
 	return all
 }

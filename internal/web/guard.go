@@ -39,6 +39,10 @@ func (s *Server) guarded(route Route) http.Handler {
 				return
 			}
 		}
+		if shut(r, route, who, signedIn) {
+			s.showClosed(w, r)
+			return
+		}
 		if s.admitted(w, r, route.Access, who, signedIn) {
 			_, uploads := Uploads()[route.Pattern]
 			err := readable(r, uploads)
@@ -103,10 +107,11 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, access Access,
 		}
 		return !signedIn
 	case Dev:
-		if !s.Panel.Dev {
+		dev := ui.Of(r.Context()).Panel.Dev
+		if !dev {
 			s.notFound(w, r)
 		}
-		return s.Panel.Dev
+		return dev
 	case Enrol, Member, Person, Viewing, Staff:
 		return s.admittedMember(w, r, access, who, signedIn)
 	}

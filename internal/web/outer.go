@@ -33,12 +33,13 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
 		h.Set("Cache-Control", "no-store")
-		if strings.HasPrefix(s.Panel.URL, "https:") {
+		view := s.view(r)
+		if strings.HasPrefix(view.Panel.URL, "https:") {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		requestID := id.New(id.Request)
 		h.Set("X-Request-Id", requestID)
-		r = r.WithContext(ui.With(r.Context(), s.view(r)))
+		r = r.WithContext(ui.With(r.Context(), view))
 		defer func() {
 			broken := recover()
 			if broken == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does

@@ -12,6 +12,7 @@ import (
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/locale"
 	"github.com/notpanel/notpanel/internal/web/download"
+	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
 // A download that fails on its way reaches its reader as one that failed, not as a
@@ -23,7 +24,7 @@ func TestFailedDownloadEndsTheConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	s := &Server{Deps: Deps{Languages: languages, Now: clock.System, Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	s := &Server{Deps: Deps{Panel: func() ui.Panel { return ui.Panel{} }, Languages: languages, Now: clock.System, Log: slog.New(slog.NewTextHandler(&log, nil))}}
 	server := httptest.NewServer(s.outer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, r, download.Send(w, r, "text/plain", "long.txt", func(out io.Writer) error {
 			if _, err := io.WriteString(out, strings.Repeat("a", 1<<20)); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/web/admin/publish"
+	"github.com/notpanel/notpanel/internal/web/admin/settings"
 	"github.com/notpanel/notpanel/internal/web/buy"
 )
 
@@ -54,6 +55,7 @@ func Uploads() map[string]int64 {
 	return map[string]int64{
 		"POST /dashboard/orders/new": buy.MaxForm, "POST /dashboard/orders/new/total": buy.MaxForm,
 		"POST /dashboard/orders/mass": buy.MaxUpload,
+		"POST /admin/settings/logo":   settings.MaxLogoForm,
 		"POST /admin/posts":           publish.MaxPostForm, "POST /admin/posts/{id}": publish.MaxPostForm,
 	}
 }

@@ -89,7 +89,7 @@ func (s *Server) Routes() []Route {
 		{"POST /dashboard/wallet/topups/{id}/withdraw", Member, s.Dashboard.WithdrawTopup},
 	}, s.siteRoutes(), s.buyRoutes(), s.orderRoutes(), s.walletRoutes(), s.leavingRoutes(), s.keyRoutes(), s.noticeRoutes(), []Route{
 		{"GET /_ui", Dev, s.gallery},
-	}, s.adminRoutes(), s.adminOrderRoutes(), s.officeRoutes(), s.catalogueRoutes(), s.publishRoutes())
+	}, s.adminRoutes(), s.adminOrderRoutes(), s.officeRoutes(), s.catalogueRoutes(), s.publishRoutes(), s.settingsRoutes())
 }
 
 // siteRoutes are those of what the operator writes and gives away, and of how the

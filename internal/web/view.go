@@ -19,7 +19,7 @@ const (
 func (s *Server) view(r *http.Request) *ui.View {
 	return &ui.View{
 		Language: s.language(r), Languages: s.Languages.All(), Zone: time.UTC, Theme: themeOf(r), Now: s.Now(),
-		Path: r.URL.Path, Return: back.Own(r.URL.RequestURI()), Panel: s.Panel,
+		Path: r.URL.Path, Return: back.Own(r.URL.RequestURI()), Panel: s.Panel(),
 		Waits: s.Waits != nil && s.Waits(),
 	}
 }

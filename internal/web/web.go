@@ -25,6 +25,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/admin/office"
 	adminorders "github.com/notpanel/notpanel/internal/web/admin/orders"
 	"github.com/notpanel/notpanel/internal/web/admin/publish"
+	"github.com/notpanel/notpanel/internal/web/admin/settings"
 	"github.com/notpanel/notpanel/internal/web/buy"
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
@@ -41,7 +42,7 @@ const maxForm = 64 << 10
 // Deps are what the pages ask.
 type Deps struct {
 	Languages *locale.Set
-	Panel     ui.Panel
+	Panel     func() ui.Panel // as it is now
 	Now       clock.Clock
 	Log       *slog.Logger
 	People    *identity.People
@@ -61,6 +62,8 @@ type Deps struct {
 	AdminOrders *adminorders.Pages
 	// Publish is where staff write to everybody.
 	Publish *publish.Pages
+	// Settings is where staff say what holds for the whole panel.
+	Settings *settings.Pages
 	// Developers is the API's documentation.
 	Developers *developers.Pages
 	// Visits counts the requests of each address, but those for files.
@@ -90,7 +93,7 @@ type Server struct {
 func New(d Deps) (*Server, error) {
 	s := &Server{Deps: d}
 	protection := http.NewCrossOriginProtection()
-	if err := protection.AddTrustedOrigin(d.Panel.URL); err != nil {
+	if err := protection.AddTrustedOrigin(d.Panel().URL); err != nil {
 		return nil, fmt.Errorf("the public URL is no origin: %w", err)
 	}
 	protection.SetDenyHandler(http.HandlerFunc(s.refuseCrossSite))

@@ -95,6 +95,8 @@ func staffed(language string) (all []Page) {
 		"/admin/accounts/" + anAccount + "/credit", "/admin/accounts/" + anAccount + "/suspend", "/admin/accounts/" + anAccount + "/tier", "/admin/accounts/" + anAccount + "/rates/new",
 		"/admin/topups", "/admin/topups?show=all", "/admin/topups/new", "/admin/topups/offer", "/admin/topups/" + aTopup, "/admin/topups/" + aTopup + "/reject",
 		"/admin/staff", "/admin/staff/roles/new", "/admin/log", "/admin/limits",
+		"/admin/settings", "/admin/settings/contact", "/admin/settings/accent", "/admin/settings/logo", "/admin/settings/signup",
+		"/admin/settings/alerts", "/admin/settings/maintenance",
 		"/admin/announcements", "/admin/announcements/new",
 		"/admin/posts", "/admin/posts/new", "/admin/posts/" + aPost, "/admin/posts/" + aPost + "/publish", "/admin/posts/" + aPost + "/delete",
 		"/admin/giveaways", "/admin/giveaways/new", "/admin/giveaways/" + aGiveaway, "/admin/giveaways/" + anOpenGiveaway, "/admin/giveaways/" + anOpenGiveaway + "/cancel",

@@ -26,6 +26,7 @@ func pages() []page {
 		{staff.StaffChange, ui.Link{Label: "nav.admin_staff", Path: "/admin/staff", Icon: "shield"}},
 		{staff.AccountsSee, ui.Link{Label: "nav.admin_limits", Path: "/admin/limits", Icon: "key"}},
 		{staff.LogSee, ui.Link{Label: "nav.admin_log", Path: "/admin/log", Icon: "book"}},
+		{staff.SettingsChange, ui.Link{Label: "nav.admin_settings", Path: "/admin/settings", Icon: "settings"}},
 	}
 }
 

@@ -61,8 +61,8 @@ type Deps struct {
 	Downloads *download.Limit
 	// Closer ends accounts by their owners' wish.
 	Closer *closing.Closer
-	// Brand is whose panel it is, for what is printed.
-	Brand brand.Brand
+	// Brand returns whose panel it is now, for what is printed.
+	Brand func() brand.Brand
 	// SetPreferences stores how an account wants its pages and mails.
 	SetPreferences func(ctx context.Context, accountID string, p account.Preferences) error
 	// Notices are what accounts are told, and how they want it.

@@ -33,10 +33,11 @@ func (d *Dashboard) Receipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if d.deps.Brand.LegalName != "" {
-		v.Issuer = append(v.Issuer, d.deps.Brand.LegalName)
+	whose := d.deps.Brand()
+	if whose.LegalName != "" {
+		v.Issuer = append(v.Issuer, whose.LegalName)
 	}
-	v.Issuer = append(v.Issuer, d.deps.Brand.Contact...)
+	v.Issuer = append(v.Issuer, whose.Contact...)
 	return ui.Render(w, r, http.StatusOK, receiptPage(v))
 }
 

@@ -19,16 +19,34 @@ import (
 
 // Pages answers for the documentation.
 type Pages struct {
+	settings func() docs.Settings // as they are now
+
+	mu  sync.Mutex
+	now *edition
+}
+
+// edition is the documentation by some settings.
+type edition struct {
 	docs      *docs.Docs
 	settings  docs.Settings
 	described func() (description, error)
 }
 
-// New returns the documentation of a panel.
-func New(s docs.Settings) *Pages {
-	p := &Pages{docs: docs.New(s), settings: s}
-	p.described = sync.OnceValues(p.describe)
-	return p
+// New returns the documentation of a panel. What settings returns may change in whose
+// panel it is, and in nothing else.
+func New(settings func() docs.Settings) *Pages { return &Pages{settings: settings} }
+
+// edition returns the documentation as it is now.
+func (p *Pages) edition() *edition {
+	s := p.settings()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == nil || p.now.settings.Panel != s.Panel || p.now.settings.Support != s.Support {
+		e := &edition{docs: docs.New(s), settings: s}
+		e.described = sync.OnceValues(e.describe)
+		p.now = e
+	}
+	return p.now
 }
 
 // Paths lists the pages for search engines, in reading order.
@@ -64,7 +82,7 @@ func (p *Pages) OverviewMarkdown(w http.ResponseWriter, r *http.Request) error {
 // LLMs is /llms.txt: what the documentation is and where its pages are, for
 // language models.
 func (p *Pages) LLMs(w http.ResponseWriter, r *http.Request) error {
-	text, err := p.docs.LLMs()
+	text, err := p.edition().docs.LLMs()
 	if err != nil {
 		return err
 	}
@@ -75,7 +93,7 @@ func (p *Pages) LLMs(w http.ResponseWriter, r *http.Request) error {
 // Index is what the search box of the pages knows. The address names the
 // language, so that it may be kept.
 func (p *Pages) Index(w http.ResponseWriter, r *http.Request) error {
-	index, err := p.docs.Index(ui.Of(r.Context()).Language.Code)
+	index, err := p.edition().docs.Index(ui.Of(r.Context()).Language.Code)
 	if err != nil {
 		return err
 	}
@@ -106,7 +124,7 @@ func send(w http.ResponseWriter, r *http.Request, contentType string, content []
 }
 
 func (p *Pages) markdown(w http.ResponseWriter, r *http.Request, slug string) error {
-	text, err := p.docs.Markdown(ui.Of(r.Context()).Language.Code, slug)
+	text, err := p.edition().docs.Markdown(ui.Of(r.Context()).Language.Code, slug)
 	if err != nil {
 		return err
 	}
@@ -117,7 +135,7 @@ func (p *Pages) markdown(w http.ResponseWriter, r *http.Request, slug string) er
 }
 
 func (p *Pages) page(w http.ResponseWriter, r *http.Request, slug string) error {
-	page, err := p.docs.Page(ui.Of(r.Context()).Language.Code, slug)
+	page, err := p.edition().docs.Page(ui.Of(r.Context()).Language.Code, slug)
 	if err != nil {
 		return err
 	}
@@ -136,7 +154,7 @@ func (p *Pages) search(w http.ResponseWriter, r *http.Request, query string) err
 	if len(query) > most*4 {
 		return fault.New(fault.Invalid, "The search is too long")
 	}
-	hits, err := p.docs.Search(ui.Of(r.Context()).Language.Code, query)
+	hits, err := p.edition().docs.Search(ui.Of(r.Context()).Language.Code, query)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func serve(t *testing.T, change ...func(*docs.Settings)) http.Handler {
 	for _, c := range change {
 		c(&s)
 	}
-	pages := developers.New(s)
+	pages := developers.New(func() docs.Settings { return s })
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /developers": pages.Overview, "GET /developers.md": pages.OverviewMarkdown, "GET /developers/search.json": pages.Index,

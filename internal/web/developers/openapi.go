@@ -16,8 +16,8 @@ type description struct{ plain, packed []byte }
 
 // describe makes the description of the panel's API and packs it, once for all who
 // ask.
-func (p *Pages) describe() (d description, err error) {
-	if d.plain, err = openapi.Document(p.settings); err != nil {
+func (e *edition) describe() (d description, err error) {
+	if d.plain, err = openapi.Document(e.settings); err != nil {
 		return d, err
 	}
 	var b bytes.Buffer
@@ -39,7 +39,7 @@ func (p *Pages) describe() (d description, err error) {
 // their pages: it is the same for everybody, and a request without the reader's
 // cookies is all that they can send.
 func (p *Pages) OpenAPI(w http.ResponseWriter, r *http.Request) error {
-	d, err := p.described()
+	d, err := p.edition().described()
 	if err != nil {
 		return err
 	}

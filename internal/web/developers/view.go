@@ -30,8 +30,9 @@ type view struct {
 const usualCode = "curl"
 
 func (p *Pages) view(r *http.Request) (v view, err error) {
-	v = view{endpoint: p.settings.Endpoint(), support: p.settings.Support, code: usualCode}
-	if v.menu, err = p.docs.Menu(ui.Of(r.Context()).Language.Code); err != nil {
+	now := p.edition()
+	v = view{endpoint: now.settings.Endpoint(), support: now.settings.Support, code: usualCode}
+	if v.menu, err = now.docs.Menu(ui.Of(r.Context()).Language.Code); err != nil {
 		return v, err
 	}
 	if code := r.URL.Query().Get("code"); slices.Contains(docs.CodeLanguages(), code) {

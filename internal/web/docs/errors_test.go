@@ -14,6 +14,7 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/panel"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 )
 
@@ -88,6 +89,10 @@ func requestRefusals() map[string]func(*live) reply {
 			p.deps.Balance = func(context.Context, string) (money.Amount, error) { return 0, errors.New("broken") }
 			p.limit(ratelimit.Limits{})
 			return p.call("live", "action", "balance")
+		},
+		"Under maintenance": func(p *live) reply {
+			must(p, panel.NewStore(p.d).Close(context.Background(), "", panel.By{ID: "a test"}))
+			return p.call("live", adding()...)
 		},
 		"Temporarily unavailable": func(p *live) reply {
 			must(p, p.d.Close())
@@ -238,8 +243,12 @@ func classicRefusals() map[string]func(*live) reply {
 		},
 		"Order cannot be canceled":                       classic("action", "cancel", "order", "1"),
 		"Refill not available: the order is in_progress": classic("action", "refill", "order", "2"),
-		"Account suspended":                              func(p *live) reply { return p.call("suspended classic", adding("request_id", "")...) },
-		"Incorrect request":                              classic("action", "dance"),
+		"Under maintenance": func(p *live) reply {
+			must(p, panel.NewStore(p.d).Close(context.Background(), "", panel.By{ID: "a test"}))
+			return p.call("classic", adding("request_id", "")...)
+		},
+		"Account suspended": func(p *live) reply { return p.call("suspended classic", adding("request_id", "")...) },
+		"Incorrect request": classic("action", "dance"),
 	}
 }
 

@@ -40,6 +40,7 @@ func Text(ctx context.Context, err error) (text string, ok bool) {
 		identity.BadCode, identity.BadPasskey, identity.BadToken, identity.SignInAgain, identity.NeedsProof, identity.NeedsFactor, identity.NotYours,
 		apikey.TooManyKeys, webhook.IsDisabled, payment.NotOffered, payment.Decided, payment.Waits, payment.AlreadyCredited,
 		account.OtherCredit, account.IsVerified, account.NoFactor, identity.NoViewing,
+		fault.Maintenance, identity.SignUpClosed,
 		staff.Beyond, staff.NoRole, staff.NameTaken, staff.InUse, staff.IsOwner, staff.NotActive, staff.Yourself, staff.NotHeld:
 		return ui.T(ctx, "refusal."+string(f.Reason), "Most", apikey.MaxActive), true
 	case account.LastOwner, closing.BalanceMoved:

@@ -44,10 +44,13 @@ type Mails interface {
 type Pages struct {
 	people *identity.People
 	mails  Mails
+	open   func() bool // people may make accounts now
 }
 
-// New returns the pages.
-func New(people *identity.People, mails Mails) *Pages { return &Pages{people: people, mails: mails} }
+// New returns the pages. Open reports whether people may make accounts.
+func New(people *identity.People, mails Mails, open func() bool) *Pages {
+	return &Pages{people: people, mails: mails, open: open}
+}
 
 // show shows a form, with what was wrong.
 type show = func(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error

@@ -26,7 +26,10 @@ func (p *Pages) SignUp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showSignUp(w http.ResponseWriter, r *http.Request, status int, f *ui.Form) error {
-	if !p.mails.CanSend() {
+	switch {
+	case !p.open():
+		return ui.Render(w, r, status, noMailPage("signup.title", "signup.closed"))
+	case !p.mails.CanSend():
 		return ui.Render(w, r, status, noMailPage("signup.title", "signup.no_mail"))
 	}
 	return ui.Render(w, r, status, signUpPage(f))
@@ -35,7 +38,7 @@ func (p *Pages) showSignUp(w http.ResponseWriter, r *http.Request, status int, f
 // Register makes an account, and answers alike where the address has one.
 func (p *Pages) Register(w http.ResponseWriter, r *http.Request) error {
 	f := ui.Sent(r)
-	if !p.mails.CanSend() {
+	if !p.open() || !p.mails.CanSend() {
 		return p.showSignUp(w, r, http.StatusConflict, f)
 	}
 	n := identity.NewPerson{

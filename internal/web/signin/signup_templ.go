@@ -279,7 +279,7 @@ func inboxPage(text, email string) templ.Component {
 	})
 }
 
-// noMailPage says that a panel without a mail server can't do it.
+// noMailPage says why the panel can't do it, and whom to ask.
 func noMailPage(title, text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

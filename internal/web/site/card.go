@@ -9,6 +9,7 @@ import (
 	"image/draw"
 	"image/png"
 	"math"
+	"sync"
 
 	xdraw "golang.org/x/image/draw"
 	"golang.org/x/image/font"
@@ -49,6 +50,27 @@ func colours(b brand.Brand) (ground, line brand.Colour) {
 }
 
 func rgba(c brand.Colour) color.RGBA { return color.RGBA{c.R, c.G, c.B, 0xff} }
+
+// cards keeps the card of the brand that it was last asked for: it takes a while to
+// draw.
+type cards struct {
+	mu    sync.Mutex
+	drawn []byte // nil: none was asked for
+	whose brand.Brand
+}
+
+func (c *cards) of(b brand.Brand) (picture []byte, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drawn != nil && c.whose.LooksAs(b) {
+		return c.drawn, nil
+	}
+	if picture, err = drawCard(b); err != nil {
+		return nil, err
+	}
+	c.drawn, c.whose = picture, b
+	return picture, nil
+}
 
 // drawCard draws the panel's name beside its sign, or below the operator's logo.
 // A name in letters that no file has is left out.

@@ -102,7 +102,10 @@ func escaped(text string) string {
 
 // BrandAsset is a file of the operator's: their logo, their colours.
 func (s *Site) BrandAsset(w http.ResponseWriter, r *http.Request) error {
-	asset, found := s.assets[r.PathValue("name")]
+	asset, found, err := s.Asset(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
 	if !found {
 		return fault.New(fault.NotFound, "No such file")
 	}
@@ -112,7 +115,7 @@ func (s *Site) BrandAsset(w http.ResponseWriter, r *http.Request) error {
 
 // Favicon is the panel's sign in the operator's colour, or ours.
 func (s *Site) Favicon(w http.ResponseWriter, r *http.Request) error {
-	ground, line := colours(s.Brand)
+	ground, line := colours(s.Brand())
 	var b bytes.Buffer
 	if err := ui.Favicon(ground.String(), line.String()).Render(r.Context(), &b); err != nil {
 		return fmt.Errorf("draw the icon: %w", err)
@@ -123,7 +126,7 @@ func (s *Site) Favicon(w http.ResponseWriter, r *http.Request) error {
 
 // CardPicture is the picture that others show beside a link to the panel.
 func (s *Site) CardPicture(w http.ResponseWriter, r *http.Request) error {
-	picture, err := s.card()
+	picture, err := s.cards.of(s.Brand())
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func TestSitemapIsBounded(t *testing.T) {
 		now.Services = append(now.Services, &catalog.Service{ID: int64(i + 1), State: catalog.Active})
 	}
 	s.open(site.Deps{
-		Brand: brand.Default(), Paths: []string{"/developers?a&b"},
+		Brand: brand.Default, Paths: []string{"/developers?a&b"},
 		Catalogue: func(context.Context) (*catalog.Snapshot, error) { return now, nil },
 	})
 	m := readSitemap(s)
@@ -119,7 +119,7 @@ func TestStructuredData(t *testing.T) {
 func draw(t *testing.T, b brand.Brand) *shop {
 	t.Helper()
 	s := &shop{T: t}
-	s.open(site.Deps{Brand: b, Catalogue: func(context.Context) (*catalog.Snapshot, error) { return &catalog.Snapshot{}, nil }})
+	s.open(site.Deps{Brand: func() brand.Brand { return b }, Catalogue: func(context.Context) (*catalog.Snapshot, error) { return &catalog.Snapshot{}, nil }})
 	return s
 }
 

@@ -75,7 +75,7 @@ func eachEmpty(t *testing.T, test func(s *shop)) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		t.Helper()
 		s := &shop{T: t, db: d, catalog: catalog.NewStore(d)}
-		s.open(site.Deps{Brand: brand.Default(), Limits: map[string]int64{"standard": 300, "reseller": 1200}})
+		s.open(site.Deps{Brand: brand.Default, Limits: map[string]int64{"standard": 300, "reseller": 1200}})
 		test(s)
 	})
 }
@@ -115,7 +115,15 @@ func (s *shop) open(d site.Deps) {
 		Now: clock.System, Log: slog.New(slog.DiscardHandler),
 	}).Report
 	s.panel = ui.Panel{Currency: "USD", URL: address}
-	site.Show(d.Brand, &s.panel)
+	site.Show(d.Brand(), &s.panel)
+	d.Asset = func(_ context.Context, name string) (brand.Asset, bool, error) {
+		for _, a := range d.Brand().Assets() {
+			if a.Name == name {
+				return a, true, nil
+			}
+		}
+		return brand.Asset{}, false, nil
+	}
 	p := site.New(d)
 	s.pages = http.NewServeMux()
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
@@ -263,5 +271,5 @@ func structured(t testing.TB, page string) (all []map[string]any) {
 
 // siteDeps are pages with nothing to sell.
 func siteDeps() site.Deps {
-	return site.Deps{Brand: brand.Default(), Catalogue: func(context.Context) (*catalog.Snapshot, error) { return &catalog.Snapshot{}, nil }}
+	return site.Deps{Brand: brand.Default, Catalogue: func(context.Context) (*catalog.Snapshot, error) { return &catalog.Snapshot{}, nil }}
 }

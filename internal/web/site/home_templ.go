@@ -343,13 +343,18 @@ func homeActions() templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			if ui.Of(ctx).Person == nil {
-				templ_7745c5c3_Err = ui.ButtonLink("/signup", ui.T(ctx, "site.home.signup"), "primary").Render(ctx, templ_7745c5c3_Buffer)
+			if ui.Of(ctx).Person != nil {
+				templ_7745c5c3_Err = ui.ButtonLink("/dashboard", ui.T(ctx, "nav.dashboard"), "primary").Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else if ui.Of(ctx).Panel.NoSignUp {
+				templ_7745c5c3_Err = ui.ButtonLink("/login", ui.T(ctx, "nav.login"), "primary").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.ButtonLink("/dashboard", ui.T(ctx, "nav.dashboard"), "primary").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.ButtonLink("/signup", ui.T(ctx, "site.home.signup"), "primary").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

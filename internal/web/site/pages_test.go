@@ -281,7 +281,7 @@ func TestContact(t *testing.T) {
 		s.Helper()
 		b := brand.Default()
 		b.Name, b.LegalName, b.Support, b.Contact = "Shop <1>", "Shop Ltd", "help@shop.example", []string{"1 High Street", "Springfield"}
-		s.open(site.Deps{Brand: b})
+		s.open(site.Deps{Brand: func() brand.Brand { return b }})
 		s.has(s.page(reader, "/contact"), "help@shop.example", "Shop Ltd\n1 High Street\nSpringfield", "Top up a balance", "Shop &lt;1&gt;")
 		s.has(s.page(reader, "/"), "Shop &lt;1&gt;")
 		if data := structured(s, s.page(reader, "/")); !strings.Contains(fmt.Sprint(data), "legalName:Shop Ltd") {

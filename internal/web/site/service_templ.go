@@ -795,13 +795,18 @@ func priceSide(d detail) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				if ui.Of(ctx).Person == nil {
-					templ_7745c5c3_Err = ui.ButtonLink("/signup", ui.T(ctx, "site.service.signup"), "primary").Render(ctx, templ_7745c5c3_Buffer)
+				if ui.Of(ctx).Person != nil {
+					templ_7745c5c3_Err = ui.ButtonLink("/dashboard/api", ui.T(ctx, "site.service.keys"), "primary").Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				} else if ui.Of(ctx).Panel.NoSignUp {
+					templ_7745c5c3_Err = ui.ButtonLink("/login", ui.T(ctx, "nav.login"), "primary").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = ui.ButtonLink("/dashboard/api", ui.T(ctx, "site.service.keys"), "primary").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.ButtonLink("/signup", ui.T(ctx, "site.service.signup"), "primary").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -27,7 +27,10 @@ type Deps struct {
 	// Catalogue returns the services as they are now.
 	Catalogue func(context.Context) (*catalog.Snapshot, error)
 	Texts     *content.Site
-	Brand     brand.Brand
+	// Brand returns whose panel it is now.
+	Brand func() brand.Brand
+	// Asset returns a file of the brand by its name.
+	Asset func(ctx context.Context, name string) (a brand.Asset, found bool, err error)
 	// Limits are the API requests a minute of each tier; a tier that is missing,
 	// or has 0, has no limit.
 	Limits    map[string]int64
@@ -46,8 +49,7 @@ type Deps struct {
 type Site struct {
 	Deps
 
-	assets map[string]brand.Asset // by the name in their path
-	card   func() ([]byte, error) // drawn once
+	cards cards
 
 	mu      sync.Mutex
 	listed  []byte   // the sitemap
@@ -59,17 +61,7 @@ type Site struct {
 }
 
 // New returns the public pages.
-func New(d Deps) *Site {
-	s := &Site{Deps: d, assets: map[string]brand.Asset{}}
-	if d.Brand.Logo != nil {
-		s.assets[d.Brand.Logo.Name] = d.Brand.Logo.Asset
-	}
-	if sheet, found := d.Brand.Stylesheet(); found {
-		s.assets[sheet.Name] = sheet
-	}
-	s.card = sync.OnceValues(func() ([]byte, error) { return drawCard(d.Brand) })
-	return s
-}
+func New(d Deps) *Site { return &Site{Deps: d} }
 
 // AssetPrefix is the path below which the files of the brand are served.
 const AssetPrefix = "/brand/"

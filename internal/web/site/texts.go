@@ -31,7 +31,7 @@ func (s *Site) Contact(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return ui.Render(w, r, http.StatusOK, contactPage(ui.Page{Title: text.Title, Description: described(text)}, text, s.Brand))
+	return ui.Render(w, r, http.StatusOK, contactPage(ui.Page{Title: text.Title, Description: described(text)}, text, s.Brand()))
 }
 
 // described is a text's sentence for search engines; of the operator's own that

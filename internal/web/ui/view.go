@@ -43,6 +43,9 @@ type Panel struct {
 	Currency  string
 	URL       string // the public address, without a slash at its end
 	Dev       bool   // mail is shown in an outbox page
+	NoSignUp  bool   // nobody may make an account
+	Closed    bool   // for maintenance: only staff see the pages
+	Says      string // to customers meanwhile; "": our sentence
 	Links     []Link // of the frame; only pages that there are
 }
 

@@ -211,6 +211,7 @@ func Acts() []string {
 		"category.add", "category.move", "category.rename", "category.text", "exchange.set",
 		"giveaway.cancel", "giveaway.draw", "giveaway.open",
 		"key.create", "key.revoke", "key.rotate", "key.set", "order.settle", "order.work", "panel.first_number",
+		"panel.maintenance_off", "panel.maintenance_on", "panel.set",
 		"post.create", "post.delete", "post.edit", "post.publish", "post.unpublish",
 		"price.remove", "price.set", "price.tier", "provider.active", "provider.add", "provider.categories", "provider.classify", "provider.import",
 		"provider.list", "provider.paused",
