@@ -3,10 +3,15 @@ package access_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/staff"
 )
 
@@ -83,5 +88,127 @@ func TestATargetIsBlockedOnceItWasSeen(t *testing.T) {
 			}
 		}
 		b.proved()
+	})
+}
+
+var hiddenSure = regexp.MustCompile(`name="sure" value="([^"]+)"`)
+
+// acts are the details of what the log says of an action, the newest first.
+func (d *desk) acts(action string) (details []string) {
+	d.p.t.Helper()
+	all, _, err := d.p.Core.Accounts.Log(d.p.t.Context(), account.LogQuery{Action: action, Limit: 100})
+	if err != nil {
+		d.p.t.Fatal(err)
+	}
+	for _, a := range all {
+		details = append(details, a.Actor+" "+a.Target+": "+a.Detail)
+	}
+	return details
+}
+
+// stocked is a desk whose panel sells at a mark-up of 20 %: for 1.20 what costs 1.00,
+// and for 2.40 what costs 2.00.
+func stocked(t *testing.T, engine db.Engine) *desk {
+	t.Helper()
+	d := newDesk(t, engine, newWholesale(t, onePage))
+	terms, _ := d.read("20")
+	if got := d.ask(http.MethodPost, d.list, terms); got.status != http.StatusSeeOther {
+		t.Fatalf("take: %d %s", got.status, got.body)
+	}
+	return d
+}
+
+// A discount is saved once its effect was seen, what it sells below cost needs a word
+// for it, and what somebody else changed meanwhile is shown first.
+func TestADiscountIsSavedOnceItsEffectWasSeen(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, engine db.Engine) {
+		const at = "/admin/tiers/agency"
+		d := stocked(t, engine)
+		discount := func() money.Percent {
+			t.Helper()
+			all, _, err := d.p.Core.Catalog.Prices(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, one := range all {
+				if one.Tier == account.Agency {
+					return one.Percent
+				}
+			}
+			return 0
+		}
+		for _, wrong := range []string{"", "-1", "101", "x"} {
+			wants(t, "a discount of "+wrong, d.ask(http.MethodPost, at, form("percent", wrong)), http.StatusUnprocessableEntity, "between 0 and 100")
+		}
+		seen := d.ask(http.MethodPost, at, form("percent", "10"))
+		for _, text := range []string{"$1.20", "$1.08", "$2.16", "7.4 %", "Save 10 %"} {
+			wants(t, "the effect", seen, http.StatusOK, text)
+		}
+		sure := hiddenSure.FindStringSubmatch(seen.body)
+		if sure == nil || discount() != 0 || strings.Contains(seen.body, "<script>alert") {
+			t.Fatalf("it was saved unseen, or has no name: %d", discount())
+		}
+		leads(t, "save", d.ask(http.MethodPost, at, form("percent", "10", "sure", sure[1])), "/admin/tiers?done=agency")
+		wants(t, "the page", d.ask(http.MethodGet, "/admin/tiers", nil), http.StatusOK, "10 %")
+		wants(t, "the same form again", d.ask(http.MethodPost, at, form("percent", "10", "sure", sure[1])), http.StatusUnprocessableEntity, "changed it since")
+
+		seen = d.ask(http.MethodPost, at, form("percent", "20"))
+		wants(t, "below cost", seen, http.StatusOK, "2 of 2 services are sold below their cost")
+		sure = hiddenSure.FindStringSubmatch(seen.body)
+		below := form("percent", "20", "sure", sure[1])
+		wants(t, "without a word", d.ask(http.MethodPost, at, below), http.StatusUnprocessableEntity, "Tick this if you mean it")
+		if err := d.p.Core.Catalog.SetDiscount(t.Context(), catalog.Discount{Tier: account.Agency, Percent: money.Percent(5 * money.Unit)}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		below.Set("below", "on")
+		wants(t, "after somebody else", d.ask(http.MethodPost, at, below), http.StatusUnprocessableEntity, "it pays 5 % less now")
+		if got := discount(); got != money.Percent(5*money.Unit) {
+			t.Errorf("the discount is %d", got)
+		}
+		seen = d.ask(http.MethodPost, at, form("percent", "20"))
+		below.Set("sure", hiddenSure.FindStringSubmatch(seen.body)[1])
+		leads(t, "with a word", d.ask(http.MethodPost, at, below), "/admin/tiers?done=agency")
+		wants(t, "the page says it", d.ask(http.MethodGet, "/admin/tiers", nil), http.StatusOK, "2 of 2")
+		by := d.owner.ID
+		if got := d.acts("price.tier"); !slices.Equal(got, []string{by + " agency: 5.00 % → 20.00 %", "test agency: 10.00 % → 5.00 %", by + " agency: 0.00 % → 10.00 %"}) {
+			t.Errorf("the log says %q", got)
+		}
+		if got := d.ask(http.MethodGet, "/admin/tiers/gold", nil); got.status != http.StatusNotFound {
+			t.Errorf("no tier: %d", got.status)
+		}
+	})
+}
+
+// An account's own rate is set, changed and removed on its page, beside what its tier
+// pays; the log has what it was.
+func TestAnOwnRateIsKeptBesideTheTiersPrice(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, engine db.Engine) {
+		d := stocked(t, engine)
+		customer := d.p.account("customer@example.com", account.Customer)
+		at := "/admin/accounts/" + customer.ID
+		leads(t, "tier", d.ask(http.MethodPost, at+"/tier", form("tier", "agency")), at+"?done=tier")
+		if err := d.p.Core.Catalog.SetDiscount(t.Context(), catalog.Discount{Tier: account.Agency, Percent: money.Percent(10 * money.Unit)}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		leads(t, "set", d.ask(http.MethodPost, at+"/rates", form("service", "1", "rate", "1.05")), at+"?done=rate")
+		page := d.ask(http.MethodGet, at, nil)
+		for _, text := range []string{"$1.05", "$1.08", "$1.20", at + "/rates/new?rate=1.05&amp;service=1"} {
+			wants(t, "the page", page, http.StatusOK, text)
+		}
+		change := d.ask(http.MethodGet, at+"/rates/new?rate=1.05&service=1", nil)
+		wants(t, "change", change, http.StatusOK, `value="1.05"`)
+		wants(t, "below cost", d.ask(http.MethodPost, at+"/rates", form("service", "1", "rate", "0.5")), http.StatusUnprocessableEntity, "costs you $1.00")
+		leads(t, "changed", d.ask(http.MethodPost, at+"/rates", form("service", "1", "rate", "1.01")), at+"?done=rate")
+		leads(t, "removed", d.ask(http.MethodPost, at+"/rates/1/remove", nil), at+"?done=rate_removed#rates")
+		if own, err := d.p.Core.Catalog.OwnRates(t.Context(), customer.ID); err != nil || len(own) != 0 {
+			t.Errorf("%+v, %v", own, err)
+		}
+		by := d.owner.ID + " " + customer.ID + ": service 1: "
+		got := slices.Concat(d.acts("price.remove"), d.acts("price.set"))
+		if !slices.Equal(got, []string{by + "1.01 → none", by + "1.05 → 1.01", by + "none → 1.05"}) {
+			t.Errorf("the log says %q", got)
+		}
 	})
 }

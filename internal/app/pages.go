@@ -72,6 +72,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	limits, err := s.settings.RateLimits()
+	if err != nil {
+		return nil, err
+	}
 	s.orders = orders.New(orders.Deps{
 		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Now: clock.System, Log: s.log,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
@@ -106,7 +110,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Publish:    s.newPublish(),
 		Catalogue: catalogue.New(catalogue.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
-			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(),
+			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(), Limits: limits.Tiers,
 		}),
 		AdminOrders: adminorders.New(adminorders.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Settler: s.Core.Settler, Bulk: s.Core.Bulk, Providers: s.Core.Providers,

@@ -177,6 +177,10 @@ func (s *Server) catalogueRoutes() []Route {
 func (s *Server) priceRoutes() []Route {
 	see, change, c := Needs(staff.CatalogueSee), Needs(staff.CatalogueChange), s.Catalogue
 	return []Route{
+		{"GET /admin/tiers", see, c.Tiers},
+		{"GET /admin/tiers/{tier}", change, c.AskDiscount},
+		{"POST /admin/tiers/{tier}", change, c.SetDiscount},
+
 		{"GET /admin/blocked", see, c.Blocked},
 		{"GET /admin/blocked/new", change, c.AskBlock},
 		{"POST /admin/blocked", change, c.Block},

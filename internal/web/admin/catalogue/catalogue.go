@@ -56,6 +56,8 @@ type Deps struct {
 	ReadLists func()
 	// URL is the panel's own, which providers tell of orders.
 	URL string
+	// Limits are the requests a minute of each tier; 0 is no limit.
+	Limits map[string]int64
 	// Languages are those that services and categories may be named in.
 	Languages []Language
 }

@@ -132,3 +132,14 @@ func clearAsked(ctx context.Context, v blockList) string {
 
 // oneBelow sets texts one below the other.
 func oneBelow(all []string) string { return strings.Join(all, "\n") }
+
+func tierColumns(ctx context.Context, change bool) []ui.Column {
+	all := []ui.Column{
+		{Name: ui.T(ctx, "office.tier")}, {Name: ui.T(ctx, "tiers.pays_less"), Right: true}, {Name: ui.T(ctx, "site.column.requests"), Right: true},
+		{Name: ui.T(ctx, "catalogue.below"), Right: true}, {Name: ui.T(ctx, "tiers.who")},
+	}
+	if change {
+		all = append(all, ui.Column{Name: ui.T(ctx, "catalogue.deed"), Right: true})
+	}
+	return all
+}
