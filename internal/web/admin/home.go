@@ -145,11 +145,11 @@ func (a *Admin) texts(ctx context.Context) (all []need, err error) {
 		return nil, err
 	}
 	for _, p := range providers {
-		texts, err := a.deps.Providers.Texts(ctx, p.ID, true)
+		texts, err := a.deps.Providers.TextsOf(ctx, p.ID, false, provider.TextCursor{}, shown)
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range texts[:min(len(texts), shown)] {
+		for _, t := range texts {
 			all = append(all, need{
 				Title: ui.T(ctx, "admin.text", "Provider", p.Name), Detail: t.Text, Since: t.FirstAt, Path: textsPath, Label: ui.T(ctx, "admin.classify"),
 			})
