@@ -90,7 +90,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
+			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Giveaways: s.Core.Giveaways, Activity: activity.NewStore(s.Core.DB),
 			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
