@@ -57,6 +57,11 @@ func (b *bench) sqlite(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.wants("pages") {
+		if err := b.pages(ctx, "SQLite", "sqlite:"+filepath.Join(b.dir, "pages.db")); err != nil {
+			return err
+		}
+	}
 	if !b.wants("add") {
 		return nil
 	}
@@ -88,6 +93,15 @@ func (b *bench) postgres(ctx context.Context, server *pgtest.Server) error {
 			return fmt.Errorf("export: %w", err)
 		}
 		if err := b.export(ctx, "PostgreSQL", server.URL(database)); err != nil {
+			return err
+		}
+	}
+	if b.wants("pages") {
+		const database = "bench_pages"
+		if err := server.CreateDatabase(ctx, database); err != nil {
+			return fmt.Errorf("pages: %w", err)
+		}
+		if err := b.pages(ctx, "PostgreSQL", server.URL(database)); err != nil {
 			return err
 		}
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
@@ -24,8 +21,6 @@ import (
 
 const (
 	exported      = 1_000_000
-	exportPerson  = "bench-export@example.com"
-	exportSecret  = "a password of the bench"
 	exportPlacers = 32
 )
 
@@ -96,30 +91,6 @@ func (b *bench) exports(ctx context.Context, name string, server *app.Server) er
 	b.floor(placedAlone, aloneRate)
 	b.add(fmt.Sprintf("add during it (heap at most %+.1f MiB), %s", float64(grown)/(1<<20), name), rate, placedAlone)
 	b.add("export of 1,000,000 orders, lines, "+name, float64(lines)/took.Seconds(), "")
-	return b.pages(ctx, name, client, server.URL())
-}
-
-// pages measures the list of those orders, newest and narrowed.
-func (b *bench) pages(ctx context.Context, name string, client *http.Client, address string) error {
-	const times = 100
-	for _, page := range []struct{ name, path string }{
-		{"the newest", "/dashboard/orders"},
-		{"deep in it", "/dashboard/orders?before=400000"},
-		{"a state that none has", "/dashboard/orders?state=failed"},
-		{"a part of a link", "/dashboard/orders?q=p%2F7777"},
-		{"days", "/dashboard/orders?from=2020-01-01"},
-		{"an order", "/dashboard/orders/500000"},
-	} {
-		var all []time.Duration
-		for range times {
-			began := clock.System()
-			if _, err := download(ctx, client, address+page.path); err != nil {
-				return fmt.Errorf("%s: %w", page.path, err)
-			}
-			all = append(all, clock.System().Sub(began))
-		}
-		b.delays("page of 1,000,000 orders, "+page.name+", "+name, all)
-	}
 	return nil
 }
 
@@ -192,83 +163,6 @@ func copies(ctx context.Context, d *db.DB, buyer order.Buyer, n int) error {
 		_, err := tx.Exec(`UPDATE wallets SET last_number = $2 WHERE id = $1`, buyer.WalletID, n+1)
 		return err
 	})
-}
-
-// signedIn is a browser of the account.
-func signedIn(ctx context.Context, server *app.Server, buyer order.Buyer) (*http.Client, error) {
-	err := server.Core.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE accounts SET email = $2 WHERE id = $1`, buyer.AccountID, exportPerson)
-		return err
-	})
-	if err == nil {
-		_, err = server.Core.Accounts.SetPassword(ctx, exportPerson, exportSecret, "bench")
-	}
-	if err != nil {
-		return nil, err
-	}
-	jar := &browserCookies{cookies: map[string]*http.Cookie{}}
-	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	form := url.Values{"email": {exportPerson}, "password": {exportSecret}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL()+"/login", strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	response, err := client.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusSeeOther {
-		return nil, fmt.Errorf("sign in: %s", response.Status)
-	}
-	return client, nil
-}
-
-// browserCookies keeps cookies as browsers do at a loopback address: __Host- ones too.
-type browserCookies struct{ cookies map[string]*http.Cookie }
-
-// SetCookies implements http.CookieJar.
-func (l *browserCookies) SetCookies(_ *url.URL, all []*http.Cookie) {
-	for _, c := range all {
-		l.cookies[c.Name] = c
-	}
-}
-
-// Cookies implements http.CookieJar.
-func (l *browserCookies) Cookies(*url.URL) (all []*http.Cookie) {
-	for _, c := range l.cookies {
-		all = append(all, &http.Cookie{Name: c.Name, Value: c.Value}) //nolint:gosec // sent to the panel, as it gave it
-	}
-	return all
-}
-
-// download reads an answer to its end and counts its lines, the first left out.
-func download(ctx context.Context, client *http.Client, address string) (lines int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return 0, fmt.Errorf("download: %w", err)
-	}
-	response, err := client.Do(r)
-	if err != nil {
-		return 0, fmt.Errorf("download: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("download: %s", response.Status)
-	}
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := response.Body.Read(buffer)
-		lines += strings.Count(string(buffer[:n]), "\n")
-		if errors.Is(err, io.EOF) {
-			return lines - 1, nil
-		}
-		if err != nil {
-			return lines, fmt.Errorf("download: %w", err)
-		}
-	}
 }
 
 // watchHeap looks at what the heap holds until the function that it returns is called,

@@ -25,6 +25,7 @@ type row struct {
 	Floor     float64 `json:"reference_per_second,omitempty"`
 	Ratio     float64 `json:"ratio,omitempty"`
 	P50       float64 `json:"p50_ms,omitempty"`
+	P95       float64 `json:"p95_ms,omitempty"`
 	P99       float64 `json:"p99_ms,omitempty"`
 }
 
@@ -53,7 +54,7 @@ func (t *table) delays(name string, all []time.Duration) {
 	at := func(share float64) float64 {
 		return float64(all[int(share*float64(len(all)-1))]) / float64(time.Millisecond)
 	}
-	t.rows = append(t.rows, row{Name: name, P50: at(0.5), P99: at(0.99)})
+	t.rows = append(t.rows, row{Name: name, P50: at(0.5), P95: at(0.95), P99: at(0.99)})
 }
 
 func (t *table) print(w io.Writer) error {
@@ -64,10 +65,10 @@ func (t *table) print(w io.Writer) error {
 			fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%s\t%.0f\t\n", r.Name, r.PerSecond, r.Ratio, r.Reference, r.Floor)
 		}
 	}
-	fmt.Fprintln(tw, "\nwhat\tp50, ms\tp99, ms\t")
+	fmt.Fprintln(tw, "\nwhat\tp50, ms\tp95, ms\tp99, ms\t")
 	for _, r := range t.rows {
 		if r.P50 > 0 {
-			fmt.Fprintf(tw, "%s\t%.1f\t%.1f\t\n", r.Name, r.P50, r.P99)
+			fmt.Fprintf(tw, "%s\t%.1f\t%.1f\t%.1f\t\n", r.Name, r.P50, r.P95, r.P99)
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -79,7 +80,7 @@ func (t *table) print(w io.Writer) error {
 func main() {
 	length := flag.Duration("for", 3*time.Second, "how long each row is measured")
 	asJSON := flag.Bool("json", false, "print JSON, for comparing runs")
-	only := flag.String("only", "", "measure nothing else: add, webhooks or export")
+	only := flag.String("only", "", "measure nothing else: add, webhooks, export or pages")
 	flag.Parse()
 	if err := run(context.Background(), *length, *only, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

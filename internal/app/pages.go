@@ -34,6 +34,7 @@ import (
 	"github.com/notpanel/notpanel/internal/web/dashboard"
 	"github.com/notpanel/notpanel/internal/web/developers"
 	"github.com/notpanel/notpanel/internal/web/docs"
+	"github.com/notpanel/notpanel/internal/web/download"
 	"github.com/notpanel/notpanel/internal/web/orders"
 	"github.com/notpanel/notpanel/internal/web/signin"
 	"github.com/notpanel/notpanel/internal/web/site"
@@ -72,12 +73,13 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
-	limits, err := s.settings.RateLimits()
+	ofCatalogue, err := s.newCatalogue(panel.URL)
 	if err != nil {
 		return nil, err
 	}
+	downloads := download.NewLimit()
 	s.orders = orders.New(orders.Deps{
-		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Now: clock.System, Log: s.log,
+		People: s.people, Orders: s.Core.Orders, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
 		Cancel: order.NewCanceller(s.Core.DB, func() { s.wakeActs() }), Refill: order.NewRefiller(s.Core.DB, func() { s.wakeActs() }),
 	})
 	pages, err = web.New(web.Deps{
@@ -93,7 +95,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Payments: s.Core.Payments, Announcements: s.Core.Announcements, Giveaways: s.Core.Giveaways, Activity: activity.NewStore(s.Core.DB),
 			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
-			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand,
+			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.brand, Downloads: downloads,
 			IsLastOwner: s.Core.Accounts.IsLastOwner,
 			Closer: &closing.Closer{
 				DB: s.Core.DB, People: s.people, Keys: s.Core.Keys, Currency: s.Core.Currency, Tell: tellOfClosing(s.Core.Mails, s.Core.Currency),
@@ -106,12 +108,9 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances, Wallet: s.wallet,
 		}),
 		Developers: developers.New(documentation),
-		Office:     s.newOffice(),
+		Office:     s.newOffice(downloads),
 		Publish:    s.newPublish(),
-		Catalogue: catalogue.New(catalogue.Deps{
-			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
-			Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: panel.URL, Languages: s.wordings(), Limits: limits.Tiers,
-		}),
+		Catalogue:  ofCatalogue,
 		AdminOrders: adminorders.New(adminorders.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Settler: s.Core.Settler, Bulk: s.Core.Bulk, Providers: s.Core.Providers,
 			Catalog: s.Core.Catalog, Snapshot: s.snapshot,
@@ -128,16 +127,28 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 }
 
 // newOffice builds the pages where staff keep the panel itself.
-func (s *Server) newOffice() *office.Pages {
+func (s *Server) newOffice(downloads *download.Limit) *office.Pages {
 	c := s.Core
 	return office.New(office.Deps{
 		People: s.people, Accounts: c.Accounts, Keys: c.Keys, Webhooks: c.Webhooks, Orders: c.Orders, Payments: c.Payments, Catalog: c.Catalog, Staff: c.Staff,
 		Desk:     desk.New(desk.Stores{Accounts: c.Accounts, Catalog: c.Catalog, Keys: c.Keys, Orders: c.Orders, Payments: c.Payments}),
-		Snapshot: s.snapshot,
+		Snapshot: s.snapshot, Downloads: downloads,
 		VerifyLog: func(ctx context.Context, differs func(string)) (int64, error) {
 			return account.VerifyLog(ctx, c.DB, differs)
 		},
 	})
+}
+
+// newCatalogue builds the pages of what is sold and where it is bought.
+func (s *Server) newCatalogue(address string) (*catalogue.Pages, error) {
+	limits, err := s.settings.RateLimits()
+	if err != nil {
+		return nil, err
+	}
+	return catalogue.New(catalogue.Deps{
+		People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
+		Snapshot: s.snapshot, ReadLists: func() { s.wakeLists() }, URL: address, Languages: s.wordings(), Limits: limits.Tiers,
+	}), nil
 }
 
 // newPublish builds the pages where staff write to everybody.

@@ -61,7 +61,7 @@ func (p *Play) Pass(ctx context.Context) (moved int, err error) {
 		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND cancel_due_at <= $1 ORDER BY cancel_due_at LIMIT $2`, cancelPlay},
 		{`SELECT id FROM refills WHERE provider_id = 'sandbox' AND due_at <= $1 ORDER BY due_at LIMIT $2`, refillPlay},
 		{`SELECT id FROM refills WHERE provider_id = 'sandbox' AND next_check_at <= $1 ORDER BY next_check_at LIMIT $2`, refillPlay},
-		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND state IN ('held', 'uncertain') AND updated_at + 5000000 <= $1 ORDER BY id LIMIT $2`, settlePlay},
+		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND state IN ('held', 'uncertain') AND ` + order.Few + ` AND updated_at + 5000000 <= $1 ORDER BY id LIMIT $2`, settlePlay},
 	} {
 		n, workErr := p.each(ctx, work.due, work.move)
 		moved += n

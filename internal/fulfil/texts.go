@@ -14,7 +14,8 @@ import (
 const decidedMost = 200
 
 // MoveDecided moves the orders on that were held for a refusal whose words staff
-// have classified since, each in a transaction of its own.
+// have classified since, each in a transaction of its own. It reads from the few
+// texts to the orders: SQLite keeps the order of a CROSS JOIN.
 func MoveDecided(ctx context.Context, d *db.DB, providers *provider.Store) (moved int, err error) {
 	type decided struct{ order, provider string }
 	var due []decided
@@ -23,8 +24,8 @@ func MoveDecided(ctx context.Context, d *db.DB, providers *provider.Store) (move
 			err = s.Scan(&o.order, &o.provider)
 			return o, err
 		}, `
-			SELECT o.id, o.provider_id FROM provider_texts t JOIN orders o ON o.provider_id = t.provider_id AND o.refusal = t.text
-			WHERE t.class <> '' AND o.state = 'held' ORDER BY o.id LIMIT $1`, decidedMost)
+			SELECT o.id, o.provider_id FROM provider_texts t CROSS JOIN orders o
+			WHERE o.provider_id = t.provider_id AND o.refusal = t.text AND t.class <> '' AND o.state = 'held' ORDER BY o.id LIMIT $1`, decidedMost)
 		return err
 	})
 	if err != nil {

@@ -224,6 +224,15 @@ type Person struct {
 // too where only recovery codes are left to give.
 func (p Person) HasSecondFactor() bool { return p.TOTP || p.Passkeys > 0 }
 
+// Reader names who reads, for what is bounded by reader: staff who look on take
+// nothing of the customer's.
+func (p Person) Reader() string {
+	if p.Viewer != nil {
+		return p.SessionID
+	}
+	return p.AccountID
+}
+
 // UsablePasskeys is how many of the passkeys prove something.
 func (p Person) UsablePasskeys() int64 { return p.Passkeys - p.Cloned }
 

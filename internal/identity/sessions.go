@@ -376,20 +376,21 @@ func (p *People) Sessions(ctx context.Context) (all []Session, err error) {
 	return all, err
 }
 
-// Alive returns which of the sessions still sign somebody in, for answers that go on
-// long after their request was let in.
-func (p *People) Alive(ctx context.Context, sessionIDs []string) (map[string]bool, error) {
-	alive := make(map[string]bool, len(sessionIDs))
+// Alive returns as which account each of the sessions that still sign somebody in
+// lets them look: their own, or for staff who look on, the customer's for as long as
+// they may. It is for answers that go on long after their request was let in.
+func (p *People) Alive(ctx context.Context, sessionIDs []string) (map[string]string, error) {
+	alive := make(map[string]string, len(sessionIDs))
 	for some := range slices.Chunk(sessionIDs, aliveMost) {
 		err := p.db.Read(ctx, func(tx *db.Tx) error {
 			return tx.Each(func(r db.Scanner) error {
-				var sessionID string
-				err := r.Scan(&sessionID)
-				alive[sessionID] = true
+				var sessionID, accountID string
+				err := r.Scan(&sessionID, &accountID)
+				alive[sessionID] = accountID
 				return err
-			}, `SELECT s.id FROM sessions s JOIN accounts a ON a.id = s.account_id
-				WHERE s.id = ANY($1) AND s.expires_at > $2 AND s.seen_at > $3 AND a.state = 'active' AND a.sign_in_version = s.sign_in_version`,
-				some, db.At(tx.Now), db.At(tx.Now.Add(-idleFor)))
+			}, `SELECT s.id, CASE WHEN s.viewing_until > $1 THEN s.viewing ELSE s.account_id END FROM sessions s JOIN accounts a ON a.id = s.account_id
+				WHERE s.id = ANY($2) AND s.expires_at > $1 AND s.seen_at > $3 AND a.state = 'active' AND a.sign_in_version = s.sign_in_version`,
+				db.At(tx.Now), some, db.At(tx.Now.Add(-idleFor)))
 		})
 		if err != nil {
 			return nil, fmt.Errorf("look for sessions: %w", err)

@@ -71,6 +71,33 @@ func TestStaffLookOnAsACustomer(t *testing.T) {
 	})
 }
 
+// What goes on after its request was let in, goes on as a customer for as long as
+// staff look on as them, and no longer.
+func TestWhatGoesOnEndsWithTheView(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		customer := h.account("bob@example.com", account.Customer)
+		helper := h.helper(ann, staff.AccountsView)
+		b := h.browser().in(ann, password)
+		who, _ := b.who()
+		shows := func(when, want string) {
+			t.Helper()
+			alive, err := h.Alive(t.Context(), []string{who.SessionID, "ses_none"})
+			if err != nil || len(alive) != 1 || alive[who.SessionID] != want {
+				t.Errorf("%s it shows %v, %v; want %s", when, alive, err, want)
+			}
+		}
+		shows("before", helper.ID)
+		b.must(view(h, customer.ID))
+		shows("meanwhile", customer.ID)
+		b.must(func(ctx context.Context) error { _, err := h.EndView(ctx); return err })
+		shows("once it was ended", helper.ID)
+		b.must(view(h, customer.ID))
+		h.exec(`UPDATE sessions SET viewing_until = viewing_until - $1`, ViewFor.Microseconds())
+		shows("after its time", helper.ID)
+	})
+}
+
 // Nobody looks on as staff, not even an owner; one who is appointed meanwhile is
 // not shown any more.
 func TestNobodyLooksOnAsStaff(t *testing.T) {

@@ -374,13 +374,15 @@ func (s *Store) Whole(ctx context.Context, in Scope, ref Ref) (w Whole, err erro
 // Waiting counts the orders that wait for a person.
 type Waiting struct{ Uncertain, Held, Attention int64 }
 
+const waitingCounts = `SELECT
+	(SELECT COUNT(*) FROM orders WHERE state = 'uncertain' AND mode = 'live' AND ` + Few + `),
+	(SELECT COUNT(*) FROM orders WHERE state = 'held' AND mode = 'live' AND ` + Few + `),
+	(SELECT COUNT(*) FROM orders WHERE attention <> '' AND mode = 'live')`
+
 // Waiting counts the live orders of all accounts that wait for a person.
 func (s *Store) Waiting(ctx context.Context) (w Waiting, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`SELECT
-			(SELECT COUNT(*) FROM orders WHERE state = 'uncertain' AND mode = 'live'),
-			(SELECT COUNT(*) FROM orders WHERE state = 'held' AND mode = 'live'),
-			(SELECT COUNT(*) FROM orders WHERE attention <> '' AND mode = 'live')`).Scan(&w.Uncertain, &w.Held, &w.Attention)
+		return tx.QueryRow(waitingCounts).Scan(&w.Uncertain, &w.Held, &w.Attention)
 	})
 	return w, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/ledger"
 )
@@ -30,25 +31,25 @@ type Filter struct {
 	Limit    int
 }
 
+// Few are the states of which there are few orders, in the words of their index:
+// SQLite takes it only for a query that says the very same.
+const Few = `state IN ('held', 'submitting', 'uncertain')`
+
 // waitingIDs selects the orders that wait for a person, each part by its index.
-const waitingIDs = `SELECT id FROM orders WHERE attention <> '' UNION ALL SELECT id FROM orders WHERE state IN ('uncertain', 'held')`
+const waitingIDs = `SELECT id FROM orders WHERE attention <> '' UNION ALL SELECT id FROM orders WHERE state IN ('uncertain', 'held') AND ` + Few
+
+const oldest = `SELECT ` + columns + ` FROM orders WHERE id IN (` + waitingIDs + `) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`
 
 // Oldest returns the live orders that have waited longest for a person.
 func (s *Store) Oldest(ctx context.Context, limit int) (all []*Order, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE id IN (`+waitingIDs+`) AND mode = 'live' ORDER BY updated_at, id LIMIT $1`, limit)
+		all, err = db.All(tx, scan, oldest, limit)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("orders that wait: %w", err)
 	}
 	return all, nil
-}
-
-// narrow reports whether the filter names states of which there are few orders, and
-// that have an index.
-func (f Filter) narrow() bool {
-	return f.Attention || f.State == Held || f.State == Uncertain || f.State == Submitting || f.State == Queued
 }
 
 // Search returns orders of all accounts, newest first, for staff, and the id to go
@@ -74,19 +75,19 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 		}
 		return []*Order{o}, "", err
 	}
-	w, err := f.window(tx)
+	w, err := f.window(tx, scanned)
 	if err != nil {
 		return nil, "", err
 	}
 	q := f.conditions(w)
-	all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(f.Limit), q.args...)
+	all, err = db.All(tx, scan, `SELECT `+columns+` FROM orders WHERE `+q.text()+f.order()+` LIMIT `+q.arg(f.Limit), q.args...)
 	switch {
 	case err != nil:
 		return nil, "", err
-	case len(all) == f.Limit && all[f.Limit-1].ID > w.lowest:
+	case len(all) == f.Limit && all[f.Limit-1].ID != w.last:
 		next = all[f.Limit-1].ID
 	case w.more:
-		next = w.lowest
+		next = w.last
 	}
 	if f.BeforeID == "" {
 		all, err = f.elsewhere(tx, all)
@@ -94,32 +95,56 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 	return all, next, err
 }
 
+// TooWide says that a filter leaves too many orders to look through for those that it
+// fits.
+const TooWide fault.Reason = "filter_too_wide"
+
+// lookedThrough bounds how many orders Fitting looks at.
+const lookedThrough = 40_000
+
 // Fitting returns the ids of up to most orders that a filter fits, newest first,
-// and whether there are more. It looks at as many orders as it has to.
+// and whether there are more. Where it had to look through too many orders, its
+// error has the reason TooWide: an account, days, or a state of few narrow a filter.
 func (s *Store) Fitting(ctx context.Context, f Filter, most int) (orderIDs []string, more bool, err error) {
+	f.BeforeID = ""
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		if id.Valid(id.Order, f.Text) {
-			all, _, err := search(tx, f)
-			orderIDs = nil
-			for _, o := range all {
-				orderIDs = append(orderIDs, o.ID)
-			}
-			return err
-		}
-		q := f.conditions(window{})
-		orderIDs, err = db.All(tx, func(r db.Scanner) (orderID string, err error) {
-			err = r.Scan(&orderID)
-			return orderID, err
-		}, `SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(most+1), q.args...)
+		orderIDs, more, err = fitting(tx, f, most, lookedThrough)
 		return err
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("orders that fit: %w", err)
 	}
-	if len(orderIDs) > most {
+	return orderIDs, more, nil
+}
+
+func fitting(tx *db.Tx, f Filter, most, through int) (orderIDs []string, more bool, err error) {
+	if id.Valid(id.Order, f.Text) {
+		all, _, err := search(tx, f)
+		for _, o := range all {
+			orderIDs = append(orderIDs, o.ID)
+		}
+		return orderIDs, false, err
+	}
+	w, err := f.window(tx, through)
+	if err != nil {
+		return nil, false, err
+	}
+	q := f.conditions(w)
+	orderIDs, err = db.All(tx, scanID, `SELECT id FROM orders WHERE `+q.text()+f.order()+` LIMIT `+q.arg(most+1), q.args...)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case len(orderIDs) > most:
 		return orderIDs[:most], true, nil
+	case w.more:
+		return nil, false, fault.Newf(fault.Invalid, "There are more than %d orders to look through: narrow the filter by an account or days", through).Because(TooWide)
 	}
 	return orderIDs, false, nil
+}
+
+func scanID(r db.Scanner) (orderID string, err error) {
+	err = r.Scan(&orderID)
+	return orderID, err
 }
 
 // fits reports whether an order that was named is one for the filter's other parts
@@ -147,38 +172,68 @@ func (f Filter) elsewhere(tx *db.Tx, all []*Order) ([]*Order, error) {
 	return all, nil
 }
 
-// window is what one page looks at: ids from lowest on.
+// window is what one page looks at: all down to one order.
 type window struct {
-	lowest string
-	more   bool // there are orders below it
+	last   string // its id; "": there is no lower bound
+	least  int64  // its number, where the filter is of one account
+	before int64  // the number that it begins below, there
+	more   bool   // there are orders below it
 }
 
-// window finds the bounds of a page. A filter that has an index of its own looks
-// at all of it.
-func (f Filter) window(tx *db.Tx) (w window, err error) {
-	if f.narrow() {
+// narrow reports whether the filter names states of which there are few orders, and
+// that have an index. A page of it looks at all of them.
+func (f Filter) narrow() bool {
+	return f.Attention || f.State == Held || f.State == Uncertain || f.State == Submitting || f.State == Queued
+}
+
+// byNumber reports whether a page is read by the numbers of one account's orders.
+func (f Filter) byNumber() bool { return f.AccountID != "" && !f.narrow() }
+
+// window finds the bounds of a page that looks at up to most orders.
+func (f Filter) window(tx *db.Tx, most int) (w window, err error) {
+	switch {
+	case f.narrow():
 		return w, nil
+	case f.byNumber():
+		return f.numbers(tx, most)
 	}
 	var looked int64
-	if f.AccountID != "" {
-		before := int64(1) << 31 // numbers are below
-		if f.BeforeID != "" {
-			err := tx.QueryRow(`SELECT COALESCE(MIN(number), 0) FROM orders WHERE id = $1 AND account_id = $2`, f.BeforeID, f.AccountID).Scan(&before)
-			if err != nil {
-				return w, err
-			}
-		}
-		err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
-				SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 ORDER BY number DESC LIMIT $4) AS page`,
-			f.AccountID, string(f.mode()), before, scanned).Scan(&w.lowest, &looked)
-	} else {
-		q := &conditions{}
-		f.between(q, window{})
-		err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
-				SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(scanned)+`) AS page`, q.args...).Scan(&w.lowest, &looked)
-	}
-	w.more = looked == scanned
+	q := &conditions{}
+	f.between(q, w)
+	err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
+			SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(most)+`) AS page`, q.args...).Scan(&w.last, &looked)
+	w.more = looked == int64(most)
 	return w, err
+}
+
+// numbers finds the bounds of a page of one account's orders, which are read by their
+// numbers.
+func (f Filter) numbers(tx *db.Tx, most int) (w window, err error) {
+	w.before = 1 << 31 // numbers are below
+	if f.BeforeID != "" {
+		err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0) FROM orders WHERE id = $1 AND account_id = $2`, f.BeforeID, f.AccountID).Scan(&w.before)
+		if err != nil {
+			return w, err
+		}
+	}
+	var looked int64
+	err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0), COUNT(*) FROM (
+			SELECT number FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 ORDER BY number DESC LIMIT $4) AS page`,
+		f.AccountID, string(f.mode()), w.before, most).Scan(&w.least, &looked)
+	if err != nil || looked == 0 {
+		return w, err
+	}
+	w.more = looked == int64(most)
+	err = tx.QueryRow(`SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3`, f.AccountID, string(f.mode()), w.least).Scan(&w.last)
+	return w, err
+}
+
+// order is how a page is read: newest first, by the index that finds it.
+func (f Filter) order() string {
+	if f.byNumber() {
+		return ` ORDER BY number DESC`
+	}
+	return ` ORDER BY id DESC`
 }
 
 func (f Filter) mode() ledger.Mode {
@@ -211,29 +266,39 @@ func (c *conditions) text() string {
 
 // between bounds the ids: by the page's place, and by the time that is in them.
 func (f Filter) between(c *conditions, w window) {
-	if f.BeforeID != "" {
-		c.add(`id < ` + c.arg(f.BeforeID))
-	}
 	if !f.From.IsZero() {
 		c.add(`id >= ` + c.arg(id.First(id.Order, f.From)))
 	}
 	if !f.To.IsZero() {
 		c.add(`id < ` + c.arg(id.First(id.Order, f.To)))
 	}
-	if w.lowest != "" {
-		c.add(`id >= ` + c.arg(w.lowest))
+	if f.byNumber() {
+		return // the page's place is by numbers
+	}
+	if f.BeforeID != "" {
+		c.add(`id < ` + c.arg(f.BeforeID))
+	}
+	if w.last != "" {
+		c.add(`id >= ` + c.arg(w.last))
 	}
 }
 
 func (f Filter) conditions(w window) *conditions {
 	c := &conditions{}
-	f.between(c, w)
-	c.add(`mode = ` + c.arg(string(f.mode())))
 	if f.AccountID != "" {
 		c.add(`account_id = ` + c.arg(f.AccountID))
 	}
+	c.add(`mode = ` + c.arg(string(f.mode())))
+	if f.byNumber() {
+		c.add(`number >= ` + c.arg(w.least))
+		c.add(`number < ` + c.arg(w.before))
+	}
+	f.between(c, w)
 	if slices.Contains(States(), f.State) {
-		c.add(`state = '` + string(f.State) + `'`) // written out, so that the index of the few may be used
+		c.add(`state = '` + string(f.State) + `'`) // written out, so that an index of some states may be used
+	}
+	if f.State == Held || f.State == Uncertain || f.State == Submitting {
+		c.add(Few)
 	}
 	if f.Provider != "" {
 		c.add(`provider_id = ` + c.arg(f.Provider))

@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
@@ -82,4 +84,94 @@ func TestStaffSearchOrders(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A deed for all that a filter fits is for each of them once, also where they lie
+// beyond what one page looks at, and is refused where too many would be looked at.
+func TestWhatAFilterFits(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := ordertest.New(t, d, "https://provider.example/api/v2", 100*money.Unit)
+		first := f.Place("first", "https://example.com/first", 1000)
+		f.Exec(`UPDATE orders SET state = 'completed', finished_at = created_at WHERE id = $1`, first.ID)
+		one := f.Buyer
+		f.Buyer = f.NewBuyer(100 * money.Unit)
+		others := f.Place("others", "https://example.com/first", 1000)
+		const more = 4100 // more than a page looks at
+		f.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ` + strconv.Itoa(more) + `)
+			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, mode, key_id, request_hash, service_id, quantity, rate, cost,
+				catalog_epoch, charge, step, provider_id, provider_service, equal_key, created_at, updated_at, finished_at)
+			SELECT 'ord_7ZZZZZZZZZZZZZZZZZ' || (10000000 + n.i), account_id, wallet_id, number + n.i, 'r' || n.i, link, 'failed', mode, key_id, request_hash, service_id,
+				quantity, rate, cost, catalog_epoch, charge, step, provider_id, provider_service, equal_key, created_at, updated_at, created_at
+			FROM n, orders o WHERE o.id = '` + first.ID + `'`)
+		s := order.NewStore(d)
+		for name, c := range map[string]struct {
+			filter order.Filter
+			want   int
+		}{
+			"far down":            {order.Filter{State: order.Completed}, 1},
+			"far down, of one":    {order.Filter{State: order.Completed, AccountID: one.AccountID}, 1},
+			"of another":          {order.Filter{AccountID: others.AccountID}, 1},
+			"a state of few":      {order.Filter{State: order.Held}, 0},
+			"many":                {order.Filter{State: order.Failed}, more},
+			"many, of one":        {order.Filter{State: order.Failed, AccountID: one.AccountID}, more},
+			"a link":              {order.Filter{Text: "first"}, more + 2},
+			"an id":               {order.Filter{Text: first.ID}, 1},
+			"another account's":   {order.Filter{Text: first.ID, AccountID: others.AccountID}, 0},
+			"where a page stands": {order.Filter{State: order.Completed, BeforeID: first.ID}, 1},
+		} {
+			found, cut, err := s.Fitting(t.Context(), c.filter, 2*more)
+			if err != nil || cut || len(found) != c.want {
+				t.Errorf("%s: %d, %t, %v; want %d", name, len(found), cut, err, c.want)
+			}
+			seen := map[string]bool{}
+			for _, orderID := range found {
+				if seen[orderID] {
+					t.Fatalf("%s: %s twice", name, orderID)
+				}
+				seen[orderID] = true
+			}
+		}
+		if found, cut, err := s.Fitting(t.Context(), order.Filter{State: order.Failed}, 10); err != nil || !cut || len(found) != 10 {
+			t.Errorf("cut: %d, %t, %v", len(found), cut, err)
+		}
+		if _, _, err := order.FittingIn(t.Context(), d, order.Filter{State: order.Completed}, 10, 4000); fault.From(err).Reason != order.TooWide {
+			t.Errorf("too wide: %v", err)
+		}
+		narrowed := order.Filter{State: order.Completed, AccountID: others.AccountID}
+		if found, _, err := order.FittingIn(t.Context(), d, narrowed, 10, 4000); err != nil || len(found) != 0 {
+			t.Errorf("narrowed by an account: %d, %v", len(found), err)
+		}
+	})
+}
+
+// SQLite finds the orders in states of which there are few by the index of those: what
+// asks for them says the same as the index does.
+func TestFewStatesAreFoundByTheirIndex(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.SQLite)
+	for name, statement := range order.FewStatements() {
+		err := d.Read(t.Context(), func(tx *db.Tx) error {
+			return tx.Each(func(r db.Scanner) error {
+				var id, parent, unused int64
+				var step string
+				if err := r.Scan(&id, &parent, &unused, &step); err != nil {
+					return err
+				}
+				if strings.HasPrefix(step, "SCAN orders") && !strings.Contains(step, "INDEX orders_") {
+					t.Errorf("%s: %s", name, step)
+				}
+				return nil
+			}, `EXPLAIN QUERY PLAN `+statement, arguments(statement)...)
+		})
+		ordertest.Must(t, err)
+	}
+}
+
+// arguments are as many as a statement asks for.
+func arguments(statement string) (args []any) {
+	for i := 1; strings.Contains(statement, "$"+strconv.Itoa(i)); i++ {
+		args = append(args, "")
+	}
+	return args
 }

@@ -325,7 +325,7 @@ func (s *Store) Members(ctx context.Context) (all []Member, err error) {
 				(SELECT COUNT(*) FROM passkeys f WHERE f.account_id = a.id AND f.cloned_at IS NULL),
 				(SELECT MAX(s.seen_at) FROM sessions s WHERE s.account_id = a.id)
 			FROM accounts a LEFT JOIN staff_roles r ON r.id = a.staff_role
-			WHERE a.role = 'owner' OR a.staff_role IS NOT NULL
+			WHERE a.id IN (SELECT id FROM accounts WHERE role = 'owner' UNION ALL SELECT id FROM accounts WHERE staff_role IS NOT NULL)
 			ORDER BY CASE WHEN a.role = 'owner' THEN 0 ELSE 1 END, a.email`)
 		return err
 	})

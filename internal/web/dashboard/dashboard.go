@@ -26,6 +26,7 @@ import (
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/ratelimit"
 	"github.com/notpanel/notpanel/internal/requestlog"
+	"github.com/notpanel/notpanel/internal/web/download"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -56,6 +57,8 @@ type Deps struct {
 	LowBalance func(ctx context.Context, accountID string) (money.Amount, error)
 	// SetLowBalance sets it; nil is the panel's default.
 	SetLowBalance func(ctx context.Context, accountID string, low *money.Amount, actor string) (account.Account, error)
+	// Downloads bounds how many long tables a reader takes at a time.
+	Downloads *download.Limit
 	// Closer ends accounts by their owners' wish.
 	Closer *closing.Closer
 	// Brand is whose panel it is, for what is printed.

@@ -112,6 +112,11 @@ func (d *Dashboard) StatementCSV(w http.ResponseWriter, r *http.Request) error {
 	if !p.Form.OK() {
 		return ui.See(w, r, p.link(walletPath)+"#statement") // the page says what is wrong
 	}
+	end, err := d.deps.Downloads.Begin(d.person(r).Reader())
+	if err != nil {
+		return err
+	}
+	defer end()
 	part, err := p.stretch(ctx, d.deps.Orders, d.person(r).AccountID)
 	if err != nil {
 		return err

@@ -68,16 +68,12 @@ func (p *Pages) Events(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	who := p.person(r)
-	reader := who.AccountID
-	if who.Viewer != nil {
-		reader = who.SessionID // who looks on takes no place of the customer's
-	}
-	s, err := p.live.begin(reader, who.SessionID)
+	s, err := p.live.begin(who)
 	if err != nil {
 		h.Set("Retry-After", "5")
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte(fault.From(err).Text)) // a script asked
+		_, _ = w.Write([]byte(errTooMany.Text)) // a script asked
 		return nil
 	}
 	defer p.live.end(s)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/worker"
 )
@@ -21,9 +22,9 @@ const (
 	lookEvery = time.Second
 )
 
-// sessions tells which still sign somebody in.
+// sessions tells as whom each that still signs somebody in lets them look.
 type sessions interface {
-	Alive(ctx context.Context, sessionIDs []string) (map[string]bool, error)
+	Alive(ctx context.Context, sessionIDs []string) (map[string]string, error)
 }
 
 // live tells streams which of their orders have changed. However many there are, one
@@ -46,10 +47,11 @@ func newLive(orders *order.Store, s sessions) *live {
 // stream is a page that listens.
 type stream struct {
 	reader    string // whose place among the streams it takes
+	accountID string // whose orders it shows
 	sessionID string
 
 	wake chan struct{} // something has changed
-	over chan struct{} // nobody is signed in there any more, or the panel stops
+	over chan struct{} // its reader is not signed in there any more, or the panel stops
 
 	// Under live's lock:
 	seen    map[string]order.Mark // by order
@@ -61,15 +63,16 @@ type stream struct {
 // errTooMany refuses a stream; the page that asked asks again by itself.
 var errTooMany = fault.New(fault.Unavailable, "Too many open pages")
 
-// begin makes a stream that sees nothing yet.
-func (l *live) begin(reader, sessionID string) (*stream, error) {
+// begin makes a stream of somebody's that sees nothing yet.
+func (l *live) begin(who identity.Person) (*stream, error) {
+	reader := who.Reader()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || l.of[reader] >= streamsMost || len(l.open) >= streamsInAll {
 		return nil, errTooMany
 	}
 	s := &stream{
-		reader: reader, sessionID: sessionID, wake: make(chan struct{}, 1), over: make(chan struct{}),
+		reader: reader, accountID: who.AccountID, sessionID: who.SessionID, wake: make(chan struct{}, 1), over: make(chan struct{}),
 		seen: map[string]order.Mark{}, changed: map[string]bool{},
 	}
 	l.open[s] = true
@@ -122,7 +125,7 @@ func (l *live) loop() worker.Loop {
 }
 
 // look tells all streams what has changed, and ends those of who is not signed in any
-// more.
+// more, or does not look as that account any more.
 func (l *live) look(ctx context.Context) error {
 	sessionIDs, orderIDs := l.asked()
 	if len(sessionIDs) == 0 {
@@ -139,7 +142,7 @@ func (l *live) look(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for s := range l.open {
-		if slices.Contains(sessionIDs, s.sessionID) && !alive[s.sessionID] {
+		if slices.Contains(sessionIDs, s.sessionID) && alive[s.sessionID] != s.accountID {
 			s.left = true
 			s.finish()
 			continue

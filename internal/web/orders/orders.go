@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -21,6 +20,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
+	"github.com/notpanel/notpanel/internal/web/download"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -48,23 +48,21 @@ type Deps struct {
 	Refill *order.Refiller
 	Keys   *apikey.Store
 	// Snapshot returns what is sold now.
-	Snapshot func(context.Context) (*catalog.Snapshot, error)
-	Now      clock.Clock
-	Log      *slog.Logger
+	Snapshot  func(context.Context) (*catalog.Snapshot, error)
+	Downloads *download.Limit
+	Now       clock.Clock
+	Log       *slog.Logger
 }
 
 // Pages answers for the pages of this package.
 type Pages struct {
 	deps Deps
 	live *live
-
-	mu        sync.Mutex
-	exporting map[string]int // downloads under way, by account
 }
 
 // New returns the pages. Their streams tell of no change before Loop runs.
 func New(d Deps) *Pages {
-	return &Pages{deps: d, live: newLive(d.Orders, d.People), exporting: map[string]int{}}
+	return &Pages{deps: d, live: newLive(d.Orders, d.People)}
 }
 
 // person is who is signed in. The route table lets nobody else come here.

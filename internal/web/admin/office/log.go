@@ -137,6 +137,12 @@ func (p *Pages) ExportLog(w http.ResponseWriter, r *http.Request) error {
 	if !f.OK() {
 		return p.Log(w, r)
 	}
+	who, _ := p.deps.People.Current(ctx)
+	end, err := p.deps.Downloads.Begin(who.Reader())
+	if err != nil {
+		return err
+	}
+	defer end()
 	q.Before, q.Limit = 0, exportRows
 	columns := []string{"row", "at", "actor", "actor_email", "action", "target", "target_email", "detail"}
 	return download.CSV(w, r, "audit-log.csv", columns, func(t *download.Table) error {

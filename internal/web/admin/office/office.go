@@ -22,6 +22,7 @@ import (
 	"github.com/notpanel/notpanel/internal/payment"
 	"github.com/notpanel/notpanel/internal/staff"
 	"github.com/notpanel/notpanel/internal/web/admin"
+	"github.com/notpanel/notpanel/internal/web/download"
 	"github.com/notpanel/notpanel/internal/web/refusal"
 	"github.com/notpanel/notpanel/internal/web/ui"
 	"github.com/notpanel/notpanel/internal/webhook"
@@ -56,6 +57,8 @@ type Deps struct {
 	Staff    *staff.Store
 	// Snapshot returns what is sold now.
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
+	// Downloads bounds how many long tables a reader takes at a time.
+	Downloads *download.Limit
 	// VerifyLog proves the audit log's chain and returns how many rows it has.
 	VerifyLog func(ctx context.Context, differs func(text string)) (rows int64, err error)
 }

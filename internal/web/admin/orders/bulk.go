@@ -2,9 +2,12 @@ package orders
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/notpanel/notpanel/internal/bulk"
 	"github.com/notpanel/notpanel/internal/fault"
@@ -45,7 +48,9 @@ type many struct {
 	filter  filter
 	chosen  []string // of a selection; none: all that the filter fits
 	count   int
-	more    bool // there are more than one work may have
+	shown   string // which those are
+	more    bool   // there are more than one work may have
+	wide    bool   // it was not found out which the filter fits: too many were to be looked through
 	work    string
 	offered []bulkDeed
 	names   naming
@@ -83,10 +88,10 @@ func (p *Pages) showMany(w http.ResponseWriter, r *http.Request, status int, f *
 		return err
 	}
 	orderIDs, more, err := p.fitting(ctx, m)
-	if err != nil {
+	if m.wide = fault.From(err).Reason == order.TooWide; err != nil && !m.wide {
 		return err
 	}
-	m.count, m.more = len(orderIDs), more
+	m.count, m.shown, m.more = len(orderIDs), shownAs(orderIDs), more
 	for _, d := range bulkDeeds() {
 		if p.may(r, d.needs) {
 			m.offered = append(m.offered, d)
@@ -110,7 +115,13 @@ func (p *Pages) fitting(ctx context.Context, m many) (orderIDs []string, more bo
 	return p.deps.Orders.Fitting(ctx, m.filter.sought(ctx, accountID), bulk.MaxOrders)
 }
 
-// DoMany begins a deed for many orders: for as many as were shown, or not at all.
+// shownAs says how many orders were shown and, in short, which.
+func shownAs(orderIDs []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(orderIDs, " ")))
+	return strconv.Itoa(len(orderIDs)) + "-" + hex.EncodeToString(sum[:16])
+}
+
+// DoMany begins a deed for many orders: for those that were shown, or not at all.
 func (p *Pages) DoMany(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	f := ui.Sent(r)
@@ -129,8 +140,9 @@ func (p *Pages) DoMany(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if shown := f.Value("count"); shown != strconv.Itoa(len(orderIDs)) {
-		f.Error = ui.T(ctx, "desk_orders.error_changed", "Before", shown, "Now", ui.Int(ctx, int64(len(orderIDs))))
+	if len(m.chosen) == 0 && f.Value("shown") != shownAs(orderIDs) {
+		before, _, _ := strings.Cut(f.Value("shown"), "-")
+		f.Error = ui.T(ctx, "desk_orders.error_changed", "Before", before, "Now", ui.Int(ctx, int64(len(orderIDs))))
 		return p.showMany(w, r, http.StatusConflict, f)
 	}
 	if chosen.deed.MovesMoney() || chosen.deed.Kind == fulfil.Cancel {

@@ -117,22 +117,22 @@ func TestHostileTextsOnTheDesk(t *testing.T) {
 	})
 }
 
-var hidden = regexp.MustCompile(`name="(work|count)" value="([^"]+)"`)
+var hidden = regexp.MustCompile(`name="(work|shown)" value="([^"]+)"`)
 
 // form reads the hidden fields of the page for many.
-func form(t *testing.T, body string) (work, count string) {
+func form(t *testing.T, body string) (work, shown string) {
 	t.Helper()
 	for _, m := range hidden.FindAllStringSubmatch(body, -1) {
 		if m[1] == "work" {
 			work = m[2]
 		} else {
-			count = m[2]
+			shown = m[2]
 		}
 	}
-	if work == "" || count == "" {
+	if work == "" || shown == "" {
 		t.Fatalf("no form in %s", body)
 	}
-	return work, count
+	return work, shown
 }
 
 // finish waits until a work has ended.
@@ -154,30 +154,39 @@ func TestADeedForAllThatFit(t *testing.T) {
 		for i := range 3 {
 			p.Place("r"+strconv.Itoa(i), "https://example.com/"+strconv.Itoa(i), 1000)
 		}
-		work, count := form(t, v.get("/admin/orders/bulk?state=pending").body)
-		if count != "3" {
-			t.Fatalf("%s orders fit", count)
+		work, shown := form(t, v.get("/admin/orders/bulk?state=pending").body)
+		if !strings.HasPrefix(shown, "3-") {
+			t.Fatalf("%s orders fit", shown)
 		}
-		p.Place("late", "https://example.com/late", 1000)
-		got := v.post("/admin/orders/bulk", "work", work, "count", count, "state", "pending", "deed", "cancel")
-		if got.status != http.StatusConflict || !strings.Contains(got.body, "there were 3, now there are 4") {
+		late := p.Place("late", "https://example.com/late", 1000)
+		got := v.post("/admin/orders/bulk", "work", work, "shown", shown, "state", "pending", "deed", "cancel")
+		if got.status != http.StatusConflict || !strings.Contains(got.body, "3 were shown, 4 fit now") {
 			t.Errorf("the number changed: %d", got.status)
 		}
+		work, shown = form(t, got.body)
+		p.Exec(`UPDATE orders SET state = 'completed' WHERE id = $1`, late.ID)
+		p.Place("later", "https://example.com/later", 1000)
+		got = v.post("/admin/orders/bulk", "work", work, "shown", shown, "state", "pending", "deed", "cancel")
+		if got.status != http.StatusConflict || !strings.Contains(got.body, "4 were shown, 4 fit now, and not all of them are the same") {
+			t.Errorf("as many, but others: %d", got.status)
+		}
+		p.Exec(`UPDATE orders SET state = 'pending' WHERE id = $1`, late.ID)
+		got.body = v.get("/admin/orders/bulk?state=pending").body
 		if n := p.Count(`SELECT COUNT(*) FROM bulk_works`); n != 0 {
 			t.Errorf("%d works", n)
 		}
-		work, count = form(t, got.body)
+		work, shown = form(t, got.body)
 		for range 2 { // sent twice
-			got = v.post("/admin/orders/bulk", "work", work, "count", count, "state", "pending", "deed", "cancel")
+			got = v.post("/admin/orders/bulk", "work", work, "shown", shown, "state", "pending", "deed", "cancel")
 			if got.location != "/admin/bulk/"+work && got.status != http.StatusConflict {
 				t.Errorf("begun: %d to %s", got.status, got.location)
 			}
 		}
 		p.finish(work)
-		if n := p.Count(`SELECT COUNT(*) FROM orders WHERE state = 'canceled'`); n != 4 || p.Count(`SELECT COUNT(*) FROM bulk_works`) != 1 {
+		if n := p.Count(`SELECT COUNT(*) FROM orders WHERE state = 'canceled'`); n != 5 || p.Count(`SELECT COUNT(*) FROM bulk_works`) != 1 {
 			t.Errorf("%d canceled", n)
 		}
-		if got := v.get("/admin/bulk/" + work); !strings.Contains(got.body, "4 done, 0 not possible, of 4") {
+		if got := v.get("/admin/bulk/" + work); !strings.Contains(got.body, "5 done, 0 not possible, of 5") {
 			t.Errorf("the work's page: %d", got.status)
 		}
 		p.Audit()
@@ -192,14 +201,14 @@ func TestADeedForTheOnesPicked(t *testing.T) {
 		v := p.helper("helper@example.com", staff.OrdersSee, staff.OrdersChange)
 		a, b := p.running("a"), p.running("b")
 		got := v.post("/admin/orders/bulk/ask", "order", a.ID, "order", "ord_nonsense", "order", a.ID)
-		work, count := form(t, got.body)
-		if count != "1" || strings.Contains(got.body, `value="give_back"`) {
-			t.Errorf("%s picked; what the role does not hold is offered: %v", count, strings.Contains(got.body, `value="give_back"`))
+		work, shown := form(t, got.body)
+		if !strings.HasPrefix(shown, "1-") || strings.Contains(got.body, `value="give_back"`) {
+			t.Errorf("%s picked; what the role does not hold is offered: %v", shown, strings.Contains(got.body, `value="give_back"`))
 		}
-		if got := v.post("/admin/orders/bulk", "work", work, "count", "1", "order", a.ID, "deed", "end_canceled"); got.status != http.StatusUnprocessableEntity {
+		if got := v.post("/admin/orders/bulk", "work", work, "order", a.ID, "deed", "end_canceled"); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("what the role does not hold: %d", got.status)
 		}
-		if got := v.post("/admin/orders/bulk", "work", work, "count", "1", "order", a.ID, "deed", "complete"); got.status != http.StatusSeeOther {
+		if got := v.post("/admin/orders/bulk", "work", work, "order", a.ID, "deed", "complete"); got.status != http.StatusSeeOther {
 			t.Errorf("%d", got.status)
 		}
 		p.finish(work)
@@ -260,7 +269,7 @@ func TestNobodyDoesAnythingToTheirOwnOrders(t *testing.T) {
 		p.want(unsure, order.Uncertain, "0.00")
 
 		work, _ := form(t, v.post("/admin/orders/bulk/ask", "order", own.ID, "order", other.ID).body)
-		got := v.post("/admin/orders/bulk", "work", work, "count", "2", "deed", "end_canceled", "order", own.ID, "order", other.ID)
+		got := v.post("/admin/orders/bulk", "work", work, "deed", "end_canceled", "order", own.ID, "order", other.ID)
 		if got.status != http.StatusSeeOther {
 			t.Fatalf("%d", got.status)
 		}

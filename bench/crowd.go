@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/notpanel/notpanel/internal/activity"
+	"github.com/notpanel/notpanel/internal/app"
+	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/id"
+	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/order"
+)
+
+// A large panel: half of its orders are one reseller's, the others those of as many
+// customers as there are accounts.
+const (
+	crowdAccounts = 100_000
+	crowdOwn      = 500_000 // orders of the one
+	crowdOthers   = 500_000
+	crowdServices = 5_000
+	crowdDays     = 30
+	crowdAt       = 50_000 // rows of one write, as in series
+)
+
+// series counts the rows of one write from 1 on, on both engines.
+const series = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) `
+
+// orderColumns are those that a copy of an order has from it.
+const orderColumns = `mode, key_id, request_hash, service_id, quantity, rate, cost, catalog_epoch, charge, step, provider_id, provider_service, equal_key`
+
+// crowd fills a panel in which the buyer has placed one order. What it makes has the
+// shape of what a panel keeps; no money moved, so that no audit would agree.
+func crowd(ctx context.Context, server *app.Server, buyer order.Buyer) error {
+	if err := crowdCatalog(ctx, server); err != nil {
+		return err
+	}
+	d := server.Core.DB
+	for from := 0; from < crowdAccounts; from += crowdAt {
+		if err := crowdPeople(ctx, d, from); err != nil {
+			return fmt.Errorf("copy accounts: %w", err)
+		}
+	}
+	began := clock.System().Add(-crowdDays * 24 * time.Hour)
+	const batches = (crowdOwn + crowdOthers) / crowdAt
+	for batch := range batches {
+		at := began.Add(time.Duration(batch) * crowdDays * 24 * time.Hour / batches)
+		var err error
+		if from := batch / 2 * crowdAt; batch%2 == 0 {
+			err = crowdOwnOrders(ctx, d, buyer, from, at)
+		} else {
+			err = crowdOrders(ctx, d, buyer, from, at)
+		}
+		if err != nil {
+			return fmt.Errorf("copy orders: %w", err)
+		}
+	}
+	return crowdEnd(ctx, d, buyer)
+}
+
+// crowdCatalog adds services, which go to a provider of their own.
+func crowdCatalog(ctx context.Context, server *app.Server) error {
+	p, err := server.Core.Providers.Add(ctx, "Nobody else", "https://another.example/api/v2", "key", "bench")
+	if err != nil {
+		return err
+	}
+	offers := make([]catalog.Offer, crowdServices)
+	for i := range offers {
+		offers[i] = catalog.Offer{
+			ProviderService: strconv.Itoa(i + 1), Category: fmt.Sprintf("Category %d", i%50), Name: fmt.Sprintf("Banner impressions, placement %d", i),
+			Type: catalog.Default, Cost: money.Unit / 3, Rate: money.Unit / 2, Min: 10, Max: 1_000_000,
+		}
+	}
+	_, err = server.Core.Catalog.Import(ctx, p.ID, offers, "bench")
+	return err
+}
+
+func crowdPeople(ctx context.Context, d *db.DB, from int) error {
+	return d.Write(ctx, func(tx *db.Tx) error {
+		offset := `(CAST($1 AS BIGINT) + n.i)`
+		_, err := tx.Exec(series+`
+			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at, email_verified_at)
+			SELECT 'acc_bench' || `+offset+`, 'customer-' || `+offset+` || '@example.com', 'none',
+				CASE WHEN n.i % 100 = 0 THEN 'suspended' ELSE 'active' END, 'standard', 'customer', CAST($2 AS BIGINT), CAST($2 AS BIGINT)
+			FROM n`, from, db.At(tx.Now))
+		if err != nil {
+			return err
+		}
+		for _, mode := range []string{"live", "test"} {
+			_, err := tx.Exec(series+`
+				INSERT INTO wallets (id, account_id, mode, balance, seq, last_number)
+				SELECT 'wal_`+mode+`' || `+offset+`, 'acc_bench' || `+offset+`, '`+mode+`', 5000000, 0, 5 FROM n`, from)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// crowdID is the expression for an order's id: of its time, and among those of its
+// batch in the order of their numbers.
+func crowdID(at time.Time) string {
+	first := id.First(id.Order, at)
+	const digits = 8 // of the part that is chance elsewhere
+	return `'` + first[:len(first)-digits] + `' || substr(CAST(100000000 + n.i AS TEXT), 2)`
+}
+
+// crowdOwnOrders copies the buyer's first order, and its charge. Of each fifty one
+// is under way.
+func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at time.Time) error {
+	return d.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(series+`
+			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, kind, created_at, updated_at, finished_at, `+orderColumns+`)
+			SELECT `+crowdID(at)+`, account_id, wallet_id, CAST($1 AS BIGINT) + n.i + 1, 'c-' || (CAST($1 AS BIGINT) + n.i),
+				'https://example.com/p/' || (CAST($1 AS BIGINT) + n.i), CASE WHEN n.i % 50 = 0 THEN 'in_progress' ELSE 'completed' END, 'single',
+				CAST($2 AS BIGINT), CAST($2 AS BIGINT), CASE WHEN n.i % 50 = 0 THEN NULL ELSE CAST($2 AS BIGINT) END, `+orderColumns+`
+			FROM n, orders o WHERE o.account_id = $3 AND o.mode = 'live' AND o.number = 1`, from, db.At(at), buyer.AccountID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(series+`
+			INSERT INTO transfers (id, kind, ref, debit, debit_seq, debit_balance, credit, amount, memo, actor, created_at)
+			SELECT 'trf_bench' || (CAST($1 AS BIGINT) + n.i), t.kind, `+crowdID(at)+`, t.debit, t.debit_seq + CAST($1 AS BIGINT) + n.i, t.debit_balance,
+				t.credit, t.amount, t.memo, t.actor, CAST($2 AS BIGINT)
+			FROM n, transfers t JOIN orders o ON t.kind = 'order' AND t.ref = o.id
+			WHERE o.account_id = $3 AND o.mode = 'live' AND o.number = 1`, from, db.At(at), buyer.AccountID)
+		return err
+	})
+}
+
+// crowdOrders copies that order to the other accounts, five to each. Some of them
+// wait for a person.
+func crowdOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at time.Time) error {
+	return d.Write(ctx, func(tx *db.Tx) error {
+		owner := `((CAST($1 AS BIGINT) + n.i) % ` + strconv.Itoa(crowdAccounts) + ` + 1)`
+		_, err := tx.Exec(series+`
+			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, kind, attention, created_at, updated_at, finished_at, `+orderColumns+`)
+			SELECT `+crowdID(at.Add(time.Minute))+`, 'acc_bench' || `+owner+`, 'wal_live' || `+owner+`, (CAST($1 AS BIGINT) + n.i) / `+strconv.Itoa(crowdAccounts)+` + 1,
+				'c-' || (CAST($1 AS BIGINT) + n.i), 'https://example.com/q/' || (CAST($1 AS BIGINT) + n.i),
+				CASE n.i % 2500 WHEN 0 THEN 'held' WHEN 1 THEN 'uncertain' WHEN 2 THEN 'in_progress' ELSE 'completed' END, 'single',
+				CASE WHEN n.i % 2500 = 3 THEN 'completed short' ELSE '' END, CAST($2 AS BIGINT), CAST($2 AS BIGINT),
+				CASE WHEN n.i % 2500 < 3 THEN NULL ELSE CAST($2 AS BIGINT) END, `+orderColumns+`
+			FROM n, orders o WHERE o.account_id = $3 AND o.mode = 'live' AND o.number = 1`, from, db.At(at), buyer.AccountID)
+		return err
+	})
+}
+
+// crowdEnd brings the wallet's counters up to its orders, fills the figures of every
+// quarter of an hour, and lets the engine look at what it has.
+func crowdEnd(ctx context.Context, d *db.DB, buyer order.Buyer) error {
+	return d.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE wallets SET last_number = last_number + $2, seq = seq + $2 WHERE id = $1`, buyer.WalletID, crowdOwn)
+		if err != nil {
+			return err
+		}
+		last := tx.Now.Truncate(activity.Quarter)
+		rows := make([][]any, crowdDays*24*4)
+		for i := range rows {
+			rows[i] = []any{buyer.AccountID, db.At(last.Add(-time.Duration(i+1) * activity.Quarter))}
+		}
+		if err := tx.ExecMany(`INSERT INTO activity (account_id, at, placed, completed, charged, refunded) VALUES ($1, $2, 3, 2, 1000, 10) ON CONFLICT DO NOTHING`, rows); err != nil {
+			return err
+		}
+		if d.Engine() != db.Postgres {
+			return nil
+		}
+		_, err = tx.Exec(`ANALYZE`)
+		return err
+	})
+}

@@ -1,0 +1,28 @@
+package order
+
+import (
+	"context"
+
+	"github.com/notpanel/notpanel/internal/db"
+)
+
+// FittingIn is Fitting with a bound of its own on how many orders it looks at.
+func FittingIn(ctx context.Context, d *db.DB, f Filter, most, through int) (orderIDs []string, more bool, err error) {
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		orderIDs, more, err = fitting(tx, f, most, through)
+		return err
+	})
+	return orderIDs, more, err
+}
+
+// FewStatements are what asks for orders in the few states that have an index.
+func FewStatements() map[string]string {
+	all := map[string]string{"the oldest": oldest, "the counts": waitingCounts}
+	for _, state := range []State{Held, Uncertain, Submitting} {
+		f := Filter{State: state}
+		all[string(state)] = `SELECT id FROM orders WHERE ` + f.conditions(window{}).text() + f.order() + ` LIMIT 50`
+	}
+	f := Filter{Attention: true}
+	all["attention"] = `SELECT id FROM orders WHERE ` + f.conditions(window{}).text() + f.order() + ` LIMIT 50`
+	return all
+}
