@@ -38,7 +38,7 @@ func TestAnOrderBesideADiscountPaysOnePrice(t *testing.T) {
 			done, stop := context.WithCancel(t.Context())
 			setting.Go(func() {
 				for i := 0; done.Err() == nil; i++ {
-					if err := catalog.NewStore(f.DB).SetDiscount(t.Context(), catalog.Discount{Tier: account.Reseller, Percent: less[i%2 == 0]}, "test"); err != nil {
+					if err := catalog.NewStore(f.DB).SetDiscount(context.WithoutCancel(done), catalog.Discount{Tier: account.Reseller, Percent: less[i%2 == 0]}, "test"); err != nil {
 						t.Error(err)
 					}
 				}

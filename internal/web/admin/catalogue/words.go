@@ -135,8 +135,11 @@ func oneBelow(all []string) string { return strings.Join(all, "\n") }
 
 func tierColumns(ctx context.Context, change bool) []ui.Column {
 	all := []ui.Column{
-		{Name: ui.T(ctx, "office.tier")}, {Name: ui.T(ctx, "tiers.pays_less"), Right: true}, {Name: ui.T(ctx, "site.column.requests"), Right: true},
-		{Name: ui.T(ctx, "catalogue.below"), Right: true}, {Name: ui.T(ctx, "tiers.who")},
+		{Name: ui.T(ctx, "office.tier")},
+		{Name: ui.T(ctx, "tiers.pays_less"), Right: true},
+		{Name: ui.T(ctx, "site.column.requests"), Right: true},
+		{Name: ui.T(ctx, "catalogue.below"), Right: true},
+		{Name: ui.T(ctx, "tiers.who")},
 	}
 	if change {
 		all = append(all, ui.Column{Name: ui.T(ctx, "catalogue.deed"), Right: true})
