@@ -32,13 +32,12 @@ type providerTexts struct {
 // Run prints the refusals, those that wait for a decision first.
 func (c *providerTexts) Run(ctx context.Context, t terminal) error {
 	return c.use(ctx, func(core *app.Core) error {
-		texts, err := core.Providers.Texts(ctx, c.Provider, !c.All)
+		all, err := c.read(ctx, core, nil, false)
+		if err == nil && c.All {
+			all, err = c.read(ctx, core, all, true)
+		}
 		if err != nil {
 			return err
-		}
-		var all []textView
-		for _, r := range texts {
-			all = append(all, textView{r.Text, flagOf(r.Decision), r.Seen, when(r.FirstAt), when(r.LastAt), when(r.DecidedAt)})
 		}
 		return list(t, c.JSON, all, table[textView]{
 			none: "No refusal waits for a decision.",
@@ -48,6 +47,24 @@ func (c *providerTexts) Run(ctx context.Context, t terminal) error {
 			},
 		})
 	})
+}
+
+// read adds the refusals, page by page.
+func (c *providerTexts) read(ctx context.Context, core *app.Core, all []textView, decided bool) ([]textView, error) {
+	const page = 500
+	for before := (provider.TextCursor{}); ; {
+		texts, err := core.Providers.TextsOf(ctx, c.Provider, decided, before, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range texts {
+			all = append(all, textView{r.Text, flagOf(r.Decision), r.Seen, when(r.FirstAt), when(r.LastAt), when(r.DecidedAt)})
+			before = r.After()
+		}
+		if len(texts) < page {
+			return all, nil
+		}
+	}
 }
 
 // providerClassify decides what a refusal means.

@@ -2,6 +2,8 @@ package access_test
 
 import (
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +63,70 @@ func TestStaffAnnounceAndEnd(t *testing.T) {
 	})
 }
 
+var hiddenSeen = regexp.MustCompile(`name="seen" value="(\d+)"`)
+
+// seen is the text of a post that its form begins with.
+func (v *visitor) seen(path string) string {
+	v.p.t.Helper()
+	got := v.ask(http.MethodGet, path, nil)
+	found := hiddenSeen.FindStringSubmatch(got.body)
+	if found == nil {
+		v.p.t.Fatalf("%s: %d without the text it begins with", path, got.status)
+	}
+	return found[1]
+}
+
+// Of two who edit a post, the second is told and sees both texts; nothing is
+// overwritten that its writer has not seen, and what was written of a post that is gone
+// is kept.
+func TestTwoWhoEditAPost(t *testing.T) {
+	t.Parallel()
+	eachBureau(t, func(t *testing.T, b *bureau) {
+		one, first := b.hired("first@example.com", staff.ContentChange)
+		two, _ := b.hired("second@example.com", staff.ContentChange)
+		p, err := b.Core.Blog.Create(t.Context(), blog.Text{Slug: "refunds", Language: "en", Title: "Refunds", Body: "At first."}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := "/admin/posts/" + p.ID
+		filled := func(body, seen string) url.Values {
+			return form("title", "Refunds", "slug", "refunds", "language", "en", "body", body, "seen", seen)
+		}
+		body := func() string {
+			t.Helper()
+			now, err := b.Core.Blog.Find(t.Context(), p.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return now.Body
+		}
+		begun := two.seen(at)
+		leads(t, "the first", one.ask(http.MethodPost, at, filled("By <b>one</b>.", one.seen(at))), at+"?done=saved")
+		preview := filled("By two.", begun)
+		preview.Set("preview", "1")
+		wants(t, "a preview keeps what it began with", two.ask(http.MethodPost, at, preview), http.StatusOK, `name="seen" value="`+begun+`"`)
+		got := two.ask(http.MethodPost, at, filled("By two.", begun))
+		for _, text := range []string{"Somebody has saved another text", "By two.", "By &lt;b&gt;one&lt;/b&gt;.", "What " + first.Email + " has saved", "Save mine in its place"} {
+			wants(t, "the second", got, http.StatusUnprocessableEntity, text)
+		}
+		if got := body(); got != "By <b>one</b>." {
+			t.Errorf("the post says %q", got)
+		}
+		wants(t, "a form that has seen none", two.ask(http.MethodPost, at, filled("By two.", "")), http.StatusUnprocessableEntity, "Somebody has saved another text")
+		leads(t, "who has seen both", two.ask(http.MethodPost, at, filled("By both.", hiddenSeen.FindStringSubmatch(got.body)[1])), at+"?done=saved")
+		if got := body(); got != "By both." {
+			t.Errorf("the post says %q", got)
+		}
+		if _, err := b.Core.Blog.Delete(t.Context(), p.ID, "test"); err != nil {
+			t.Fatal(err)
+		}
+		gone := two.ask(http.MethodPost, at, filled("Much work.", begun))
+		wants(t, "a post that is gone", gone, http.StatusUnprocessableEntity, "deleted this post meanwhile")
+		wants(t, "what was written of it", gone, http.StatusUnprocessableEntity, "Much work.")
+		b.proved()
+	})
+}
+
 // A post is seen by nobody else before it is published, keeps its address then, and
 // a preview stores nothing.
 func TestStaffWriteAndPublishAPost(t *testing.T) {
@@ -99,6 +165,7 @@ func TestStaffWriteAndPublishAPost(t *testing.T) {
 		wants(t, "another address", v.ask(http.MethodPost, at, filled), http.StatusUnprocessableEntity, "can&#39;t change")
 		filled.Set("slug", "how-we-refund")
 		filled.Set("body", "At once.")
+		filled.Set("seen", v.seen(at))
 		leads(t, "edited", v.ask(http.MethodPost, at, filled), at+"?done=saved")
 		wants(t, "the new text", read(), http.StatusOK, "At once.")
 		wants(t, "deleted while published", v.ask(http.MethodPost, at+"/delete", form()), http.StatusUnprocessableEntity, "make it a draft first")

@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/announce"
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/config"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/payment"
 )
@@ -130,6 +133,7 @@ func TestCopyOfOnesData(t *testing.T) {
 	}
 	v := p.visitor().signIn(ann, password)
 	v.post(walletPage+"/topups", "amount", "25", "reference", "INV-1")
+	p.entersAndDismisses(a)
 	p.Core.DB.AdvanceClock(11 * time.Minute)
 	says(t, "the page", v.get(exportPath), http.StatusOK, `name="password"`)
 	says(t, "a wrong password", v.post(exportPath, "password", another), http.StatusUnprocessableEntity, "The password is not right")
@@ -141,7 +145,8 @@ func TestCopyOfOnesData(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"account.json": {ann, a.ID, `"balance":"3.00"`, `"seen_at":"20`}, "sign-ins.jsonl": {`"outcome":"ok"`},
 		"keys.jsonl": {`"name":"Shop"`, `"begins_with":"np_live_`}, "top-ups.jsonl": {`"reference":"INV-1"`, `"state":"waiting"`},
-		"statement.csv": {"credit,,,3.00,3.00,USD"}, "orders.jsonl": nil, "test-orders.jsonl": nil, "webhooks.jsonl": nil,
+		"statement.csv": {"credit,,,3.00,3.00,USD"}, "notices.jsonl": {`"text":"$3.00 was credited to your wallet."`, `"read_at":null`}, "giveaways.jsonl": {`"title":"First orders"`, `"won":null`},
+		"dismissed-announcements.jsonl": {`"announcement":"ann_`}, "orders.jsonl": nil, "test-orders.jsonl": nil, "webhooks.jsonl": nil,
 	} {
 		text, there := files[name]
 		if !there {
@@ -169,6 +174,29 @@ func TestCopyOfOnesData(t *testing.T) {
 		}
 	}
 	says(t, "the fourth", v.post(exportPath), http.StatusTooManyRequests, "A copy can be taken 3 times an hour")
+}
+
+// entersAndDismisses lets an account enter a giveaway and close an announcement.
+func (p *panel) entersAndDismisses(a account.Account) {
+	p.t.Helper()
+	g, err := p.Core.Giveaways.Open(p.t.Context(), giveaway.Terms{
+		Language: "en", Title: "First orders", Body: "Enter.", Prize: money.Unit, Places: 1, ClosesAt: clock.System().Add(24 * time.Hour),
+	}, "a test")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.Core.Giveaways.Enter(p.t.Context(), a.ID, g.ID); err != nil {
+		p.t.Fatal(err)
+	}
+	said, err := p.Core.Announcements.Add(p.t.Context(), announce.New{
+		Level: announce.Info, Ends: clock.System().Add(24 * time.Hour), Texts: map[string]string{"en": "New here"},
+	}, "a test")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.Core.Announcements.Dismiss(p.t.Context(), a.ID, said.ID); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // unzip returns the files of an archive; all that are JSON by their names must be.

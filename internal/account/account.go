@@ -335,12 +335,13 @@ func (s *Store) changeFor(ctx context.Context, idOrEmail string, by act, update 
 type Contact struct {
 	Email, Language, TimeZone string
 	Verified                  bool // the address
+	Closed                    bool // by its owner: nothing but that is told any more
 }
 
 // ContactOf returns the contact of an account.
 func ContactOf(tx *db.Tx, accountID string) (c Contact, err error) {
-	err = tx.QueryRow(`SELECT email, language, time_zone, email_verified_at IS NOT NULL FROM accounts WHERE id = $1`, accountID).
-		Scan(&c.Email, &c.Language, &c.TimeZone, &c.Verified)
+	err = tx.QueryRow(`SELECT email, language, time_zone, email_verified_at IS NOT NULL, closed_at IS NOT NULL FROM accounts WHERE id = $1`, accountID).
+		Scan(&c.Email, &c.Language, &c.TimeZone, &c.Verified, &c.Closed)
 	if err != nil {
 		return c, fmt.Errorf("contact of %s: %w", accountID, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -40,18 +41,21 @@ const slack = time.Hour
 
 // Log returns a page of the audit log, the newest first, and the row that the next
 // page goes on before; 0 is none.
+//
+// Each combination of actor, target and action has an index that ends in the row's
+// number, written as these indexes alone have it: so the page is a stretch of one of
+// them, and no database finds another way that reads what does not belong to the page.
 func (s *Store) Log(ctx context.Context, q LogQuery) (page []Act, next int64, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		page = nil
-		where, args, err := q.where(tx)
-		if err != nil {
+		b, err := q.bounds(tx)
+		if err != nil || b.from >= b.until {
 			return err
 		}
-		args = append(args, q.Limit+1)
+		text, args := b.query(q.Limit + 1) // one more tells whether there is another page
 		page, err = db.All(tx, scanAct, `
 			SELECT l.seq, l.at, l.actor, COALESCE(a.email, ''), l.action, l.target, COALESCE(t.email, ''), l.detail
-			FROM audit_log l LEFT JOIN accounts a ON a.id = l.actor LEFT JOIN accounts t ON t.id = l.target
-			WHERE `+where+` ORDER BY l.seq DESC LIMIT `+place(len(args)), args...)
+			FROM (`+text+`) l LEFT JOIN accounts a ON a.id = l.actor LEFT JOIN accounts t ON t.id = l.target ORDER BY l.seq DESC`, args...)
 		return err
 	})
 	if err != nil {
@@ -69,52 +73,80 @@ func scanAct(r db.Scanner) (a Act, err error) {
 	return a, err
 }
 
-func (q LogQuery) where(tx *db.Tx) (text string, args []any, err error) {
-	all := []string{`l.seq > 0`}
-	add := func(condition string, value any) {
-		args = append(args, value)
-		all = append(all, condition+place(len(args)))
-	}
-	for _, side := range []struct{ condition, said string }{{`l.actor = `, q.Actor}, {`l.target = `, q.Target}} {
+// logBounds is the stretch of an index that a page of the log lies in.
+type logBounds struct {
+	columns     []string // that are narrowed by, in the order of their index
+	values      []any
+	from, until int64 // rows; until is not in it
+	since       any   // the time that a row must have, where it is bounded
+	before      any
+}
+
+// bounds finds the stretch. Rows go by their numbers: a bound of time is one of numbers
+// first, or a page of long ago would be looked for from today on.
+func (q LogQuery) bounds(tx *db.Tx) (b logBounds, err error) {
+	b.from, b.until = 1, math.MaxInt64
+	for _, side := range []struct{ column, said string }{{`actor`, q.Actor}, {`target`, q.Target}, {`action`, q.Action}} {
 		if side.said == "" {
 			continue
 		}
-		named, err := named(tx, side.said)
-		if err != nil {
-			return "", nil, err
+		value := side.said
+		if side.column != `action` {
+			if value, err = named(tx, side.said); err != nil {
+				return b, err
+			}
 		}
-		add(side.condition, named)
-	}
-	if q.Action != "" {
-		add(`l.action = `, q.Action)
+		b.columns, b.values = append(b.columns, side.column), append(b.values, value)
 	}
 	if q.Before > 0 {
-		add(`l.seq < `, q.Before)
+		b.until = q.Before
 	}
-	// Rows go by their numbers: a bound of time is one of numbers first, or a page of
-	// long ago would be looked for from today on.
 	if !q.From.IsZero() {
-		add(`l.at >= `, db.At(q.From))
+		b.since = db.At(q.From)
 		seq, found, err := firstSince(tx, q.From.Add(-slack))
 		if err != nil {
-			return "", nil, err
+			return b, err
 		}
-		if !found {
-			return `FALSE`, nil, nil
+		if b.from = seq; !found {
+			b.from = b.until
 		}
-		add(`l.seq >= `, seq)
 	}
 	if !q.Until.IsZero() {
-		add(`l.at < `, db.At(q.Until))
+		b.before = db.At(q.Until)
 		seq, found, err := firstSince(tx, q.Until.Add(slack))
 		if err != nil {
-			return "", nil, err
+			return b, err
 		}
 		if found {
-			add(`l.seq < `, seq)
+			b.until = min(b.until, seq)
 		}
 	}
-	return strings.Join(all, ` AND `), args, nil
+	return b, nil
+}
+
+// query reads so many rows of the stretch, from its end on. Its texts are constant.
+func (b logBounds) query(limit int) (text string, args []any) {
+	add := func(v any) string {
+		args = append(args, v)
+		return place(len(args))
+	}
+	var all []string
+	for i, column := range b.columns {
+		all = append(all, column+` = `+add(b.values[i]))
+	}
+	seq := `seq`
+	if len(b.columns) > 0 {
+		seq = `seq + 0`
+	}
+	all = append(all, seq+` >= `+add(b.from), seq+` < `+add(b.until))
+	if b.since != nil {
+		all = append(all, `at + 0 >= `+add(b.since))
+	}
+	if b.before != nil {
+		all = append(all, `at + 0 < `+add(b.before))
+	}
+	return `SELECT seq, at, actor, action, target, detail FROM audit_log WHERE ` + strings.Join(all, ` AND `) +
+		` ORDER BY ` + seq + ` DESC LIMIT ` + add(limit), args
 }
 
 // firstSince returns the first row that is not older than a moment.

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/notpanel/notpanel/internal/db"
@@ -24,28 +25,144 @@ const last = "\U0010FFFF"
 
 // Search returns a page of accounts and where the next one goes on, "" where there is
 // none: the newest first or, with the beginning of an address, by the address.
+//
+// Accounts have few standings, each of a state, a tier and a role. What is asked for
+// is some of these, and the first of each are read by an index that begins with it:
+// that of a hundred thousand accounts only one is found costs no more.
 func (s *Store) Search(ctx context.Context, q Query) (page []Listed, next string, err error) {
-	where, args := q.where()
-	order := ` ORDER BY a.id DESC LIMIT `
-	if q.Email != "" {
-		order = ` ORDER BY a.email COLLATE "C" LIMIT `
-	}
-	args = append(args, q.Limit+1) // one more tells whether there is another page
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		page, err = db.All(tx, scanListed, listed+where+order+place(len(args)), args...)
+		found, err := q.find(tx)
+		if err != nil {
+			return err
+		}
+		next = ""
+		if len(found) > q.Limit { // one more tells whether there is another page
+			found = found[:q.Limit]
+			next = found[q.Limit-1].key
+		}
+		page, err = q.listed(tx, found)
 		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("search accounts: %w", err)
 	}
-	if len(page) > q.Limit {
-		page = page[:q.Limit]
-		next = page[q.Limit-1].ID
-		if q.Email != "" {
-			next = page[q.Limit-1].Email
+	return page, next, nil
+}
+
+// hit is an account that was found, with what it stands by in the order of the list.
+type hit struct{ id, key string }
+
+// find returns the first accounts of all standings that are asked for, in their order.
+func (q Query) find(tx *db.Tx) (all []hit, err error) {
+	text, args := q.statement()
+	standings := q.standings()
+	rows := make([][]any, len(standings))
+	for i, s := range standings {
+		rows[i] = append([]any{string(s.state), string(s.tier), string(s.role)}, args...)
+	}
+	if len(standings) == 0 { // all of them
+		rows = [][]any{args}
+	}
+	err = tx.QueryMany(func(_ int, r db.Scanner) error {
+		var h hit
+		err := r.Scan(&h.id, &h.key)
+		all = append(all, h)
+		return err
+	}, text, rows)
+	slices.SortFunc(all, func(a, b hit) int {
+		if q.begin() == "" {
+			a, b = b, a // the newest first
+		}
+		return strings.Compare(a.key, b.key)
+	})
+	return all, err
+}
+
+func (q Query) begin() string { return strings.ToLower(strings.TrimSpace(q.Email)) }
+
+// statement reads the first accounts of one standing, or of all. Its texts are constant.
+func (q Query) statement() (text string, args []any) {
+	n, where := 0, []string{}
+	if len(q.standings()) > 0 {
+		n = 3
+		where = append(where, StateColumn+` = $1`, `a.tier = $2`, RoleColumn+` = $3`)
+	}
+	add := func(v any) string {
+		args = append(args, v)
+		return place(n + len(args))
+	}
+	key := `a.id COLLATE "C"`
+	switch begin := q.begin(); {
+	case begin != "":
+		key = `a.email COLLATE "C"`
+		from := key + ` >= `
+		begins := begin
+		if q.After > begin {
+			from, begins = key+` > `, q.After
+		}
+		where = append(where, from+add(begins), key+` < `+add(begin+last))
+	case n == 0:
+		key = `a.id`
+		fallthrough
+	default:
+		if q.After != "" {
+			where = append(where, key+` < `+add(q.After))
 		}
 	}
-	return page, next, nil
+	text = `SELECT a.id, ` + strings.TrimSuffix(key, ` COLLATE "C"`) + ` FROM accounts a`
+	if len(where) > 0 {
+		text += ` WHERE ` + strings.Join(where, ` AND `)
+	}
+	text += ` ORDER BY ` + key
+	if q.begin() == "" {
+		text += ` DESC`
+	}
+	return text + ` LIMIT ` + add(q.Limit+1), args
+}
+
+// standing is what an account is, in the three ways that lists are narrowed by.
+type standing struct {
+	state State
+	tier  Tier
+	role  Role
+}
+
+// standings are those that are asked for; none is any.
+func (q Query) standings() (all []standing) {
+	if q.State == "" && q.Tier == "" && q.Role == "" {
+		return nil
+	}
+	for _, s := range some(q.State, Active, Suspended, Closed) {
+		for _, t := range some(q.Tier, Standard, Reseller, Agency) {
+			for _, r := range some(q.Role, Customer, Staff, Owner) {
+				all = append(all, standing{s, t, r})
+			}
+		}
+	}
+	return all
+}
+
+// some is the one that is asked for, or all.
+func some[T ~string](asked T, all ...T) []T {
+	if asked != "" {
+		return []T{asked}
+	}
+	return all
+}
+
+// listed reads what is shown of accounts, in the order in which they were found.
+func (q Query) listed(tx *db.Tx, found []hit) ([]Listed, error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(found))
+	place := make(map[string]int, len(found))
+	for i, h := range found {
+		ids[i], place[h.id] = h.id, i
+	}
+	page, err := db.All(tx, scanListed, listed+`a.id = ANY($1)`, ids)
+	slices.SortFunc(page, func(a, b Listed) int { return place[a.ID] - place[b.ID] })
+	return page, err
 }
 
 const listed = `SELECT ` + columns + `, w.balance FROM accounts a JOIN wallets w ON w.account_id = a.id AND w.mode = 'live' WHERE `
@@ -57,56 +174,6 @@ func scanListed(r db.Scanner) (l Listed, err error) {
 
 // place is the name of a statement's argument.
 func place(n int) string { return fmt.Sprintf("$%d", n) }
-
-// where is the condition: constant texts, each for something that was asked.
-func (q Query) where() (text string, args []any) {
-	var all []string
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", place(len(args)), 1)
-		}
-		all = append(all, condition)
-	}
-	switch begin := strings.ToLower(strings.TrimSpace(q.Email)); {
-	case begin != "":
-		add(`a.email COLLATE "C" >= ? AND a.email COLLATE "C" < ?`, begin, begin+last)
-		if q.After != "" {
-			add(`a.email COLLATE "C" > ?`, q.After)
-		}
-	case q.After != "":
-		add(`a.id < ?`, q.After)
-	}
-	// What few have is written as its index is.
-	switch q.State {
-	case Suspended:
-		add(`a.state = 'suspended' AND a.closed_at IS NULL`)
-	case Closed:
-		add(`a.state = 'suspended' AND a.closed_at IS NOT NULL`)
-	case Active:
-		add(`a.state = 'active'`)
-	}
-	switch q.Tier {
-	case Standard:
-		add(`a.tier = 'standard'`)
-	case Reseller:
-		add(`a.tier = 'reseller' AND a.tier <> 'standard'`)
-	case Agency:
-		add(`a.tier = 'agency' AND a.tier <> 'standard'`)
-	}
-	switch q.Role {
-	case Customer:
-		add(`a.role = 'customer' AND a.staff_role IS NULL`)
-	case Staff:
-		add(`a.role = 'customer' AND a.staff_role IS NOT NULL`)
-	case Owner:
-		add(`a.role = 'owner'`)
-	}
-	if len(all) == 0 {
-		return `TRUE`, args
-	}
-	return strings.Join(all, ` AND `), args
-}
 
 // Some returns the accounts with these ids, the newest first.
 func (s *Store) Some(ctx context.Context, ids []string) (all []Listed, err error) {

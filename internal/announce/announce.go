@@ -251,6 +251,29 @@ func (s *Store) list(ctx context.Context, where func(*db.Tx) (string, []any)) (a
 	return all, nil
 }
 
+// Dismissal is an announcement that an account does not want to see again.
+type Dismissal struct {
+	AnnouncementID string
+	At             time.Time
+}
+
+// Dismissals returns what an account has dismissed, by the announcements' ids, from the
+// one behind an id on; "" begins.
+func (s *Store) Dismissals(ctx context.Context, accountID, after string, limit int) (all []Dismissal, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, func(r db.Scanner) (d Dismissal, err error) {
+			err = r.Scan(&d.AnnouncementID, db.Time(&d.At))
+			return d, err
+		}, `SELECT announcement_id, at FROM announcement_dismissals WHERE account_id = $1 AND announcement_id > $2 ORDER BY announcement_id LIMIT $3`,
+			accountID, after, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list what was dismissed: %w", err)
+	}
+	return all, nil
+}
+
 // Dismiss remembers that an account does not want to see an announcement again.
 func (s *Store) Dismiss(ctx context.Context, accountID, announcementID string) error {
 	if !id.Valid(id.Announced, announcementID) {

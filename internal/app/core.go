@@ -107,7 +107,7 @@ func buildCore(ctx context.Context, d *db.DB, s config.Storage, o CoreOptions) (
 		Panel:   panel.NewStore(d),
 	}
 	c.Keys.Tell, c.Keys.Ended = tellOfKey(c.Mails), webhook.KeyRevoked
-	c.Webhooks.Tell = tellOfWebhook(c.Mails)
+	c.Webhooks.Tell, c.Giveaways.Tell = tellOfWebhook(c.Mails), tellOfPrize
 	err = d.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(`SELECT currency FROM panel WHERE id = 1`).Scan(&c.Currency)
 	})

@@ -281,6 +281,9 @@ func (d *Demo) seed(ctx context.Context, o DemoOptions) error {
 	if err := d.topUps(ctx, customer.ID); err != nil {
 		return fmt.Errorf("top-ups: %w", err)
 	}
+	if err := d.rates(ctx); err != nil {
+		return err
+	}
 	if err := d.publicTexts(ctx); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/notice"
@@ -112,6 +113,15 @@ func tellOfPayment(mails *notify.Store, currency string) func(*db.Tx, payment.Pa
 	}
 }
 
+// tellOfPrize tells who won in a giveaway, as they want to be told of money that came.
+func tellOfPrize(tx *db.Tx, w giveaway.Win) error {
+	_, err := notice.Tell(tx, notice.Told{
+		AccountID: w.Entry.AccountID, Kind: notice.Credited, Subject: w.Giveaway.ID,
+		Data: notice.Data{Detail: notice.Prize, Amount: w.Giveaway.Prize, Name: w.Giveaway.Title},
+	})
+	return err
+}
+
 // tellOfClosing queues the notice that an account is closed, with what is left on it.
 func tellOfClosing(mails *notify.Store, currency string) func(*db.Tx, string, money.Amount) error {
 	return func(tx *db.Tx, accountID string, left money.Amount) error {
@@ -144,14 +154,14 @@ func tell(tx *db.Tx, mails *notify.Store, accountID, template string, data map[s
 }
 
 // noticeReader is to whom an account's notices go, by mail where they have confirmed
-// their address.
+// their address and not closed the account.
 func noticeReader(tx *db.Tx, accountID string) (notice.Reader, error) {
 	to, err := account.ContactOf(tx, accountID)
 	if err != nil {
 		return notice.Reader{}, err
 	}
 	r := notice.Reader{Language: to.Language}
-	if to.Verified && notify.CheckAddress(to.Email) == nil {
+	if to.Verified && !to.Closed && notify.CheckAddress(to.Email) == nil {
 		r.Email = to.Email
 	}
 	return r, nil

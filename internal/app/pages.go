@@ -73,6 +73,10 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 	if err != nil {
 		return nil, err
 	}
+	ofCatalogue, err := s.newCatalogue(panelURL)
+	if err != nil {
+		return nil, err
+	}
 	downloads := download.NewLimit()
 	s.orders = orders.New(orders.Deps{
 		People: s.people, Orders: s.Core.Orders, Accounts: s.Core.Accounts, Keys: s.Core.Keys, Snapshot: s.snapshot, Downloads: downloads, Now: clock.System, Log: s.log,
@@ -88,7 +92,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Orders: s.orders,
 		Dashboard: dashboard.New(dashboard.Deps{
 			People: s.people, Keys: s.Core.Keys, Requests: s.Core.Requests, Webhooks: s.Core.Webhooks, LastUse: s.keys.LastUse, Limits: s.limiter, Orders: s.Core.Orders,
-			Latest: s.orders.Latest, Payments: s.Core.Payments, Announcements: s.Core.Announcements, Activity: activity.NewStore(s.Core.DB),
+			Latest: s.orders.Latest, Payments: s.Core.Payments, Announcements: s.Core.Announcements, Giveaways: s.Core.Giveaways, Activity: activity.NewStore(s.Core.DB),
 			Notices: s.Core.Notices, Telegram: telegramOn,
 			Snapshot: s.snapshot, Balances: s.Core.Accounts.Balances,
 			LowBalance: s.Core.Accounts.LowBalance, SetLowBalance: s.Core.Accounts.SetLowBalance, Brand: s.panel.Brand, Downloads: downloads,
@@ -107,10 +111,7 @@ func (s *Server) newPages(ctx context.Context, clients *clientaddr.Finder) (page
 		Office:     s.newOffice(downloads),
 		Publish:    s.newPublish(),
 		Settings:   settings.New(settings.Deps{People: s.people, Store: s.Core.Panel, Live: s.panel, CanMail: s.mails.CanSend}),
-		Catalogue: catalogue.New(catalogue.Deps{
-			People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
-			Snapshot: s.snapshot, ReadLists: s.wakeLists, URL: panelURL, Languages: s.wordings(),
-		}),
+		Catalogue:  ofCatalogue,
 		AdminOrders: adminorders.New(adminorders.Deps{
 			People: s.people, Accounts: s.Core.Accounts, Orders: s.Core.Orders, Settler: s.Core.Settler, Bulk: s.Core.Bulk, Providers: s.Core.Providers,
 			Catalog: s.Core.Catalog, Snapshot: s.snapshot,
@@ -137,6 +138,18 @@ func (s *Server) newOffice(downloads *download.Limit) *office.Pages {
 			return account.VerifyLog(ctx, c.DB, differs)
 		},
 	})
+}
+
+// newCatalogue builds the pages of what is sold and where it is bought.
+func (s *Server) newCatalogue(address string) (*catalogue.Pages, error) {
+	limits, err := s.settings.RateLimits()
+	if err != nil {
+		return nil, err
+	}
+	return catalogue.New(catalogue.Deps{
+		People: s.people, Accounts: s.Core.Accounts, Catalog: s.Core.Catalog, Providers: s.Core.Providers, Importer: s.importer(),
+		Snapshot: s.snapshot, ReadLists: s.wakeLists, URL: address, Languages: s.wordings(), Limits: limits.Tiers,
+	}), nil
 }
 
 // newPublish builds the pages where staff write to everybody.

@@ -31,6 +31,9 @@ const (
 // SlugTaken is why a post can't have the address that another has.
 const SlugTaken fault.Reason = "slug_taken"
 
+// Edited is why a text does not take the place of one that its writer has not seen.
+const Edited fault.Reason = "post_edited"
+
 // Text is what a post says.
 type Text struct {
 	Slug        string // its address, of a-z, 0-9 and hyphens

@@ -42,6 +42,17 @@ func taken(slug string) error {
 // Edit changes what a post says. Others see it at once where they see the post. The
 // address of a post that is published stays: it stands in others' links.
 func (s *Store) Edit(ctx context.Context, idOrSlug string, t Text, actor string) (p Post, err error) {
+	return s.edit(ctx, idOrSlug, t, nil, actor)
+}
+
+// EditSeen is Edit by who began with the text of a moment, Post.EditedAt. Where somebody
+// has written another one since, nothing changes: the post is returned as it is now, with
+// a conflict.
+func (s *Store) EditSeen(ctx context.Context, idOrSlug string, t Text, seen time.Time, actor string) (p Post, err error) {
+	return s.edit(ctx, idOrSlug, t, &seen, actor)
+}
+
+func (s *Store) edit(ctx context.Context, idOrSlug string, t Text, seen *time.Time, actor string) (p Post, err error) {
 	if t, err = t.tidy(); err != nil {
 		return p, err
 	}
@@ -49,6 +60,8 @@ func (s *Store) Edit(ctx context.Context, idOrSlug string, t Text, actor string)
 		switch {
 		case t == p.Text:
 			return errSame
+		case seen != nil && !p.EditedAt.Equal(*seen):
+			return fault.Newf(fault.Conflict, "Somebody has changed the post %s since", p.Slug).Because(Edited)
 		case t.Slug == p.Slug:
 		case !p.PublishedAt.IsZero():
 			return fault.New(fault.Conflict, "The address of a published post can't change: others link to it")
@@ -61,9 +74,17 @@ func (s *Store) Edit(ctx context.Context, idOrSlug string, t Text, actor string)
 				return taken(t.Slug)
 			}
 		}
-		p.Text, p.EditedAt = t, tx.Now
+		// No two texts of a post have one moment: it tells them apart.
+		p.Text, p.EditedAt = t, later(tx.Now, p.EditedAt)
 		return nil
 	})
+}
+
+func later(now, before time.Time) time.Time {
+	if now.After(before) {
+		return now
+	}
+	return before.Add(time.Microsecond)
 }
 
 // Publish shows a post to everybody from a moment on, which may be to come; the zero

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -9,12 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
-	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/db"
-	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/plain"
 )
@@ -24,6 +20,7 @@ import (
 type blocked struct {
 	host, path string
 	values     url.Values
+	pattern    string // as the list keeps it
 }
 
 // blockList is the block-list by host, so that a list of any length costs an
@@ -46,12 +43,17 @@ func loadBlocked(tx *db.Tx) (blockList, error) {
 
 // add reads a pattern as ParsePattern writes it.
 func (l blockList) add(pattern string) {
-	var b blocked
+	b := readBlocked(pattern)
+	l[b.host] = append(l[b.host], b)
+}
+
+func readBlocked(pattern string) blocked {
+	b := blocked{pattern: pattern}
 	rest, query, _ := strings.Cut(pattern, "?")
 	b.host, b.path, _ = strings.Cut(rest, "/")
 	b.path = decoded(b.path)
 	b.values, _ = url.ParseQuery(query) // it was encoded here
-	l[b.host] = append(l[b.host], b)
+	return b
 }
 
 // Blocked reports whether the operator lets nobody order for a link, however it
@@ -67,6 +69,19 @@ func (s *Snapshot) Blocked(l Link) bool {
 		}
 	}
 	return false
+}
+
+// BlockedBy returns the entries of the block-list that keep people from ordering for
+// a link, the widest host last. One that can't be read is kept out by no entry alone.
+func (s *Snapshot) BlockedBy(l Link) (patterns []string) {
+	for host, more := l.site, l.err == nil && l.site != ""; more; _, host, more = strings.Cut(host, ".") {
+		for _, b := range s.blocked[host] {
+			if b.holds(l) {
+				patterns = append(patterns, b.pattern)
+			}
+		}
+	}
+	return patterns
 }
 
 // holds reports whether a link to the host leads to what is blocked of it.
@@ -162,13 +177,6 @@ func plainPath(p string) string {
 	return strings.TrimPrefix(path.Clean("/"+p), "/")
 }
 
-// BlockedTarget is an entry of the block-list.
-type BlockedTarget struct {
-	Pattern   string // a host, a host and a path, or both with parameters
-	Reason    string
-	CreatedAt time.Time
-}
-
 // maxPattern bounds an entry of the block-list, in bytes.
 const maxPattern = 500
 
@@ -251,63 +259,4 @@ func isName(host string) bool {
 			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
 		})
 	})
-}
-
-// Block lets nobody order for a target from the next request on, and returns
-// the entry as it is kept. To block it again changes the reason.
-func (s *Store) Block(ctx context.Context, pattern, reason, actor string) (b BlockedTarget, err error) {
-	if b.Pattern, err = ParsePattern(pattern); err != nil {
-		return b, err
-	}
-	if b.Reason = strings.TrimSpace(reason); b.Reason == "" {
-		return b, fault.New(fault.Invalid, "reason must not be empty")
-	}
-	if err := plain.Line("reason", b.Reason); err != nil {
-		return b, err
-	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		if err := epoch.MoveCatalog(tx); err != nil {
-			return err
-		}
-		err := tx.QueryRow(`INSERT INTO blocked_targets (pattern, reason, created_at) VALUES ($1, $2, $3)
-			ON CONFLICT (pattern) DO UPDATE SET reason = $2 RETURNING created_at`, b.Pattern, b.Reason, db.At(tx.Now)).Scan(db.Time(&b.CreatedAt))
-		if err != nil {
-			return fmt.Errorf("block %s: %w", b.Pattern, err)
-		}
-		return account.Record(tx, actor, "block.add", b.Pattern, b.Reason)
-	})
-	return b, err
-}
-
-// Unblock takes a target off the block-list and returns its pattern.
-func (s *Store) Unblock(ctx context.Context, pattern, actor string) (string, error) {
-	pattern, err := ParsePattern(pattern)
-	if err != nil {
-		return "", err
-	}
-	return pattern, s.db.Write(ctx, func(tx *db.Tx) error {
-		if err := epoch.MoveCatalog(tx); err != nil {
-			return err
-		}
-		found, err := tx.ExecOne(`DELETE FROM blocked_targets WHERE pattern = $1`, pattern)
-		if err != nil {
-			return fmt.Errorf("unblock %s: %w", pattern, err)
-		}
-		if !found {
-			return fault.Newf(fault.NotFound, "%s is not on the block-list: `notpanel block list` shows it", pattern)
-		}
-		return account.Record(tx, actor, "block.remove", pattern, "")
-	})
-}
-
-// BlockList returns the block-list by pattern.
-func (s *Store) BlockList(ctx context.Context) (all []BlockedTarget, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, func(r db.Scanner) (b BlockedTarget, err error) {
-			err = r.Scan(&b.Pattern, &b.Reason, db.Time(&b.CreatedAt))
-			return b, err
-		}, `SELECT pattern, reason, created_at FROM blocked_targets ORDER BY pattern`)
-		return err
-	})
-	return all, err
 }

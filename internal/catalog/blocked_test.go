@@ -114,11 +114,11 @@ func TestBlockAndUnblock(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if action, target, detail := logged(t, d); action != "block.add" || target != "shop.example/a" || detail != "second" {
+		if action, target, detail := logged(t, d); action != "block.add" || target != "shop.example/a" || detail != "first → second" {
 			t.Errorf("the log says %s of %s: %s", action, target, detail)
 		}
 		all, err := store.BlockList(ctx)
-		if err != nil || len(all) != 1 || all[0].Reason != "second" || all[0].CreatedAt.IsZero() || catalogEpoch(t, d) != before+2 {
+		if err != nil || len(all) != 1 || all[0].Reason != "second" || all[0].CreatedAt.IsZero() || all[0].Actor != staff || catalogEpoch(t, d) != before+2 {
 			t.Errorf("the list is %+v, %v at %d", all, err, catalogEpoch(t, d)-before)
 		}
 		if got, err := store.Unblock(ctx, "https://www.SHOP.example/A/", staff); err != nil || got != "shop.example/a" {

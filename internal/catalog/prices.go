@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -45,33 +46,6 @@ type OwnRate struct {
 	Rate      money.Amount // per 1,000
 }
 
-// wholePrice is a discount that leaves nothing to pay.
-const wholePrice = money.Percent(100 * money.Unit)
-
-// SetDiscount sets what a tier pays less than the list price. Every node sells
-// at the new prices from its next request on; so with the other prices here.
-func (s *Store) SetDiscount(ctx context.Context, d Discount, actor string) error {
-	switch d.Tier {
-	case account.Standard, account.Reseller, account.Agency:
-	default:
-		return fault.Newf(fault.Invalid, "tier must be %s, %s or %s", account.Standard, account.Reseller, account.Agency)
-	}
-	if d.Percent < 0 || d.Percent > wholePrice {
-		return fault.New(fault.Invalid, "percent must be between 0 and 100")
-	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		if err := epoch.MoveCatalog(tx); err != nil {
-			return err
-		}
-		_, err := tx.Exec(`INSERT INTO tier_discounts (tier, percent) VALUES ($1, $2) ON CONFLICT (tier) DO UPDATE SET percent = $2`,
-			string(d.Tier), int64(d.Percent))
-		if err != nil {
-			return fmt.Errorf("set discount: %w", err)
-		}
-		return account.Record(tx, actor, "price.tier", string(d.Tier), money.Amount(d.Percent).String()+" %")
-	})
-}
-
 // BelowCost counts the services that a tier pays less for than they cost where
 // their next order goes, of all that are not retired.
 func (s *Store) BelowCost(ctx context.Context, tier account.Tier) (below, all int, err error) {
@@ -110,6 +84,14 @@ func (s *Store) SetOwnRate(ctx context.Context, r OwnRate, actor string) (v *Ser
 		if err := chargeable(r.Rate, v.Max); err != nil {
 			return err
 		}
+		before := "none"
+		var was money.Amount
+		switch err := tx.QueryRow(`SELECT rate FROM account_rates WHERE account_id = $1 AND service_id = $2`, r.AccountID, r.Service).Scan(&was); {
+		case err == nil:
+			before = was.String()
+		case !errors.Is(err, db.ErrNoRows):
+			return fmt.Errorf("read own rate: %w", err)
+		}
 		_, err := tx.Exec(`INSERT INTO account_rates (account_id, service_id, rate) VALUES ($1, $2, $3)
 			ON CONFLICT (account_id, service_id) DO UPDATE SET rate = $3`, r.AccountID, r.Service, r.Rate)
 		if err != nil {
@@ -118,7 +100,7 @@ func (s *Store) SetOwnRate(ctx context.Context, r OwnRate, actor string) (v *Ser
 		if err := s.guard.Allow(tx, r.AccountID); err != nil {
 			return err
 		}
-		return account.Record(tx, actor, "price.set", r.AccountID, "service "+strconv.FormatInt(r.Service, 10)+" at "+r.Rate.String())
+		return account.Record(tx, actor, "price.set", r.AccountID, "service "+strconv.FormatInt(r.Service, 10)+": "+before+" → "+r.Rate.String())
 	})
 	return v, err
 }
@@ -129,17 +111,18 @@ func (s *Store) RemoveOwnRate(ctx context.Context, accountID string, serviceID i
 		if err := epoch.MoveCatalog(tx); err != nil {
 			return err
 		}
-		found, err := tx.ExecOne(`DELETE FROM account_rates WHERE account_id = $1 AND service_id = $2`, accountID, serviceID)
+		var was money.Amount
+		err := tx.QueryRow(`DELETE FROM account_rates WHERE account_id = $1 AND service_id = $2 RETURNING rate`, accountID, serviceID).Scan(&was)
+		if errors.Is(err, db.ErrNoRows) {
+			return fault.New(fault.NotFound, "the account has no rate of its own for this service: `notpanel price list` shows them")
+		}
 		if err != nil {
 			return fmt.Errorf("remove own rate: %w", err)
-		}
-		if !found {
-			return fault.New(fault.NotFound, "the account has no rate of its own for this service: `notpanel price list` shows them")
 		}
 		if err := s.guard.Allow(tx, accountID); err != nil {
 			return err
 		}
-		return account.Record(tx, actor, "price.remove", accountID, "service "+strconv.FormatInt(serviceID, 10))
+		return account.Record(tx, actor, "price.remove", accountID, "service "+strconv.FormatInt(serviceID, 10)+": "+was.String()+" → none")
 	})
 }
 

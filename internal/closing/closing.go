@@ -17,6 +17,7 @@ import (
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
+	"github.com/notpanel/notpanel/internal/notice"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/payment"
 )
@@ -103,6 +104,9 @@ func (c *Closer) end(tx *db.Tx, accountID string, left money.Amount) error {
 		return err
 	}
 	if err := c.Tell(tx, accountID, left); err != nil {
+		return err
+	}
+	if err := notice.UnlinkIn(tx, accountID); err != nil {
 		return err
 	}
 	keys, err := c.Keys.RevokeAll(tx, accountID, accountID)

@@ -169,13 +169,16 @@ func walletsOf(tx *db.Tx, won []Entry) ([]string, error) {
 	return wallets, nil
 }
 
-// tell writes the events of prizes, in one order for all draws.
+// tell writes the events of prizes and then tells their winners, in the order of all who
+// tell several accounts.
 func (s *Store) tell(tx *db.Tx, wins []Win) error {
 	wins = slices.SortedFunc(slices.Values(wins), func(a, b Win) int { return strings.Compare(a.Entry.AccountID, b.Entry.AccountID) })
 	for _, w := range wins {
 		if err := event.Credited(tx, event.Scope{AccountID: w.Entry.AccountID, Mode: ledger.Live}, w.Giveaway.Prize, w.Balance); err != nil {
 			return err
 		}
+	}
+	for _, w := range wins {
 		if err := s.Tell(tx, w); err != nil {
 			return err
 		}

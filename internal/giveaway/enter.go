@@ -135,9 +135,34 @@ func (s *Store) EntryOf(ctx context.Context, giveawayID, accountID string) (e En
 	return e, found, err
 }
 
-// EntriesOf returns all entries of an account, the newest giveaway first.
-func (s *Store) EntriesOf(ctx context.Context, accountID string) (all []Entry, err error) {
-	return s.entries(ctx, `account_id = $1 ORDER BY giveaway_id DESC`, accountID)
+// Entered is an entry with what its giveaway is.
+type Entered struct {
+	Entry
+
+	Title string
+	Prize money.Amount // of each winner
+}
+
+// EnteredBy returns entries of an account, the newest giveaway first, from the one
+// before an id on; "" begins.
+func (s *Store) EnteredBy(ctx context.Context, accountID, before string, limit int) (all []Entered, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, func(r db.Scanner) (e Entered, err error) {
+			var place *int64
+			err = r.Scan(&e.GiveawayID, &e.Number, &e.Code, &e.AccountID, db.Time(&e.EnteredAt), &place, &e.Title, &e.Prize)
+			if place != nil {
+				e.Place = *place
+			}
+			return e, err
+		}, `SELECT e.giveaway_id, e.number, e.code, e.account_id, e.entered_at, e.place, g.title, g.prize
+			FROM giveaway_entries e JOIN giveaways g ON g.id = e.giveaway_id
+			WHERE e.account_id = $1 AND ($2 = '' OR e.giveaway_id < $2) ORDER BY e.giveaway_id DESC LIMIT $3`, accountID, before, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what an account entered: %w", err)
+	}
+	return all, nil
 }
 
 // Winners returns the entries that won, by their place.

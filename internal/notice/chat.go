@@ -69,14 +69,18 @@ func hashed(code string) string { return "telegram " + code }
 
 // Unlink ends an account's chat. What waited for it is forgotten in its round.
 func (s *Store) Unlink(ctx context.Context, accountID string) error {
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		for _, query := range []string{`DELETE FROM telegram_codes WHERE account_id = $1`, `DELETE FROM telegram_chats WHERE account_id = $1`} {
-			if _, err := tx.Exec(query, accountID); err != nil {
-				return fmt.Errorf("unlink a chat: %w", err)
-			}
+	return s.db.Write(ctx, func(tx *db.Tx) error { return UnlinkIn(tx, accountID) })
+}
+
+// UnlinkIn is Unlink within a transaction: that of closing the account.
+func UnlinkIn(tx *db.Tx, accountID string) error {
+	// The code first: who is linking a chat with it ends before the chat is taken away.
+	for _, query := range []string{`DELETE FROM telegram_codes WHERE account_id = $1`, `DELETE FROM telegram_chats WHERE account_id = $1`} {
+		if _, err := tx.Exec(query, accountID); err != nil {
+			return fmt.Errorf("unlink a chat: %w", err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // linkResult is what became of a code that was sent to the bot.

@@ -68,6 +68,7 @@ const (
 	Refused = "refused" // of RefillEnded
 	Gone    = "gone"    // of WebhookStopped: it was removed
 	ByPanel = "panel"   // of Credited: it is no top-up
+	Prize   = "prize"   // of Credited: it was won in a giveaway
 )
 
 // Data is what a notice says beside its kind. What does not belong to the kind is
@@ -78,7 +79,7 @@ type Data struct {
 	Service int64        `json:"service,omitempty"` // of the order
 	Amount  money.Amount `json:"amount,omitempty"`  // that came back or in, or the balance
 	Below   money.Amount `json:"below,omitempty"`   // the threshold of BalanceLow
-	Name    string       `json:"name,omitempty"`    // a reference, a server or a key
+	Name    string       `json:"name,omitempty"`    // a reference, a server, a key or a giveaway
 	Reason  string       `json:"reason,omitempty"`  // of TopupRejected, for the customer
 	Until   time.Time    `json:"until,omitzero"`    // when the key expires
 }

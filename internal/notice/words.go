@@ -38,8 +38,11 @@ func (n *Notice) text() string {
 	case BalanceLow:
 		return "notice.line_low"
 	case Credited:
-		if n.Data.Detail == ByPanel {
+		switch n.Data.Detail {
+		case ByPanel:
 			return "notice.line_credited_by_panel"
+		case Prize:
+			return "notice.line_prize"
 		}
 		return "notice.line_credited"
 	case TopupRejected:

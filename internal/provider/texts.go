@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 )
@@ -131,22 +133,39 @@ func DecideIn(tx *db.Tx, providerID, text string, d Decision, actor string) erro
 	return account.Record(tx, actor, "provider.classify", providerID, string(d)+" "+key)
 }
 
-// Texts lists a provider's refusals, those that wait for a decision first, then
-// the newest. With undecidedOnly it lists no others.
-func (s *Store) Texts(ctx context.Context, idOrName string, undecidedOnly bool) (all []RefusalText, err error) {
+// TextsOf returns a page of one provider's refusals that wait for a decision, the
+// newest first, or of those that were decided, the latest decision first. Before is
+// where the page before ended.
+func (s *Store) TextsOf(ctx context.Context, idOrName string, decided bool, before TextCursor, limit int) (all []RefusalText, err error) {
 	p, err := s.Find(ctx, idOrName)
 	if err != nil {
 		return nil, err
 	}
-	query := `SELECT text, class, seen, first_at, last_at, decided_at FROM provider_texts WHERE provider_id = $1`
-	if undecidedOnly {
-		query += ` AND class = ''`
+	class, by := `class = ''`, `last_at`
+	if decided {
+		class, by = `class <> ''`, `decided_at`
+	}
+	at, text := int64(math.MaxInt64), ""
+	if !before.At.IsZero() {
+		at, text = clock.Micros(before.At), before.Text
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(tx, scanText, query+` ORDER BY CASE class WHEN '' THEN 0 ELSE 1 END, last_at DESC, text`, p.ID)
+		all, err = db.All(tx, scanText, `SELECT text, class, seen, first_at, last_at, decided_at FROM provider_texts
+			WHERE provider_id = $1 AND `+class+` AND (`+by+`, text) < ($2, $3) ORDER BY `+by+` DESC, text DESC LIMIT $4`, p.ID, at, text, limit)
 		return err
 	})
-	return all, err
+	if err != nil {
+		return nil, fmt.Errorf("refusals of %s: %w", p.ID, err)
+	}
+	return all, nil
+}
+
+// After is where the page behind a refusal goes on.
+func (t RefusalText) After() TextCursor {
+	if t.Decision == Undecided {
+		return TextCursor{At: t.LastAt, Text: t.Text}
+	}
+	return TextCursor{At: t.DecidedAt, Text: t.Text}
 }
 
 func scanText(s db.Scanner) (t RefusalText, err error) {

@@ -86,7 +86,7 @@ func TestRefusalIsDecidedOnce(t *testing.T) {
 			}
 		}
 		see(t, d, one.ID, "Another word")
-		waiting, err := s.Texts(ctx, "One", true)
+		waiting, err := s.TextsOf(ctx, "One", false, TextCursor{}, 10)
 		must(t, err)
 		if len(waiting) != 2 {
 			t.Fatalf("%+v", waiting)
@@ -100,12 +100,12 @@ func TestRefusalIsDecidedOnce(t *testing.T) {
 		if class, decided := see(t, d, two.ID, "Computer says no to order 3"); class != Unclassified || decided {
 			t.Errorf("the other provider: %v, %v", class, decided)
 		}
-		waiting, err = s.Texts(ctx, one.ID, true)
+		waiting, err = s.TextsOf(ctx, one.ID, false, TextCursor{}, 10)
 		must(t, err)
-		every, err := s.Texts(ctx, one.ID, false)
+		decided, err := s.TextsOf(ctx, one.ID, true, TextCursor{}, 10)
 		must(t, err)
-		if len(waiting) != 1 || len(every) != 2 || every[0].Text != "Another word" || every[1].Seen != 5 || every[1].DecidedAt.IsZero() {
-			t.Errorf("%+v\n%+v", waiting, every)
+		if len(waiting) != 1 || len(decided) != 1 || waiting[0].Text != "Another word" || decided[0].Seen != 5 || decided[0].DecidedAt.IsZero() {
+			t.Errorf("%+v\n%+v", waiting, decided)
 		}
 		if log := all(t, d, `SELECT action || ' ' || detail FROM audit_log`); strings.Count(log, "provider.classify") != 3 {
 			t.Error(log)
@@ -153,6 +153,51 @@ func TestDecisionOverridesWhatIsKnown(t *testing.T) {
 		}
 		if err := s.Decide(ctx, "Nobody", "x", DecideRefuse, "test"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+// The refusals of one provider come in pages that fit together, whatever others were
+// told, and each page is read from the end of an index.
+func TestRefusalsComeInPages(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx, s := context.Background(), newStore(t, d)
+		one, err := s.Add(ctx, "One", "https://one.example/api", "k", "test")
+		must(t, err)
+		two, err := s.Add(ctx, "Two", "https://two.example/api", "k", "test")
+		must(t, err)
+		must(t, d.Write(ctx, func(tx *db.Tx) error {
+			const many = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+				INSERT INTO provider_texts (provider_id, text, class, seen, first_at, last_at, decided_at)
+				SELECT $1, 'text ' || i, CASE WHEN i % 2 = 0 THEN '' ELSE 'refuse' END, 1, 1, i / 3, CASE WHEN i % 2 = 1 THEN i / 3 END FROM n WHERE i <= $2`
+			if _, err := tx.Exec(many, two.ID, 5000); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(many, one.ID, 100); err != nil {
+				return err
+			}
+			_, err := tx.Exec(`ANALYZE provider_texts`)
+			return err
+		}))
+		for _, decided := range []bool{false, true} {
+			seen := map[string]bool{}
+			for before, last := (TextCursor{}), int64(1<<60); ; {
+				page, err := s.TextsOf(ctx, "One", decided, before, 7)
+				must(t, err)
+				for _, text := range page {
+					if before = text.After(); before.At.UnixMicro() > last {
+						t.Errorf("%s is newer than what was before it", text.Text)
+					}
+					last, seen[text.Text] = before.At.UnixMicro(), true
+				}
+				if len(page) < 7 {
+					break
+				}
+			}
+			if len(seen) != 50 {
+				t.Errorf("decided %v: the pages have %d texts, want 50", decided, len(seen))
+			}
 		}
 	})
 }

@@ -193,7 +193,23 @@ func (s *Server) catalogueRoutes() []Route {
 		{"POST /admin/import/{id}/exchange", change, c.SetExchange},
 		{"GET /admin/import/{id}/categories", change, c.AskMapping},
 		{"POST /admin/import/{id}/categories", change, c.SetMapping},
-	}, s.providerRoutes())
+	}, s.priceRoutes(), s.providerRoutes())
+}
+
+// priceRoutes are those of what tiers pay less and of what nobody may order for.
+func (s *Server) priceRoutes() []Route {
+	see, change, c := Needs(staff.CatalogueSee), Needs(staff.CatalogueChange), s.Catalogue
+	return []Route{
+		{"GET /admin/tiers", see, c.Tiers},
+		{"GET /admin/tiers/{tier}", change, c.AskDiscount},
+		{"POST /admin/tiers/{tier}", change, c.SetDiscount},
+
+		{"GET /admin/blocked", see, c.Blocked},
+		{"GET /admin/blocked/new", change, c.AskBlock},
+		{"POST /admin/blocked", change, c.Block},
+		{"GET /admin/blocked/remove", change, c.AskUnblock},
+		{"POST /admin/blocked/remove", change, c.Unblock},
+	}
 }
 
 func (s *Server) providerRoutes() []Route {

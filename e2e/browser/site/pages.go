@@ -91,6 +91,7 @@ func staffed(language string) (all []Page) {
 		"/admin/import", "/admin/import/" + aProvider, "/admin/import/" + aProvider + "?markup=35&step=0.05", "/admin/import/" + aProvider + "/categories",
 		"/admin/providers", "/admin/providers/new", "/admin/providers/" + aProvider, "/admin/providers/" + aProvider + "/settings",
 		"/admin/providers/" + aProvider + "/access", "/admin/providers/" + aProvider + "/pause", "/admin/texts", "/admin/texts?show=decided",
+		"/admin/tiers", "/admin/tiers/agency", "/admin/blocked", "/admin/blocked?q=https%3A%2F%2Fexample.com%2Fpage", "/admin/blocked/new",
 		"/admin/accounts", "/admin/accounts?q=customer", "/admin/accounts?state=suspended", "/admin/accounts/" + anAccount, "/admin/accounts/" + anAccount + "/statement",
 		"/admin/accounts/" + anAccount + "/credit", "/admin/accounts/" + anAccount + "/suspend", "/admin/accounts/" + anAccount + "/tier", "/admin/accounts/" + anAccount + "/rates/new",
 		"/admin/topups", "/admin/topups?show=all", "/admin/topups/new", "/admin/topups/offer", "/admin/topups/" + aTopup, "/admin/topups/" + aTopup + "/reject",

@@ -16,6 +16,8 @@ func pages() []page {
 		{"", ui.Link{Label: "nav.admin_home", Path: homePath, Icon: "overview", Key: "h", Bar: true}},
 		{staff.OrdersSee, ui.Link{Label: "nav.orders", Path: "/admin/orders", Icon: "orders", Key: "o", Bar: true}},
 		{staff.CatalogueSee, ui.Link{Label: "nav.admin_services", Path: "/admin/services", Icon: "services", Key: "s", Bar: true}},
+		{staff.CatalogueSee, ui.Link{Label: "nav.tiers", Path: "/admin/tiers", Icon: "star"}},
+		{staff.CatalogueSee, ui.Link{Label: "nav.blocked", Path: "/admin/blocked", Icon: "shield"}},
 		{staff.ProvidersSee, ui.Link{Label: "nav.providers", Path: "/admin/providers", Icon: "device", Key: "p"}},
 		{staff.TextsDecide, ui.Link{Label: "nav.texts", Path: "/admin/texts", Icon: "book", Key: "x"}},
 		{staff.AccountsSee, ui.Link{Label: "nav.admin_accounts", Path: "/admin/accounts", Icon: "account", Key: "a", Bar: true}},

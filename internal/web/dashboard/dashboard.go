@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/brand"
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/closing"
+	"github.com/notpanel/notpanel/internal/giveaway"
 	"github.com/notpanel/notpanel/internal/identity"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/notice"
@@ -47,6 +48,8 @@ type Deps struct {
 	// Payments are the money that comes by transfer.
 	Payments      *payment.Store
 	Announcements *announce.Store
+	// Giveaways are read for the copy of one's data.
+	Giveaways *giveaway.Store
 	// Snapshot returns what is sold now.
 	Snapshot func(context.Context) (*catalog.Snapshot, error)
 	// Balances returns what an account's live and test wallets hold.

@@ -77,6 +77,9 @@ func (d *Dashboard) writeCopy(ctx context.Context, out io.Writer, who identity.P
 		{"test-orders.jsonl", d.copyOrders(ledger.Test)},
 		{"statement.csv", d.copyStatement},
 		{"top-ups.jsonl", d.copyTopups},
+		{"notices.jsonl", d.copyNotices},
+		{"dismissed-announcements.jsonl", d.copyDismissals},
+		{"giveaways.jsonl", d.copyGiveaways},
 	} {
 		w, err := z.CreateHeader(&zip.FileHeader{Name: file.name, Method: zip.Deflate, Modified: ui.Of(ctx).Now.UTC()})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/web/download"
+	"github.com/notpanel/notpanel/internal/web/ui"
 	"github.com/notpanel/notpanel/internal/webhook"
 )
 
@@ -194,6 +195,70 @@ func (d *Dashboard) copyTopups(ctx context.Context, w io.Writer, who identity.Pe
 				return err
 			}
 			before = p.ID
+		}
+		if len(all) < exportRows {
+			return nil
+		}
+	}
+}
+
+// copyNotices writes what the account was told on its pages, the newest first.
+func (d *Dashboard) copyNotices(ctx context.Context, w io.Writer, who identity.Person) error {
+	for before := ""; ; {
+		all, err := d.deps.Notices.Of(ctx, who.AccountID, before, exportRows)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			err := line(w, object{
+				"id": n.ID, "kind": n.Kind, "about": n.Subject, "text": n.Line(ui.Of(ctx).Language, ui.Of(ctx).Panel.Currency),
+				"created_at": moment(n.CreatedAt), "read_at": moment(n.ReadAt),
+			})
+			if err != nil {
+				return err
+			}
+			before = n.ID
+		}
+		if len(all) < exportRows {
+			return nil
+		}
+	}
+}
+
+func (d *Dashboard) copyDismissals(ctx context.Context, w io.Writer, who identity.Person) error {
+	for after := ""; ; {
+		all, err := d.deps.Announcements.Dismissals(ctx, who.AccountID, after, exportRows)
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			if err := line(w, object{"announcement": one.AnnouncementID, "dismissed_at": moment(one.At)}); err != nil {
+				return err
+			}
+			after = one.AnnouncementID
+		}
+		if len(all) < exportRows {
+			return nil
+		}
+	}
+}
+
+// copyGiveaways writes the giveaways that the account entered, with what it won there.
+func (d *Dashboard) copyGiveaways(ctx context.Context, w io.Writer, who identity.Person) error {
+	for before := ""; ; {
+		all, err := d.deps.Giveaways.EnteredBy(ctx, who.AccountID, before, exportRows)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			won := object{"giveaway": e.GiveawayID, "title": e.Title, "number": e.Number, "code": e.Code, "entered_at": moment(e.EnteredAt), "place": nil, "won": nil}
+			if e.Place > 0 {
+				won["place"], won["won"] = e.Place, e.Prize.String()
+			}
+			if err := line(w, won); err != nil {
+				return err
+			}
+			before = e.GiveawayID
 		}
 		if len(all) < exportRows {
 			return nil

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	noticesPath = "/dashboard/notices"
-	choicesPath = accountPath + "/notices"
-	chatPath    = choicesPath + "/telegram"
+	noticesPath  = "/dashboard/notices"
+	choicesPath  = accountPath + "/notices"
+	chatPath     = choicesPath + "/telegram"
+	giveawayPath = "/giveaway/"
 	// ordersPath is where an order that a notice tells of is found.
 	ordersPath = "/dashboard/orders"
 )
@@ -81,6 +82,9 @@ func shown(ctx context.Context, n notice.Notice, snapshot *catalog.Snapshot) sho
 func noticedPath(n notice.Notice) string {
 	switch n.Kind {
 	case notice.BalanceLow, notice.Credited, notice.TopupRejected:
+		if n.Data.Detail == notice.Prize {
+			return giveawayPath + n.Subject
+		}
 		return walletPath
 	case notice.WebhookStopped:
 		if n.Data.Detail == notice.Gone {

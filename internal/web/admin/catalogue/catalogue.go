@@ -1,6 +1,7 @@
 // Package catalogue is what staff see of the catalogue and of the providers it is
-// bought from: services with costs and sources, categories, imports, providers with
-// their health, and what providers' refusals mean.
+// bought from: services with costs and sources, categories, imports, what tiers pay
+// less, what nobody may order for, providers with their health, and what providers'
+// refusals mean.
 //
 // It translates: the domain decides what may be done, and the route table in web
 // says which permission each page and action needs.
@@ -34,6 +35,8 @@ const (
 	importPath     = "/admin/import"
 	providersPath  = "/admin/providers"
 	textsPath      = "/admin/texts"
+	blockedPath    = "/admin/blocked"
+	tiersPath      = "/admin/tiers"
 )
 
 // yes is what a tick sends.
@@ -53,6 +56,8 @@ type Deps struct {
 	ReadLists func()
 	// URL is the panel's own, which providers tell of orders.
 	URL string
+	// Limits are the requests a minute of each tier; 0 is no limit.
+	Limits map[string]int64
 	// Languages are those that services and categories may be named in.
 	Languages []Language
 }

@@ -111,3 +111,38 @@ func categoryColumns(ctx context.Context, change bool) []ui.Column {
 	}
 	return all
 }
+
+func blockedColumns(ctx context.Context, change bool) []ui.Column {
+	all := []ui.Column{
+		{Name: ui.T(ctx, "blocked.target")}, {Name: ui.T(ctx, "office.reason")}, {Name: ui.T(ctx, "catalogue.by")}, {Name: ui.T(ctx, "catalogue.at"), Right: true},
+	}
+	if change {
+		all = append(all, ui.Column{Name: ui.T(ctx, "catalogue.deed"), Right: true})
+	}
+	return all
+}
+
+// clearAsked is the link that shows the whole block-list again.
+func clearAsked(ctx context.Context, v blockList) string {
+	if v.Asked == "" {
+		return ""
+	}
+	return ui.T(ctx, "blocked.show_all")
+}
+
+// oneBelow sets texts one below the other.
+func oneBelow(all []string) string { return strings.Join(all, "\n") }
+
+func tierColumns(ctx context.Context, change bool) []ui.Column {
+	all := []ui.Column{
+		{Name: ui.T(ctx, "office.tier")},
+		{Name: ui.T(ctx, "tiers.pays_less"), Right: true},
+		{Name: ui.T(ctx, "site.column.requests"), Right: true},
+		{Name: ui.T(ctx, "catalogue.below"), Right: true},
+		{Name: ui.T(ctx, "tiers.who")},
+	}
+	if change {
+		all = append(all, ui.Column{Name: ui.T(ctx, "catalogue.deed"), Right: true})
+	}
+	return all
+}

@@ -117,6 +117,7 @@ type ownRate struct {
 
 	Name string
 	List money.Amount // what everybody pays
+	Tier money.Amount // what it would pay by its tier
 }
 
 // Account shows an account.
@@ -193,6 +194,9 @@ func (p *Pages) belongings(r *http.Request, v *accountView) error {
 			one := ownRate{OwnRate: rate}
 			if s := services[rate.Service]; s != nil {
 				one.Name, one.List = s.Name, s.Rate
+				if one.Tier, err = snapshot.Price(s, catalog.Customer{Tier: string(v.Tier)}); err != nil {
+					return err
+				}
 			}
 			v.Rates = append(v.Rates, one)
 		}

@@ -3,6 +3,7 @@ package office
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -214,7 +215,19 @@ func (p *Pages) NewRate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return showRate(found)(w, r, http.StatusOK, ui.NewForm(nil))
+	f := ui.NewForm(nil)
+	if service := number(r.URL.Query().Get("service")); service > 0 { // one that it has is changed
+		f.Values.Set("service", ui.Plain(service))
+		if rate, err := money.Parse(r.URL.Query().Get("rate")); err == nil {
+			f.Values.Set("rate", ui.Of(r.Context()).Language.Decimal(rate.String()))
+		}
+	}
+	return showRate(found)(w, r, http.StatusOK, f)
+}
+
+// ratePath is where a rate of an account's own is changed.
+func ratePath(accountID string, rate catalog.OwnRate) string {
+	return accountPath(accountID) + "/rates/new?" + url.Values{"service": {ui.Plain(rate.Service)}, "rate": {rate.Rate.String()}}.Encode()
 }
 
 func showRate(of account.Listed) ui.ShowForm {

@@ -716,7 +716,7 @@ func rateForm(of account.Listed, f *ui.Form) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field(f, ui.Input{Name: "service", Label: ui.T(ctx, "office.rate_service"), Mode: "numeric", Required: true, Focus: true, Max: 19}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(f, ui.Input{Name: "service", Label: ui.T(ctx, "office.rate_service"), Mode: "numeric", Required: true, Focus: f.Value("service") == "", Max: 19}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -724,7 +724,7 @@ func rateForm(of account.Listed, f *ui.Form) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Field(f, ui.Input{Name: "rate", Label: ui.T(ctx, "office.rate_label", "Currency", ui.Of(ctx).Panel.Currency), Mode: "decimal", Required: true, Max: 20}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(f, ui.Input{Name: "rate", Label: ui.T(ctx, "office.rate_label", "Currency", ui.Of(ctx).Panel.Currency), Mode: "decimal", Required: true, Focus: f.Value("service") != "", Max: 20}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -2,10 +2,14 @@ package publish
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/blog"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/id"
 	"github.com/notpanel/notpanel/internal/web/ui"
 )
 
@@ -41,7 +45,21 @@ type postView struct {
 	Previewed bool
 	Preview   string // what was typed, as readers see it
 	Done      string
+	// Saved is what somebody else has saved since the form was shown; nil: nobody has.
+	Saved *blog.Post
+	By    string // who it was; "": nobody knows
 }
+
+// seen is the text that the form began with, as it was sent or is shown.
+func (v postView) seen(f *ui.Form) string {
+	if v.ID == "" || f.Values.Has("seen") {
+		return f.Value("seen")
+	}
+	return seenText(v.Post)
+}
+
+// seenText names a text of a post.
+func seenText(p blog.Post) string { return strconv.FormatInt(p.EditedAt.UnixMicro(), 10) }
 
 // path is where the form sends.
 func (v postView) path() string {
@@ -92,15 +110,39 @@ func (p *Pages) CreatePost(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// EditPost gives a post another text, or shows what it will look like.
+// EditPost gives a post another text, or shows what it will look like. What was typed
+// stays, whatever others have done to the post meanwhile.
 func (p *Pages) EditPost(w http.ResponseWriter, r *http.Request) error {
 	found, err := p.post(r)
+	if fault.Is(err, fault.NotFound) && id.Valid(id.Post, r.PathValue("id")) {
+		f := ui.Sent(r)
+		f.Error = ui.T(r.Context(), "publish.gone")
+		return p.showPost(postView{})(w, r, http.StatusUnprocessableEntity, f)
+	}
 	if err != nil {
 		return err
 	}
+	micros, _ := strconv.ParseInt(r.PostFormValue("seen"), 10, 64) // what is none was never shown
 	return p.write(w, r, postView{Post: found}, "saved", func(t blog.Text) (blog.Post, error) {
-		return p.deps.Blog.Edit(r.Context(), found.ID, t, p.actor(r))
+		return p.deps.Blog.EditSeen(r.Context(), found.ID, t, time.UnixMicro(micros), p.actor(r))
 	})
+}
+
+// showBoth shows what was typed beside what somebody else has saved meanwhile. Who then
+// saves has seen both.
+func (p *Pages) showBoth(w http.ResponseWriter, r *http.Request, v postView, now blog.Post, f *ui.Form) error {
+	ctx := r.Context()
+	acts, _, err := p.deps.Accounts.Log(ctx, account.LogQuery{Target: now.ID, Action: "post.edit", Limit: 1})
+	if err != nil {
+		return err
+	}
+	v.Post, v.Saved = now, &now
+	if len(acts) > 0 {
+		v.By = acts[0].Email
+	}
+	f.Error = ui.T(ctx, "publish.edited_since")
+	f.Values.Set("seen", seenText(now))
+	return p.showPost(v)(w, r, http.StatusUnprocessableEntity, f)
 }
 
 // write reads the form of a post and shows a preview, or keeps it.
@@ -130,6 +172,9 @@ func (p *Pages) write(w http.ResponseWriter, r *http.Request, v postView, what s
 		return p.showPost(v)(w, r, http.StatusUnprocessableEntity, f)
 	}
 	kept, err := keep(t)
+	if fault.From(err).Reason == blog.Edited {
+		return p.showBoth(w, r, v, kept, f)
+	}
 	if fault.Is(err, fault.Conflict) && fault.From(err).Reason == blog.SlugTaken {
 		f.Refuse("slug", ui.T(ctx, "publish.error_slug_taken"))
 		return p.showPost(v)(w, r, http.StatusUnprocessableEntity, f)

@@ -38,6 +38,22 @@ func saveButton(ctx context.Context, p blog.Post) string {
 	return ui.T(ctx, "publish.save")
 }
 
+// save is what the button says: who saves over somebody else's text is told so.
+func (v postView) save(ctx context.Context) string {
+	if v.Saved != nil {
+		return ui.T(ctx, "publish.save_over")
+	}
+	return saveButton(ctx, v.Post)
+}
+
+// savedName says whose text stands beside what was typed.
+func savedName(ctx context.Context, v postView) string {
+	if v.By == "" {
+		return ui.T(ctx, "publish.saved_now")
+	}
+	return ui.T(ctx, "publish.saved_by", "Email", v.By)
+}
+
 // editorTitle names what is written.
 func editorTitle(ctx context.Context, v postView) string {
 	if v.ID == "" {
