@@ -191,6 +191,9 @@ func (p *panel) set(given string) (closed bool) {
 	case "no order is taken any more":
 		p.placer.Close()
 		return false
+	case "the panel is closed for maintenance":
+		p.shut()
+		return false
 	}
 	if statement, ok := scenes[given]; ok {
 		must(p, p.d.Write(p.Context(), func(tx *db.Tx) error {

@@ -49,6 +49,7 @@ var rules = []struct {
 	{"20 transient trouble is text", []string{"add/shutting_down", "request/limited", "request/limited_ip", "add/database_away", "status/database_away", "TestClassicTransientFaultsAreText", "TestClassicInternalErrorIsText"}},
 	{"21 an unusable key", []string{"status/invalid_key_poll", "status/invalid_key", "refill_status/invalid_key", "add/invalid_key", "services/invalid_key", "add/far", "status/far"}},
 	{"22 a suspended account", []string{"services/suspended", "balance/suspended", "status/suspended", "refill_status/suspended", "add/suspended", "refill/suspended", "cancel/suspended"}},
+	{"22 maintenance", []string{"add/maintenance", "refill/maintenance", "cancel/maintenance"}},
 	{"23 limits, of which polls leave a part for orders", []string{"request/limited"}},
 
 	{"4.5 queued, held, pending", []string{"status/ok_words", "TestClassicStates"}},

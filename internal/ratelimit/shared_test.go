@@ -191,7 +191,9 @@ func TestARedisThatIsAwayFailsNoRequest(t *testing.T) {
 	}
 	back := func(what string) {
 		t.Helper()
-		for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); <-tick.C {
 			limiter.Key(t.Context(), u)
 			if _, _, ok := c.Away(); ok {
 				return
