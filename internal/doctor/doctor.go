@@ -59,6 +59,7 @@ func Examine(ctx context.Context, settings config.Serve) []Finding {
 		d.checkStanding(ctx)
 	}
 	d.checkBackups()
+	d.checkRedis(ctx)
 	d.checkOutbound(ctx)
 	d.checkMail(ctx)
 	if d.db != nil {
