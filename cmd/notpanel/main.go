@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 	if exited >= 0 {
 		return exited // help was asked for and printed
 	}
-	if err != nil && c.Doctor.findsItself(err) {
+	if wrong, is := errors.AsType[*kong.ParseError](err); is && wrong.Context.Command() == "doctor" && c.Doctor.findsItself(err) {
 		return say(t, c.Doctor.Run(ctx, t))
 	}
 	if err != nil {
