@@ -129,22 +129,24 @@ type standing struct {
 
 // standings are those that are asked for; none is any.
 func (q Query) standings() (all []standing) {
-	if q.State == "" && q.Tier == "" && q.Role == "" {
-		return nil
-	}
-	for _, s := range some(q.State, Active, Suspended, Closed) {
-		for _, t := range some(q.Tier, Standard, Reseller, Agency) {
-			for _, r := range some(q.Role, Customer, Staff, Owner) {
+	states, tiers, roles := []State{Active, Suspended, Closed}, []Tier{Standard, Reseller, Agency}, []Role{Customer, Staff, Owner}
+	whole := len(states) * len(tiers) * len(roles)
+	for _, s := range some(q.State, states) {
+		for _, t := range some(q.Tier, tiers) {
+			for _, r := range some(q.Role, roles) {
 				all = append(all, standing{s, t, r})
 			}
 		}
 	}
+	if len(all) == whole {
+		return nil
+	}
 	return all
 }
 
-// some is the one that is asked for, or all.
-func some[T ~string](asked T, all ...T) []T {
-	if asked != "" {
+// some is the one that is asked for, or all where none of them is.
+func some[T ~string](asked T, all []T) []T {
+	if slices.Contains(all, asked) {
 		return []T{asked}
 	}
 	return all

@@ -74,7 +74,7 @@ func TestSearch(t *testing.T) {
 			"owners":             {account.Query{Role: account.Owner}, "chief"},
 			"staff":              {account.Query{Role: account.Staff}, ""},
 			"closed":             {account.Query{State: account.Closed}, ""},
-			"no such state":      {account.Query{State: "x"}, ""},
+			"no such state":      {account.Query{State: "x"}, "chief a% anne çan boxb bo_b anna ann"},
 			"a beginning and be": {account.Query{Email: "ann", Tier: account.Agency, State: account.Suspended}, "anna"},
 		} {
 			for _, limit := range []int{1, 2, 100} {
