@@ -136,8 +136,11 @@ func (c *restoreCommand) mark(ctx context.Context, r *restoreReport) (err error)
 }
 
 func (c *restoreCommand) print(t terminal, r restoreReport) {
-	fmt.Fprintf(t.out, "%s is a restored panel now. %s and %s wait for a person: they may have been sent after the backup was made.\n",
-		r.Place, count(r.Orders, "order"), count(r.DripFeeds, "drip-feed"))
+	fmt.Fprintf(t.out, "%s is a restored panel now. %s, %s and %s wait for a person: they may have been sent after the backup was made.\n",
+		r.Place, count(r.Orders, "order"), count(r.DripFeeds, "drip-feed"), count(r.Refills, "refill"))
+	if r.Works > 0 {
+		fmt.Fprintf(t.out, "%s of staff for many orders ended where it was: see `/admin/bulk`.\n", count(r.Works, "work"))
+	}
 	switch {
 	case c.RevokeKeys:
 		fmt.Fprintf(t.out, "%s revoked.\n", count(r.KeysRevoked, "API key"))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/backup"
+	"github.com/notpanel/notpanel/internal/bulk"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/incarnation"
@@ -190,13 +191,20 @@ func TestRestoredPanelIsANewIncarnation(t *testing.T) {
 		move(uncertain, order.Submitting, order.Uncertain)
 		p.Exec(`INSERT INTO sessions (id, hash, sign_in_version, data, address, agent, created_at, seen_at, expires_at) VALUES ('s', 'h', 0, '', '', '', 1, 1, 1)`)
 
+		p.Exec(`INSERT INTO bulk_works (id, account_id, deed, needs, total, created_at)
+			VALUES ('blk_open', '` + p.Buyer.AccountID + `', '{"Kind":"settle","How":"not_accepted"}', 'orders.settle', 1, 1)`)
+		p.Exec(`INSERT INTO bulk_items (work_id, order_id) VALUES ('blk_open', '` + uncertain.ID + `')`)
+
 		url := p.place()
 		started, err := restore(t.Context(), p.backup(), url)
 		ordertest.Must(t, err)
-		if started.Orders != 3 {
-			t.Errorf("%+v, want 3 orders", started)
+		if started.Orders != 3 || started.Works != 1 {
+			t.Errorf("%+v, want 3 orders and the work for many", started)
 		}
 		copied := p.restored(url)
+		if found, err := bulk.NewStore(copied.DB).Pass(t.Context()); err != nil || found != 0 {
+			t.Errorf("of a work that was under way %d orders were done, %v", found, err)
+		}
 		for _, o := range []*order.Order{pending, held, uncertain} {
 			if got := copied.Order(o.ID); got.State != order.Uncertain || !got.EverUnknown {
 				t.Errorf("order %d is %s", o.Number, got.State)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/notpanel/notpanel/internal/bulk"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/epoch"
 	"github.com/notpanel/notpanel/internal/fulfil"
@@ -17,6 +18,8 @@ import (
 type Started struct {
 	Orders      int `json:"orders"`       // made uncertain: they may have been sent since
 	DripFeeds   int `json:"drip_feeds"`   // paused: their next run may have been made since
+	Refills     int `json:"refills"`      // left to a person: they may have been asked for since
+	Works       int `json:"works"`        // of staff for many orders, ended where they were
 	KeysRevoked int `json:"keys_revoked"` // where that was asked for
 }
 
@@ -35,7 +38,9 @@ type Incarnation struct {
 // again. It waits then until it is resumed. Nobody else may use the database meanwhile;
 // broken off, it may be run again.
 func (n Incarnation) Start(ctx context.Context, d *db.DB) (s Started, err error) {
-	if s.Orders, s.DripFeeds, err = fulfil.Restored(ctx, d); err != nil {
+	changed, err := fulfil.Restored(ctx, d)
+	s.Orders, s.DripFeeds, s.Refills = changed.Orders, changed.DripFeeds, changed.Refills
+	if err != nil {
 		return s, err
 	}
 	err = d.Write(ctx, func(tx *db.Tx) error {
@@ -45,12 +50,16 @@ func (n Incarnation) Start(ctx context.Context, d *db.DB) (s Started, err error)
 				return err
 			}
 		}
+		if s.Works, err = bulk.Restored(tx); err != nil {
+			return err
+		}
 		if n.RevokeKeys != nil {
 			if s.KeysRevoked, err = n.RevokeKeys(tx, n.Actor); err != nil {
 				return err
 			}
 		}
-		detail := fmt.Sprintf("%s; %d orders became uncertain, %d drip-feeds paused, %d keys revoked", n.Detail, s.Orders, s.DripFeeds, s.KeysRevoked)
+		detail := fmt.Sprintf("%s; %d orders became uncertain, %d drip-feeds paused, %d refills left to a person, %d works ended, %d keys revoked",
+			n.Detail, s.Orders, s.DripFeeds, s.Refills, s.Works, s.KeysRevoked)
 		if err := incarnation.Begin(tx, n.Actor, detail); err != nil || n.Finish == nil {
 			return err
 		}

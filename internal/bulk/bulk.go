@@ -38,6 +38,7 @@ const (
 	NoWork    fault.Reason = "no_bulk_work"
 	NotForAll fault.Reason = "deed_not_for_many"
 	TooMany   fault.Reason = "too_many_orders"
+	OtherWork fault.Reason = "other_bulk_work"
 )
 
 // Work is a deed for many orders.
@@ -82,8 +83,9 @@ func fit(d fulfil.Deed) error {
 func NewID() string { return id.New(id.BulkWork) }
 
 // Begin records a deed for the orders that were chosen, and returns at once: it is
-// done by and by. A work that has begun is not begun again. needs is the permission that the deed asks for; should who decided
-// lose it, the rest is not done.
+// done by and by. A work that has begun is not begun again; another one under its id is
+// refused. needs is the permission that the deed asks for; should who decided lose it,
+// the rest is not done.
 func (s *Store) Begin(ctx context.Context, workID string, by staff.Actor, needs staff.Permission, d fulfil.Deed, orderIDs []string) error {
 	if !id.Valid(id.BulkWork, workID) {
 		return fault.New(fault.Invalid, "The work has no id of one")
@@ -108,8 +110,11 @@ func (s *Store) Begin(ctx context.Context, workID string, by staff.Actor, needs 
 		}
 		begun, err := tx.ExecOne(`INSERT INTO bulk_works (id, account_id, deed, needs, total, created_at) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (id) DO NOTHING`, workID, by.AccountID, string(stored), string(needs), len(rows), db.At(tx.Now))
-		if err != nil || !begun {
+		if err != nil {
 			return err
+		}
+		if !begun {
+			return same(tx, workID, by.AccountID, string(stored), orderIDs)
 		}
 		if err := tx.ExecMany(`INSERT INTO bulk_items (work_id, order_id) VALUES ($1, $2)`, rows); err != nil {
 			return fmt.Errorf("choose orders: %w", err)
@@ -117,6 +122,21 @@ func (s *Store) Begin(ctx context.Context, workID string, by staff.Actor, needs 
 		tx.Ring(bell)
 		return account.Record(tx, by.AccountID, "bulk.begin", workID, strconv.Itoa(len(rows))+" orders: "+string(stored))
 	})
+}
+
+// same refuses another work under the id of one that has begun.
+func same(tx *db.Tx, workID, accountID, deed string, orderIDs []string) error {
+	var is bool
+	err := tx.QueryRow(`SELECT w.account_id = $2 AND w.deed = $3 AND w.total = $4 AND
+			(SELECT COUNT(*) FROM bulk_items i WHERE i.work_id = w.id AND i.order_id = ANY($5)) = $4
+		FROM bulk_works w WHERE w.id = $1`, workID, accountID, deed, int64(len(orderIDs)), orderIDs).Scan(&is)
+	if err != nil {
+		return fmt.Errorf("work %s: %w", workID, err)
+	}
+	if !is {
+		return fault.New(fault.Conflict, "Another work has begun under the id of this form: open the orders anew").Because(OtherWork)
+	}
+	return nil
 }
 
 // holds refuses who does not hold a permission now.

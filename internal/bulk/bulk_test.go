@@ -102,6 +102,30 @@ func TestADeedForMany(t *testing.T) {
 	})
 }
 
+// Another work under the id of one that has begun is refused, whatever it differs in.
+func TestAnotherWorkUnderAnIDIsRefused(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, k *desk) {
+		all := k.orders(3)
+		deed := fulfil.Deed{Kind: fulfil.Noting, Note: "asked by mail"}
+		workID := k.begin(deed, all[:2])
+		other := deed
+		other.Note = "asked by telephone"
+		for name, begin := range map[string]func() error{
+			"another deed": func() error { return k.works.Begin(t.Context(), workID, k.owner, staff.OrdersChange, other, all[:2]) },
+			"fewer orders": func() error { return k.works.Begin(t.Context(), workID, k.owner, staff.OrdersChange, deed, all[:1]) },
+			"other orders": func() error { return k.works.Begin(t.Context(), workID, k.owner, staff.OrdersChange, deed, all[1:]) },
+		} {
+			if err := begin(); fault.From(err).Reason != bulk.OtherWork {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if w := k.finish(workID); w.Done != 2 || w.Total != 2 {
+			t.Errorf("%+v", w)
+		}
+	})
+}
+
 // Two nodes at the same work do each order once.
 func TestTwoNodesAtOneWork(t *testing.T) {
 	t.Parallel()

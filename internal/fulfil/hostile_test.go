@@ -146,6 +146,43 @@ func TestRefillWithoutAnAnswerIsNotRepeated(t *testing.T) {
 	})
 }
 
+// A refill that waits in a restored copy may have been asked for since: it is not asked
+// for, a person looks.
+func TestRestoredRefillsAreNotAskedFor(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		k.Exec(`UPDATE services SET refill = TRUE`)
+		o := k.Place("r", "https://example.com/a", 1000)
+		k.forward()
+		k.end(o)
+		ctx := context.Background()
+		_, err := order.NewRefiller(d, nil).Request(ctx, k.Buyer.Scope, order.Ref(o.ID), "key_test")
+		ordertest.Must(t, err)
+		for _, want := range []int{1, 0} { // broken off and run again it is the same
+			changed, err := fulfil.Restored(ctx, d)
+			ordertest.Must(t, err)
+			if changed.Refills != want {
+				t.Errorf("%d refills were left to a person, want %d", changed.Refills, want)
+			}
+		}
+		actor := fulfil.NewActor(k.options)
+		for range 2 {
+			d.AdvanceClock(time.Hour)
+			_, err = actor.Refills(ctx)
+			ordertest.Must(t, err)
+			actor.Drain()
+		}
+		if n := k.Count(`SELECT COUNT(*) FROM refills WHERE state = 'pending' AND due_at IS NULL`); n != 1 {
+			t.Error("the refill was asked for")
+		}
+		if now := k.Order(o.ID); now.Attention == "" {
+			t.Error("nobody is asked to look")
+		}
+		k.Audit()
+	})
+}
+
 // Orders of a manual provider wait for people, who end them with the money that
 // belongs to it; nothing is called.
 func TestManualOrdersAreDeliveredByPeople(t *testing.T) {

@@ -16,29 +16,41 @@ const (
 	restoredMost = 200
 )
 
+// Changed is how much of a restored copy was changed by Restored.
+type Changed struct {
+	Orders    int // made uncertain
+	DripFeeds int // paused
+	Refills   int // left to a person
+}
+
 // Restored makes everything uncertain that a restored copy would send: the orders
 // that wait in it may have been sent after it was made. Orders that were uncertain in
 // it may have been settled and sent anew. Drip-feeds pause, for the run that is due may
-// have been made. Test orders go nowhere and stay.
+// have been made. Refills that were to be asked for are left to a person. Test orders
+// go nowhere and stay.
 //
-// It returns how many orders and drip-feeds there were. It may be broken off and run
-// again.
-func Restored(ctx context.Context, d *db.DB) (orders, drips int, err error) {
-	orders, err = eachRestored(ctx, d, `
+// It may be broken off and run again.
+func Restored(ctx context.Context, d *db.DB) (c Changed, err error) {
+	c.Orders, err = eachRestored(ctx, d, `
 		SELECT o.id FROM orders o WHERE o.mode = 'live' AND o.kind <> 'drip' AND o.id > $1 AND (o.state IN ('pending', 'queued', 'held', 'submitting')
 			OR o.state = 'uncertain' AND NOT EXISTS (
 				SELECT 1 FROM order_timeline t WHERE t.order_id = o.id AND t.step = o.step AND t.reason = '`+restoredReason+`'))
 		ORDER BY o.id LIMIT $2`, restoreOrder)
 	if err != nil {
-		return orders, 0, err
+		return c, err
 	}
-	drips, err = eachRestored(ctx, d, `
+	c.Refills, err = eachRestored(ctx, d, `
+		SELECT id FROM refills WHERE mode = 'live' AND state = 'pending' AND due_at IS NOT NULL AND id > $1 ORDER BY id LIMIT $2`, restoreRefill)
+	if err != nil {
+		return c, err
+	}
+	c.DripFeeds, err = eachRestored(ctx, d, `
 		SELECT id FROM orders WHERE mode = 'live' AND kind = 'drip' AND finished_at IS NULL AND cancel_wish_at IS NULL AND attention <> '`+order.RestoredDrip+`' AND id > $1
 		ORDER BY id LIMIT $2`, restoreDrip)
-	return orders, drips, err
+	return c, err
 }
 
-// eachRestored calls change for all orders of a query, some in a transaction.
+// eachRestored calls change for all ids of a query, some in a transaction.
 func eachRestored(ctx context.Context, d *db.DB, query string, change func(tx *db.Tx, orderID string) error) (changed int, err error) {
 	for after := ""; ; {
 		var some []string
@@ -104,6 +116,14 @@ func lookable(tx *db.Tx, o *order.Order) (u *Submission, native bool, err error)
 	}
 	u, err = begin(tx, o, 0)
 	return u, true, err
+}
+
+func restoreRefill(tx *db.Tx, refillID string) error {
+	o, r, err := order.LockRefill(tx, refillID)
+	if err != nil || r.State != order.RefillPending {
+		return err
+	}
+	return refillUnknown(tx, o, r, "the panel was brought back from a backup, and may have asked for it since")
 }
 
 func restoreDrip(tx *db.Tx, orderID string) error {

@@ -39,7 +39,7 @@ func TestRestoredOrdersAreLookedUpAndNeverSent(t *testing.T) {
 		never, wished := k.order("complete"), k.order("complete")
 
 		for range 2 { // broken off and run again it is the same
-			_, _, err := fulfil.Restored(context.Background(), d)
+			_, err := fulfil.Restored(context.Background(), d)
 			ordertest.Must(t, err)
 		}
 		k.Exec(`UPDATE orders SET cancel_wish_at = 1, cancel_state = 'wished' WHERE id = $1`, wished.ID)
@@ -79,11 +79,11 @@ func TestRestoredDripFeedsPause(t *testing.T) {
 		defer p.Close()
 		placed, err := p.Place(context.Background(), k.Buyer, k.Request("drip", "https://example.com/drip", 1000, "runs", "2", "interval", "10"), k.Snapshot())
 		ordertest.Must(t, err)
-		_, drips, err := fulfil.Restored(context.Background(), d)
+		changed, err := fulfil.Restored(context.Background(), d)
 		ordertest.Must(t, err)
 		k.pass(time.Hour)
-		if o := k.Order(placed.OrderID); drips != 1 || o.Run != 0 || o.PausedAt.IsZero() || o.Attention == "" {
-			t.Errorf("%d drip-feeds: run %d, paused at %s, attention %q", drips, o.Run, o.PausedAt, o.Attention)
+		if o := k.Order(placed.OrderID); changed.DripFeeds != 1 || o.Run != 0 || o.PausedAt.IsZero() || o.Attention == "" {
+			t.Errorf("%d drip-feeds: run %d, paused at %s, attention %q", changed.DripFeeds, o.Run, o.PausedAt, o.Attention)
 		}
 		if _, err := order.NewStore(d).Resume(context.Background(), k.Buyer.Scope, order.Ref(placed.OrderID), "customer"); !fault.Is(err, fault.Conflict) {
 			t.Errorf("its customer lets it go on: %v", err)
