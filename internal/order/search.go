@@ -84,11 +84,8 @@ func (s *Store) Search(ctx context.Context, f Filter) (all []*Order, next string
 
 func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 	if id.Valid(id.Order, f.Text) {
-		o, err := Get(tx, f.Text)
-		if errors.Is(err, ErrNotFound) || (err == nil && !f.fits(o)) {
-			return nil, "", nil
-		}
-		return []*Order{o}, "", err
+		all, err = f.named(tx)
+		return all, "", err
 	}
 	w, err := f.window(tx, scanned)
 	if err != nil {
@@ -104,10 +101,11 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 	case w.more:
 		next = w.last
 	}
-	if f.BeforeID == "" {
-		all, err = f.elsewhere(tx, all)
+	if f.BeforeID != "" || f.Text == "" {
+		return all, next, nil
 	}
-	return all, next, err
+	named, err := f.named(tx)
+	return append(named, all...), next, err
 }
 
 // TooWide says that a filter leaves too many orders to look through for those that it
@@ -133,19 +131,22 @@ func (s *Store) Fitting(ctx context.Context, f Filter, most int) (orderIDs []str
 }
 
 func fitting(tx *db.Tx, f Filter, most, through int) (orderIDs []string, more bool, err error) {
-	if id.Valid(id.Order, f.Text) {
-		all, _, err := search(tx, f)
-		for _, o := range all {
+	if f.Text != "" {
+		named, err := f.named(tx)
+		for _, o := range named {
 			orderIDs = append(orderIDs, o.ID)
 		}
-		return orderIDs, false, err
+		if err != nil || id.Valid(id.Order, f.Text) {
+			return orderIDs, false, err
+		}
 	}
 	w, err := f.window(tx, through)
 	if err != nil {
 		return nil, false, err
 	}
 	q := f.conditions(w)
-	orderIDs, err = db.All(tx, scanID, `SELECT id FROM orders WHERE `+q.text()+f.order()+` LIMIT `+q.arg(most+1), q.args...)
+	found, err := db.All(tx, scanID, `SELECT id FROM orders WHERE `+q.text()+f.order()+` LIMIT `+q.arg(most+1), q.args...)
+	orderIDs = append(orderIDs, found...)
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -162,29 +163,45 @@ func scanID(r db.Scanner) (orderID string, err error) {
 	return orderID, err
 }
 
-// fits reports whether an order that was named is one for the filter's other parts
-// that hide others' orders: the mode and the account.
-func (f Filter) fits(o *Order) bool {
-	return (o.Mode == ledger.Test) == f.Test && (f.AccountID == "" || f.AccountID == o.AccountID)
-}
+// namedMost is how many orders are found by a provider's id for them.
+const namedMost = 50
 
-// elsewhere adds the orders that a provider knows by the text, however old.
-func (f Filter) elsewhere(tx *db.Tx, all []*Order) ([]*Order, error) {
-	if f.Text == "" {
-		return all, nil
-	}
-	found, err := db.All(tx, scan, `SELECT `+columns+` FROM orders
-		WHERE upstream_id = $1 AND provider_id IN (SELECT id FROM providers) ORDER BY id DESC LIMIT $2`, f.Text, f.Limit)
-	if err != nil {
+// named returns the orders that the text names, however old: by their id, or by what
+// providers call them. The other parts of the filter hold for them too.
+func (f Filter) named(tx *db.Tx) (all []*Order, err error) {
+	const byProvider = ` FROM orders WHERE upstream_id = $1 AND provider_id IN (SELECT id FROM providers) ORDER BY id DESC LIMIT $2`
+	var found []*Order
+	if id.Valid(id.Order, f.Text) {
+		o, err := Get(tx, f.Text)
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		found = []*Order{o}
+		if err != nil {
+			return nil, err
+		}
+	} else if found, err = db.All(tx, scan, `SELECT `+columns+byProvider, f.Text, namedMost); err != nil {
 		return nil, err
 	}
 	for _, o := range found {
-		known := slices.ContainsFunc(all, func(other *Order) bool { return other.ID == o.ID })
-		if f.fits(o) && !known {
+		if f.fits(o) {
 			all = append(all, o)
 		}
 	}
 	return all, nil
+}
+
+// fits reports whether all parts of the filter but its text hold for an order.
+func (f Filter) fits(o *Order) bool {
+	waits := o.Attention != "" || o.State == Uncertain || o.State == Held
+	return (o.Mode == ledger.Test) == f.Test &&
+		(f.AccountID == "" || f.AccountID == o.AccountID) &&
+		(!slices.Contains(States(), f.State) || f.State == o.State) &&
+		(f.Provider == "" || f.Provider == o.ProviderID) &&
+		(f.Service == 0 || f.Service == o.ServiceID) &&
+		(!f.Attention || waits) &&
+		(f.From.IsZero() || o.ID >= id.First(id.Order, f.From)) &&
+		(f.To.IsZero() || o.ID < id.First(id.Order, f.To))
 }
 
 // window is what one page looks at: all down to one order.
@@ -222,24 +239,37 @@ func (f Filter) window(tx *db.Tx, most int) (w window, err error) {
 }
 
 // numbers finds the bounds of a page of one account's orders, which are read by their
-// numbers.
+// numbers: those of its days, so that what is far down is found at once.
 func (f Filter) numbers(tx *db.Tx, most int) (w window, err error) {
-	w.before = 1 << 31 // numbers are below
+	in := Scope{AccountID: f.AccountID, Mode: f.mode()}
+	w.before = afterAll
 	if f.BeforeID != "" {
 		err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0) FROM orders WHERE id = $1 AND account_id = $2`, f.BeforeID, f.AccountID).Scan(&w.before)
 		if err != nil {
 			return w, err
 		}
 	}
-	var looked int64
+	if !f.To.IsZero() {
+		until, err := firstSince(tx, in, f.To.Add(stampSlack))
+		if err != nil {
+			return w, err
+		}
+		w.before = min(w.before, until)
+	}
+	if !f.From.IsZero() {
+		if w.least, err = firstSince(tx, in, f.From.Add(-stampSlack)); err != nil {
+			return w, err
+		}
+	}
+	var looked, least int64
 	err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0), COUNT(*) FROM (
-			SELECT number FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 ORDER BY number DESC LIMIT $4) AS page`,
-		f.AccountID, string(f.mode()), w.before, most).Scan(&w.least, &looked)
+			SELECT number FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 AND number >= $4 ORDER BY number DESC LIMIT $5) AS page`,
+		in.AccountID, string(in.Mode), w.before, w.least, most).Scan(&least, &looked)
 	if err != nil || looked == 0 {
 		return w, err
 	}
-	w.more = looked == int64(most)
-	err = tx.QueryRow(`SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3`, f.AccountID, string(f.mode()), w.least).Scan(&w.last)
+	w.least, w.more = least, looked == int64(most)
+	err = tx.QueryRow(`SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3`, in.AccountID, string(in.Mode), w.least).Scan(&w.last)
 	return w, err
 }
 
@@ -324,12 +354,12 @@ func (f Filter) conditions(w window) *conditions {
 	if f.Attention {
 		c.add(`id IN (` + waitingIDs + `)`)
 	}
-	if f.Text != "" {
+	if f.Text != "" { // what providers call so is named's
 		number, err := strconv.ParseInt(f.Text, 10, 64)
 		if err != nil {
 			number = 0
 		}
-		c.add(`(upstream_id = ` + c.arg(f.Text) + ` OR number = ` + c.arg(number) + ` OR link LIKE ` + c.arg(like(f.Text)) + ` ESCAPE '!')`)
+		c.add(`(number = ` + c.arg(number) + ` OR link LIKE ` + c.arg(like(f.Text)) + ` ESCAPE '!') AND (upstream_id IS NULL OR upstream_id <> ` + c.arg(f.Text) + `)`)
 	}
 	return c
 }

@@ -69,6 +69,12 @@ func TestStaffSearchOrders(t *testing.T) {
 			"an id":             {order.Filter{Text: orders[4].ID}, of(4)},
 			"another's id":      {order.Filter{Text: orders[4].ID, AccountID: other.AccountID}, nil},
 			"the provider's id": {order.Filter{Text: "up-7"}, of(1)},
+			"and a state":       {order.Filter{Text: "up-7", State: order.Held}, nil},
+			"and an account":    {order.Filter{Text: "up-7", AccountID: other.AccountID}, nil},
+			"an id and a state": {order.Filter{Text: orders[4].ID, State: order.Failed}, nil},
+			"an id and a time":  {order.Filter{Text: orders[4].ID, From: time.Now().Add(time.Hour)}, nil},
+			"an id that waits":  {order.Filter{Text: orders[3].ID, Attention: true}, of(3)},
+			"one with no wish":  {order.Filter{Text: orders[4].ID, Attention: true}, nil},
 			"a link":            {order.Filter{Text: "page_a", AccountID: orders[0].AccountID}, of(0)},
 			"no pattern":        {order.Filter{Text: "page%"}, nil},
 			"a number":          {order.Filter{Text: strconv.FormatInt(first+3, 10), AccountID: orders[0].AccountID}, of(3)},
@@ -93,7 +99,7 @@ func TestWhatAFilterFits(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		f := ordertest.New(t, d, "https://provider.example/api/v2", 100*money.Unit)
 		first := f.Place("first", "https://example.com/first", 1000)
-		f.Exec(`UPDATE orders SET state = 'completed', finished_at = created_at WHERE id = $1`, first.ID)
+		f.Exec(`UPDATE orders SET state = 'completed', finished_at = created_at, upstream_id = 'up-1' WHERE id = $1`, first.ID)
 		one := f.Buyer
 		f.Buyer = f.NewBuyer(100 * money.Unit)
 		others := f.Place("others", "https://example.com/first", 1000)
@@ -118,6 +124,9 @@ func TestWhatAFilterFits(t *testing.T) {
 			"a link":              {order.Filter{Text: "first"}, more + 2},
 			"an id":               {order.Filter{Text: first.ID}, 1},
 			"another account's":   {order.Filter{Text: first.ID, AccountID: others.AccountID}, 0},
+			"an id in a state":    {order.Filter{Text: first.ID, State: order.Failed}, 0},
+			"the provider's id":   {order.Filter{Text: "up-1"}, 1},
+			"and a state":         {order.Filter{Text: "up-1", State: order.Failed}, 0},
 			"where a page stands": {order.Filter{State: order.Completed, BeforeID: first.ID}, 1},
 		} {
 			found, cut, err := s.Fitting(t.Context(), c.filter, 2*more)
@@ -137,6 +146,10 @@ func TestWhatAFilterFits(t *testing.T) {
 		}
 		if _, _, err := order.FittingIn(t.Context(), d, order.Filter{State: order.Completed}, 10, 4000); fault.From(err).Reason != order.TooWide {
 			t.Errorf("too wide: %v", err)
+		}
+		coming := order.Filter{AccountID: one.AccountID, From: time.Now().Add(time.Hour)}
+		if found, _, err := order.FittingIn(t.Context(), d, coming, 10, 4000); err != nil || len(found) != 0 {
+			t.Errorf("of days in which there are none: %d, %v", len(found), err)
 		}
 		narrowed := order.Filter{State: order.Completed, AccountID: others.AccountID}
 		if found, _, err := order.FittingIn(t.Context(), d, narrowed, 10, 4000); err != nil || len(found) != 0 {

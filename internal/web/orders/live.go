@@ -169,7 +169,7 @@ func (l *live) look(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for s := range l.open {
-		if slices.Contains(sessionIDs, s.sessionID) && alive[s.sessionID] != s.accountID {
+		if _, asked := slices.BinarySearch(sessionIDs, s.sessionID); asked && alive[s.sessionID] != s.accountID {
 			s.left = true
 			s.finish()
 			continue
