@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -284,6 +285,10 @@ func TestBrokenBackupsAreRefused(t *testing.T) {
 			"the manifest changed":       flipped(length + 20),
 			"the closing line changed":   flipped(size - 5),
 			"two in one":                 append(append([]byte(nil), whole...), whole...),
+			"a negative length":          closed(whole[:size-closing], -1),
+			"no length":                  closed(whole[:size-closing], 0),
+			"a length beyond the file":   closed([]byte("x"), 2),
+			"a length beyond all bounds": closed(whole[:size-closing], 999_999),
 		} {
 			if _, err := restore(t.Context(), write(t, content), url); !errors.Is(err, backup.ErrBroken) {
 				t.Errorf("%s: %v", name, err)
@@ -297,6 +302,11 @@ func TestBrokenBackupsAreRefused(t *testing.T) {
 		_, err = restore(t.Context(), write(t, whole), url)
 		ordertest.Must(t, err)
 	})
+}
+
+// closed is content with a closing line that names a length, and the SHA-256 of nothing.
+func closed(content []byte, length int) []byte {
+	return fmt.Appendf(append([]byte(nil), content...), "\nnotpanel-backup %06d %064x\n", length, sha256.Sum256(nil))
 }
 
 func write(t *testing.T, content []byte) string {

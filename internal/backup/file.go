@@ -96,8 +96,8 @@ func readManifest(file *os.File) (m Manifest, err error) {
 		return m, broken("it does not close as backups do: it was cut off, or is something else")
 	}
 	before := info.Size() - closingSize - length
-	if length > maxManifest || before < 0 {
-		return m, broken("its manifest is cut off")
+	if length <= 0 || length > maxManifest || before < 0 {
+		return m, broken("its manifest can't be %d bytes long, or is cut off", length)
 	}
 	text := make([]byte, length)
 	if _, err := file.ReadAt(text, before); err != nil {

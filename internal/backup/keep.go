@@ -16,6 +16,20 @@ type kept struct {
 	at   time.Time
 }
 
+// clockSkew is how far ahead of this machine's clock a backup's time may be: the
+// database's clock gave it.
+const clockSkew = time.Minute
+
+// ahead reports whether the backup's time is yet to come: it says nothing of its age.
+func (b kept) ahead(now time.Time) bool { return b.at.After(now.Add(clockSkew)) }
+
+// whole reports whether nothing of the backup's end is missing. The copy itself is not
+// read: it may be many gigabytes.
+func (b kept) whole() bool {
+	file, err := Open(b.path)
+	return err == nil && file.Close() == nil
+}
+
 // list returns the backups in a folder by the names that Make gives, the oldest first.
 // Other files there are nobody's business.
 func list(folder string) (all []kept, err error) {
@@ -44,15 +58,16 @@ func Newest(folder string) (path string, err error) {
 	return all[len(all)-1].path, nil
 }
 
-// Keep removes all but the newest backups of a folder, and what was broken off there
-// more than a day ago.
+// Keep removes what is older in a folder than its newest whole backups, and what was
+// broken off there more than a day ago. A file that is no whole backup takes no other's
+// place, and one whose time is yet to come neither counts nor is removed.
 func Keep(folder string, newest int, now time.Time) (removed int, err error) {
 	const brokenOff = 24 * time.Hour
 	all, err := list(folder)
 	if err != nil {
 		return 0, err
 	}
-	old := all[:max(len(all)-newest, 0)]
+	old := olderThan(newest, slices.DeleteFunc(all, func(b kept) bool { return b.ahead(now) }))
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return 0, fmt.Errorf("read the folder of backups: %w", err)
@@ -72,4 +87,18 @@ func Keep(folder string, newest int, now time.Time) (removed int, err error) {
 		removed++
 	}
 	return removed, err
+}
+
+// olderThan returns what is older than the newest whole ones of all, which are sorted;
+// nothing where there are no more than those.
+func olderThan(newest int, all []kept) []kept {
+	for i, b := range slices.Backward(all) {
+		if newest == 0 {
+			return all[:i+1]
+		}
+		if b.whole() {
+			newest--
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type Schedule struct {
 	Log    *slog.Logger
 
 	failures atomic.Int64
+	warned   sync.Map // the paths that were told of in the log
 }
 
 // Loop is the schedule's loop.
@@ -60,18 +62,30 @@ func (s *Schedule) pass(ctx context.Context) error {
 }
 
 // Age is how old the newest backup is; not found where there is none. One of which the
-// end is missing counts for nothing.
+// end is missing counts for nothing, and so does one whose time is yet to come: it would
+// keep others from being made until then.
 func (s *Schedule) Age() (age time.Duration, found bool, err error) {
 	all, err := list(s.Folder)
 	if err != nil {
 		return 0, false, err
 	}
+	now := s.Now()
 	for _, b := range slices.Backward(all) {
-		if file, err := Open(b.path); err == nil {
-			return s.Now().Sub(b.at), true, file.Close()
+		switch {
+		case b.ahead(now):
+			s.warn(b)
+		case b.whole():
+			return max(now.Sub(b.at), 0), true, nil
 		}
 	}
 	return 0, false, nil
+}
+
+// warn tells once of a backup whose time is yet to come.
+func (s *Schedule) warn(b kept) {
+	if _, told := s.warned.LoadOrStore(b.path, nil); !told {
+		s.Log.Warn("a backup's time is yet to come: it does not count and is not removed; look at the clock, or move it away", slog.String("file", b.path))
+	}
 }
 
 // Failures is how many times no backup could be made since the start.
