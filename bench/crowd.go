@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/notpanel/notpanel/internal/activity"
 	"github.com/notpanel/notpanel/internal/app"
@@ -35,7 +38,7 @@ const orderColumns = `mode, key_id, request_hash, service_id, quantity, rate, co
 
 // crowd fills a panel in which the buyer has placed one order. What it makes has the
 // shape of what a panel keeps; no money moved, so that no audit would agree.
-func crowd(ctx context.Context, server *app.Server, buyer order.Buyer) error {
+func crowd(ctx context.Context, server *app.Server, address string, buyer order.Buyer) error {
 	if err := crowdCatalog(ctx, server); err != nil {
 		return err
 	}
@@ -59,7 +62,23 @@ func crowd(ctx context.Context, server *app.Server, buyer order.Buyer) error {
 			return fmt.Errorf("copy orders: %w", err)
 		}
 	}
-	return crowdEnd(ctx, d, buyer)
+	if err := crowdEnd(ctx, d, buyer); err != nil || d.Engine() != db.Postgres {
+		return err
+	}
+	return vacuum(ctx, address)
+}
+
+// vacuum does what the server does by itself some time after so many rows have come.
+func vacuum(ctx context.Context, address string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return fmt.Errorf("vacuum: %w", err)
+	}
+	_, err = conn.Exec(ctx, "VACUUM ANALYZE")
+	if err = errors.Join(err, conn.Close(ctx)); err != nil {
+		return fmt.Errorf("vacuum: %w", err)
+	}
+	return nil
 }
 
 // crowdCatalog adds services, which go to a provider of their own.
@@ -150,8 +169,8 @@ func crowdOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at 
 	})
 }
 
-// crowdEnd brings the wallet's counters up to its orders, fills the figures of every
-// quarter of an hour, and lets the engine look at what it has.
+// crowdEnd brings the wallet's counters up to its orders and fills the figures of
+// every quarter of an hour.
 func crowdEnd(ctx context.Context, d *db.DB, buyer order.Buyer) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(`UPDATE wallets SET last_number = last_number + $2, seq = seq + $2 WHERE id = $1`, buyer.WalletID, crowdOwn)
@@ -163,13 +182,6 @@ func crowdEnd(ctx context.Context, d *db.DB, buyer order.Buyer) error {
 		for i := range rows {
 			rows[i] = []any{buyer.AccountID, db.At(last.Add(-time.Duration(i+1) * activity.Quarter))}
 		}
-		if err := tx.ExecMany(`INSERT INTO activity (account_id, at, placed, completed, charged, refunded) VALUES ($1, $2, 3, 2, 1000, 10) ON CONFLICT DO NOTHING`, rows); err != nil {
-			return err
-		}
-		if d.Engine() != db.Postgres {
-			return nil
-		}
-		_, err = tx.Exec(`ANALYZE`)
-		return err
+		return tx.ExecMany(`INSERT INTO activity (account_id, at, placed, completed, charged, refunded) VALUES ($1, $2, 3, 2, 1000, 10) ON CONFLICT DO NOTHING`, rows)
 	})
 }

@@ -35,13 +35,13 @@ func (b *bench) pages(ctx context.Context, name, address string) error {
 	if err != nil {
 		return fmt.Errorf("pages, %s: %w", name, err)
 	}
-	if err = b.pagesOf(ctx, name, server); err != nil {
+	if err = b.pagesOf(ctx, name, address, server); err != nil {
 		err = fmt.Errorf("pages, %s: %w", name, err)
 	}
 	return errors.Join(err, server.Stop(ctx))
 }
 
-func (b *bench) pagesOf(ctx context.Context, name string, server *app.Server) error {
+func (b *bench) pagesOf(ctx context.Context, name, address string, server *app.Server) error {
 	buyers, _, err := seed(ctx, server, 1)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (b *bench) pagesOf(ctx context.Context, name string, server *app.Server) er
 	if err := place(ctx, request); err != nil {
 		return err
 	}
-	if err := crowd(ctx, server, buyers[0]); err != nil {
+	if err := crowd(ctx, server, address, buyers[0]); err != nil {
 		return err
 	}
 	server.Start()

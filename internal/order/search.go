@@ -209,7 +209,7 @@ type window struct {
 	last   string // its id; "": there is no lower bound
 	least  int64  // its number, where the filter is of one account
 	before int64  // the number that it begins below, there
-	more   bool   // there are orders below it
+	more   bool   // there may be orders below it
 }
 
 // narrow reports whether the filter names states of which there are few orders, and
@@ -229,12 +229,13 @@ func (f Filter) window(tx *db.Tx, most int) (w window, err error) {
 	case f.byNumber():
 		return f.numbers(tx, most)
 	}
-	var looked int64
 	q := &conditions{}
 	f.between(q, w)
-	err = tx.QueryRow(`SELECT COALESCE(MIN(id), ''), COUNT(*) FROM (
-			SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT `+q.arg(most)+`) AS page`, q.args...).Scan(&w.last, &looked)
-	w.more = looked == int64(most)
+	err = tx.QueryRow(`SELECT id FROM orders WHERE `+q.text()+` ORDER BY id DESC LIMIT 1 OFFSET `+q.arg(most-1), q.args...).Scan(&w.last)
+	if errors.Is(err, db.ErrNoRows) {
+		return w, nil
+	}
+	w.more = true
 	return w, err
 }
 
@@ -261,15 +262,13 @@ func (f Filter) numbers(tx *db.Tx, most int) (w window, err error) {
 			return w, err
 		}
 	}
-	var looked, least int64
-	err = tx.QueryRow(`SELECT COALESCE(MIN(number), 0), COUNT(*) FROM (
-			SELECT number FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 AND number >= $4 ORDER BY number DESC LIMIT $5) AS page`,
-		in.AccountID, string(in.Mode), w.before, w.least, most).Scan(&least, &looked)
-	if err != nil || looked == 0 {
-		return w, err
+	var least int64
+	err = tx.QueryRow(`SELECT number, id FROM orders WHERE account_id = $1 AND mode = $2 AND number < $3 AND number >= $4
+			ORDER BY number DESC LIMIT 1 OFFSET $5`, in.AccountID, string(in.Mode), w.before, w.least, most-1).Scan(&least, &w.last)
+	if errors.Is(err, db.ErrNoRows) {
+		return w, nil
 	}
-	w.least, w.more = least, looked == int64(most)
-	err = tx.QueryRow(`SELECT id FROM orders WHERE account_id = $1 AND mode = $2 AND number = $3`, in.AccountID, string(in.Mode), w.least).Scan(&w.last)
+	w.least, w.more = least, true
 	return w, err
 }
 
