@@ -113,7 +113,7 @@ func search(tx *db.Tx, f Filter) (all []*Order, next string, err error) {
 const TooWide fault.Reason = "filter_too_wide"
 
 // lookedThrough bounds how many orders Fitting looks at.
-const lookedThrough = 40_000
+const lookedThrough = 25_000
 
 // Fitting returns the ids of up to most orders that a filter fits, newest first,
 // and whether there are more. Where it had to look through too many orders, its
