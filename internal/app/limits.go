@@ -9,14 +9,15 @@ import (
 	"github.com/notpanel/notpanel/internal/telemetry"
 )
 
-// openCounters opens the counters that nodes share, where the settings name any. A
+// openCounters opens the counters that nodes share, where the settings name any. The
+// panel's nodes know each other by the fingerprint of its key, which is public. A
 // Redis that is not there keeps no panel from starting.
 func (s *Server) openCounters(ctx context.Context) error {
 	address, err := s.settings.Redis()
 	if err != nil || address == "" {
 		return err
 	}
-	if s.counters, err = ratelimit.OpenCounters(address, s.log, clock.System); err != nil {
+	if s.counters, err = ratelimit.OpenCounters(address, s.Core.Ring.Fingerprint(), s.log, clock.System); err != nil {
 		return err
 	}
 	if s.counters.Ping(ctx) == nil {

@@ -14,7 +14,7 @@ func (d *doctor) checkRedis(ctx context.Context) {
 	if err != nil || address == "" {
 		return // checkSettings says what is wrong
 	}
-	counters, err := ratelimit.OpenCounters(address, slog.New(slog.DiscardHandler), now)
+	counters, err := ratelimit.OpenCounters(address, "doctor", slog.New(slog.DiscardHandler), now)
 	if err != nil {
 		d.bad(about, err.Error(), "correct NOTPANEL_REDIS_URL")
 		return

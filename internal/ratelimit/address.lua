@@ -1,13 +1,15 @@
 -- Decides about a request by its address, as addresses.take does in memory: the
 -- line's and the site's limit must both allow it, and a refused request is counted
 -- nowhere.
--- KEYS: strangers, the young acquaintances, the old ones.
+-- KEYS: strangers, the young acquaintances, the old ones, those of them that were
+-- refused within a day by the second of it.
 -- ARGV: line, site ('' for none), limit of a line, '1' where a key does not raise
--- it, how many times that a site has, how many strangers are counted.
+-- it, how many times that a site has, how many strangers are counted, how many refused
+-- acquaintances are listed.
 -- Returns: 1 for refused, the limit and what is left, the time in seconds.
 local now = tonumber(redis.call('TIME')[1])
 local minute = tostring(math.floor(now / 60))
-local strangers, young, old = KEYS[1], KEYS[2], KEYS[3]
+local strangers, young, old, denied = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local limit, fixed, times, most = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6])
 
 if redis.call('HGET', strangers, 'minute') ~= minute then
@@ -73,6 +75,10 @@ for _, s in ipairs(slots) do
     if s.known then
       s.known[7], s.known[8] = s.known[7] + 1, now
       write(s.known)
+      redis.call('ZADD', denied, now, s.prefix)
+      redis.call('ZREMRANGEBYSCORE', denied, '-inf', '(' .. string.format('%.0f', now - 86400))
+      redis.call('ZREMRANGEBYRANK', denied, 0, -tonumber(ARGV[7]) - 1)
+      redis.call('EXPIRE', denied, 86400)
     end
     return {1, s.limit, 0, now}
   end

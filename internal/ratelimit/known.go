@@ -14,6 +14,8 @@ const (
 	knownFor = time.Hour
 	// refusedFor is how long a refusal is told.
 	refusedFor = 24 * time.Hour
+	// maxDenied bounds the refused addresses that are told: the latest are.
+	maxDenied = 500
 )
 
 // DeniedAddress is an address that was refused although usable keys had come from
@@ -126,6 +128,7 @@ func (a *acquaintances) refused(now time.Time) []DeniedAddress {
 	return latestFirst(all)
 }
 
+// latestFirst sorts, and leaves out what is too many.
 func latestFirst(all []DeniedAddress) []DeniedAddress {
 	slices.SortFunc(all, func(x, y DeniedAddress) int {
 		if c := y.Last.Compare(x.Last); c != 0 {
@@ -133,5 +136,5 @@ func latestFirst(all []DeniedAddress) []DeniedAddress {
 		}
 		return x.Prefix.Compare(y.Prefix)
 	})
-	return all
+	return all[:min(len(all), maxDenied)]
 }

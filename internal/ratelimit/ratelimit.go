@@ -92,7 +92,7 @@ type Limiter struct {
 	told   told
 }
 
-// NewShared returns a limiter that counts together with all of its name.
+// NewShared returns a limiter that counts together with all of its panel and name.
 func NewShared(l Limits, now clock.Clock, c *Counters, name string) *Limiter {
 	limiter := New(l, now)
 	limiter.shared = c.of(name)
@@ -124,18 +124,21 @@ func (l *Limiter) KeySeen(ctx context.Context, from netip.Addr, tier string) {
 	now, limit := l.now(), l.limits.Tiers[tier]
 	l.addresses.meet(from, limit, now)
 	p := l.addresses.locate(from)
-	if l.shared == nil || p.limit == 0 || !l.told.first(p.line, limit, now) {
+	if l.shared == nil || p.limit == 0 {
 		return
 	}
 	if limit == 0 {
 		limit = none
 	}
-	l.shared.meetAt(ctx, p, limit)
+	seen, minute, lost := sightingOf{p.line, limit}, minuteOf(now), l.shared.lost.Load()
+	if !l.told.has(seen, minute, lost) && l.shared.meetAt(ctx, p, limit) {
+		l.told.add(seen, minute, lost)
+	}
 }
 
 // DeniedAddresses returns the addresses from which usable keys had come and which
-// were refused all the same within the last day, the latest first: customers that
-// may need a higher limit.
+// were refused all the same within the last day, the latest first and 500 at most:
+// customers that may need a higher limit.
 func (l *Limiter) DeniedAddresses(ctx context.Context) []DeniedAddress {
 	if l.shared != nil {
 		if all, err := l.shared.refused(ctx, l.now()); err == nil {

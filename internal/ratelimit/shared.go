@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,10 +41,15 @@ var keyScript string
 // While Redis does not answer, each node counts by itself.
 type Counters struct {
 	client *redis.Client
+	panel  string
 	log    *slog.Logger
 	now    clock.Clock
 
 	address, meet, key *redis.Script
+
+	// lost counts when Redis may have lost what it held: with each new connection, for
+	// one that started again has none of the old ones, and when it answers again.
+	lost atomic.Int64
 
 	mu     sync.Mutex
 	away   time.Time // since when; zero: it answers
@@ -54,10 +60,10 @@ type Counters struct {
 // ErrNoRedis says that an address is not one of Redis.
 var ErrNoRedis = errors.New("must be redis://HOST:6379, or rediss:// for TLS, with a user, a password and a database where it has them")
 
-// OpenCounters returns the counters at an address, such as redis://redis:6379/0. It
-// does not wait for Redis to be there. An error never holds the address: a password
-// may be in it.
-func OpenCounters(address string, log *slog.Logger, now clock.Clock) (*Counters, error) {
+// OpenCounters returns a panel's counters at an address, such as redis://redis:6379/0.
+// Panels of different names share nothing there. It does not wait for Redis to be
+// there. An error never holds the address: a password may be in it.
+func OpenCounters(address, panel string, log *slog.Logger, now clock.Clock) (*Counters, error) {
 	options, err := parseAddress(address)
 	if err != nil {
 		return nil, err
@@ -67,10 +73,16 @@ func OpenCounters(address string, log *slog.Logger, now clock.Clock) (*Counters,
 	options.ContextTimeoutEnabled = true
 	options.MaxRetries, options.DialerRetries = -1, 1 // a script that is run twice counts twice
 	options.DisableIdentity = true
-	return &Counters{
-		client: redis.NewClient(options), log: log, now: now,
+	c := &Counters{
+		panel: panel, log: log, now: now,
 		address: redis.NewScript(addressScript), meet: redis.NewScript(meetScript), key: redis.NewScript(keyScript),
-	}, nil
+	}
+	options.OnConnect = func(context.Context, *redis.Conn) error {
+		c.lost.Add(1)
+		return nil
+	}
+	c.client = redis.NewClient(options)
+	return c, nil
 }
 
 // quiet ends what the client prints by itself: what matters of it we log.
@@ -159,6 +171,9 @@ func (c *Counters) note(ctx context.Context, err error) {
 	c.mu.Lock()
 	was := c.away
 	if err == nil {
+		if !was.IsZero() {
+			c.lost.Add(1)
+		}
 		c.away, c.reason = time.Time{}, ""
 	} else {
 		if c.away.IsZero() {
@@ -180,12 +195,12 @@ func (c *Counters) note(ctx context.Context, err error) {
 type shared struct {
 	*Counters
 
-	strangers, young, old, keys string
+	strangers, young, old, denied, keys string
 }
 
 func (c *Counters) of(name string) *shared {
-	at := func(what string) string { return "{notpanel:" + name + "}:" + what }
-	return &shared{c, at("strangers"), at("young"), at("old"), at("keys")}
+	at := func(what string) string { return "{notpanel:" + c.panel + ":" + name + "}:" + what }
+	return &shared{c, at("strangers"), at("young"), at("old"), at("denied"), at("keys")}
 }
 
 func (s *shared) take(ctx context.Context, p place) (v Verdict, ok bool) {
@@ -196,7 +211,7 @@ func (s *shared) take(ctx context.Context, p place) (v Verdict, ok bool) {
 	if p.fixed {
 		fixed = 1
 	}
-	got, ok := s.run(ctx, s.address, []string{s.strangers, s.young, s.old}, p.line.String(), site, p.limit, fixed, SiteTimes, maxStrangers)
+	got, ok := s.run(ctx, s.address, []string{s.strangers, s.young, s.old, s.denied}, p.line.String(), site, p.limit, fixed, SiteTimes, maxStrangers, maxDenied)
 	if !ok || len(got) != 4 {
 		return v, false
 	}
@@ -208,14 +223,15 @@ func (s *shared) take(ctx context.Context, p place) (v Verdict, ok bool) {
 	return v, true
 }
 
-func (s *shared) meetAt(ctx context.Context, p place, tierLimit int64) {
+func (s *shared) meetAt(ctx context.Context, p place, tierLimit int64) (ok bool) {
 	args := []any{min(tierLimit, noneShared), maxKnown / 2}
 	for _, prefix := range []netip.Prefix{p.line, p.site} {
 		if prefix.IsValid() {
 			args = append(args, prefix.String())
 		}
 	}
-	s.run(ctx, s.meet, []string{s.strangers, s.young, s.old}, args...)
+	_, ok = s.run(ctx, s.meet, []string{s.strangers, s.young, s.old}, args...)
+	return ok
 }
 
 // costs are the scripts' words.
@@ -257,22 +273,47 @@ func (s *shared) takeKey(ctx context.Context, u Use, keyLimit, tierLimit int64) 
 func (s *shared) refused(ctx context.Context, now time.Time) (all []DeniedAddress, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*patience)
 	defer cancel()
-	for _, generation := range []string{s.young, s.old} {
-		records, err := s.client.HGetAll(ctx, generation).Result()
-		if err != nil {
-			return nil, fmt.Errorf("denied addresses: %w", err)
+	prefixes, err := s.client.ZRevRange(ctx, s.denied, 0, maxDenied-1).Result() //nolint:staticcheck // what replaces it a Redis before 6.2 does not know
+	if err != nil {
+		return nil, fmt.Errorf("denied addresses: %w", err)
+	}
+	if len(prefixes) == 0 {
+		return nil, nil
+	}
+	var young, old *redis.SliceCmd
+	// Both at once, or one that grows young in between is in neither.
+	if _, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		young, old = p.HMGet(ctx, s.young, prefixes...), p.HMGet(ctx, s.old, prefixes...)
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("denied addresses: %w", err)
+	}
+	for i, prefix := range prefixes {
+		record, known := young.Val()[i].(string)
+		if !known {
+			record, known = old.Val()[i].(string)
 		}
-		for prefix, record := range records {
-			var r [8]int64
-			_, scanErr := fmt.Sscan(record, &r[0], &r[1], &r[2], &r[3], &r[4], &r[5], &r[6], &r[7])
-			at, parseErr := netip.ParsePrefix(prefix)
-			if err := errors.Join(scanErr, parseErr); err != nil {
-				return nil, fmt.Errorf("denied address %s: %w", prefix, err)
-			}
-			if r[6] > 0 && r[7] >= now.Add(-refusedFor).Unix() {
-				all = append(all, DeniedAddress{at, r[6], time.Unix(r[7], 0).UTC()})
-			}
+		if !known {
+			continue // forgotten since
+		}
+		a, err := readDenied(prefix, record)
+		if err != nil {
+			return nil, err
+		}
+		if a.Denied > 0 && !a.Last.Before(now.Add(-refusedFor).Truncate(time.Second)) {
+			all = append(all, a)
 		}
 	}
 	return latestFirst(all), nil
+}
+
+// readDenied reads the scripts' record of an acquaintance.
+func readDenied(prefix, record string) (DeniedAddress, error) {
+	var r [8]int64
+	_, scanErr := fmt.Sscan(record, &r[0], &r[1], &r[2], &r[3], &r[4], &r[5], &r[6], &r[7])
+	at, parseErr := netip.ParsePrefix(prefix)
+	if err := errors.Join(scanErr, parseErr); err != nil {
+		return DeniedAddress{}, fmt.Errorf("denied address %s: %w", prefix, err)
+	}
+	return DeniedAddress{at, r[6], time.Unix(r[7], 0).UTC()}, nil
 }

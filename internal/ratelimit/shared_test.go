@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/ratelimit/redistest"
 )
@@ -21,7 +24,12 @@ import (
 // counters are those of a server, as a node of its own sees them.
 func counters(t *testing.T, s *redistest.Server, log io.Writer) *Counters {
 	t.Helper()
-	c, err := OpenCounters(s.URL(), slog.New(slog.NewTextHandler(log, nil)), clock.System)
+	return countersOf(t, s, "panel", log)
+}
+
+func countersOf(t *testing.T, s *redistest.Server, panel string, log io.Writer) *Counters {
+	t.Helper()
+	c, err := OpenCounters(s.URL(), panel, slog.New(slog.NewTextHandler(log, nil)), clock.System)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +98,15 @@ func TestSharedCountersDecideAsMemoryDoes(t *testing.T) {
 			}
 		}
 		a, b := here.DeniedAddresses(ctx), there.DeniedAddresses(ctx)
-		if len(a) == 0 || len(a) != len(b) {
-			t.Errorf("%d denied addresses in memory, %d in Redis", len(a), len(b))
+		times := func(all []DeniedAddress) map[netip.Prefix]int64 {
+			m := map[netip.Prefix]int64{}
+			for _, d := range all {
+				m[d.Prefix] = d.Denied
+			}
+			return m
+		}
+		if len(a) == 0 || !maps.Equal(times(a), times(b)) {
+			t.Errorf("denied addresses in memory %v, in Redis %v", a, b)
 		}
 	})
 	if _, why, ok := c.Away(); !ok {
@@ -223,6 +238,128 @@ func TestARedisThatIsAwayFailsNoRequest(t *testing.T) {
 	}
 }
 
+// An address that sends usable keys has its tier's limit at once when Redis has lost
+// what it held, and when it was away as the address came first.
+func TestKnownAddressesOutliveARestartOfRedis(t *testing.T) {
+	t.Parallel()
+	for name, noticed := range map[string]bool{"noticed": true, "unnoticed": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			c := counters(t, server, io.Discard)
+			first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+			inOneMinute(t, func(run int) {
+				limiter := NewShared(Limits{Address: 3, Tiers: map[string]int64{"reseller": 2000}}, clock.System, c, fmt.Sprint("restart", run))
+				known := func(what string, from netip.Addr) {
+					t.Helper()
+					limiter.KeySeen(t.Context(), from, "reseller")
+					for range 5 {
+						if v := limiter.Address(t.Context(), from); v.Denied() || v.Limit != 2000 {
+							t.Errorf("%s: %+v", what, v)
+						}
+					}
+					if _, why, ok := c.Away(); !ok {
+						t.Errorf("%s: Redis was away: %s", what, why)
+					}
+				}
+				known("at first", first)
+				server.Stop()
+				if noticed {
+					if c.Ping(t.Context()) == nil {
+						t.Error("a stopped Redis answers")
+					}
+					limiter.KeySeen(t.Context(), second, "reseller")
+				}
+				server.Restart()
+				if noticed {
+					if err := c.Ping(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				known("started again", first)
+				known("first seen meanwhile", second)
+			})
+		})
+	}
+}
+
+// What is told already is not told again: it would be a round trip for each request.
+func TestASightingIsToldOnce(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	c := counters(t, server, io.Discard)
+	from := netip.MustParseAddr("192.0.2.1")
+	inOneMinute(t, func(run int) {
+		minute := minuteOf(time.Now())
+		limiter := NewShared(Limits{Address: 3, Tiers: map[string]int64{"reseller": 2000}}, clock.System, c, fmt.Sprint("once", run))
+		limiter.KeySeen(t.Context(), from, "reseller") // over a connection that may be new
+		limiter.KeySeen(t.Context(), from, "reseller")
+		if err := c.client.Del(t.Context(), limiter.shared.young).Err(); err != nil {
+			t.Fatal(err)
+		}
+		limiter.KeySeen(t.Context(), from, "reseller")
+		if n := c.client.Exists(t.Context(), limiter.shared.young).Val(); n != 0 && minuteOf(time.Now()) == minute {
+			t.Error("it was told again")
+		}
+	})
+}
+
+// Panels that use one Redis count apart.
+func TestPanelsShareNothing(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	inOneMinute(t, func(run int) {
+		for _, panel := range []string{"one", "other"} {
+			limiter := NewShared(Limits{Address: 3, Key: 2}, clock.System, countersOf(t, server, panel, io.Discard), fmt.Sprint("api", run))
+			for i := range 4 {
+				if v := limiter.Address(t.Context(), netip.MustParseAddr("192.0.2.1")); v.Denied() != (i == 3) {
+					t.Errorf("%s, request %d by address: %+v", panel, i, v)
+				}
+				if v := limiter.Key(t.Context(), Use{KeyID: "k", AccountID: "a"}); v.Denied() != (i >= 2) {
+					t.Errorf("%s, request %d by key: %+v", panel, i, v)
+				}
+			}
+		}
+	})
+}
+
+// Of the refused acquaintances the latest are kept, so many and no more, for a day.
+func TestSharedDeniedAddressesAreBounded(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	c := counters(t, server, io.Discard)
+	ctx := t.Context()
+	limiter := NewShared(Limits{Address: 1, Tiers: map[string]int64{"free": 1}}, clock.System, c, "denied")
+	denied := limiter.shared.denied
+	yesterday := time.Now().Add(-25 * time.Hour).Unix()
+	if err := c.client.ZAdd(ctx, denied, redis.Z{Score: float64(yesterday), Member: "198.51.100.1/32"}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(from netip.Addr) {
+		limiter.KeySeen(ctx, from, "free")
+		for range 3 { // one of them may fall into the next minute
+			limiter.Address(ctx, from)
+		}
+	}
+	refuse(netip.MustParseAddr("192.0.2.1"))
+	if listed, err := c.client.ZRange(ctx, denied, 0, -1).Result(); err != nil || len(listed) != 1 || listed[0] != "192.0.2.1/32" {
+		t.Errorf("listed are %v, %v", listed, err)
+	}
+	for i := range maxDenied + 50 {
+		refuse(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+	}
+	if n := c.client.ZCard(ctx, denied).Val(); n != maxDenied {
+		t.Errorf("%d are listed, want %d", n, maxDenied)
+	}
+	if ttl := c.client.TTL(ctx, denied).Val(); ttl <= 0 || ttl > refusedFor {
+		t.Errorf("they are kept for %s", ttl)
+	}
+	all, err := limiter.shared.refused(ctx, time.Now())
+	if err != nil || len(all) != maxDenied || all[0].Denied == 0 {
+		t.Errorf("%d are told, want %d: %v", len(all), maxDenied, err)
+	}
+}
+
 // An address that is none is refused, and not said: a password may be in it.
 func TestAddressesOfRedis(t *testing.T) {
 	t.Parallel()
@@ -231,7 +368,7 @@ func TestAddressesOfRedis(t *testing.T) {
 		"": false, "redis:6379": false, "http://redis:6379": false, "redis://": false, "redis://redis:6379/x": false, "unix:///run/redis.sock": false,
 		"redis://:pa ss@redis:6379": false,
 	} {
-		c, err := OpenCounters(address, slog.New(slog.DiscardHandler), clock.System)
+		c, err := OpenCounters(address, "panel", slog.New(slog.DiscardHandler), clock.System)
 		if (err == nil) != good || (err != nil && strings.Contains(err.Error(), "pa ss")) {
 			t.Errorf("%s: %v", address, err)
 		}

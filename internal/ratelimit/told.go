@@ -3,14 +3,15 @@ package ratelimit
 import (
 	"net/netip"
 	"sync"
-	"time"
 )
 
 // told remembers for a minute which keys' addresses the shared counters have been
-// told of by this node: telling is a round trip, and they remember for an hour.
+// told of by this node: telling is a round trip, and they remember for an hour. What
+// Redis may have lost is told again.
 type told struct {
 	mu     sync.Mutex
 	minute int64
+	lost   int64 // how often Redis may have lost what it was told
 	seen   map[sightingOf]bool
 }
 
@@ -19,20 +20,23 @@ type sightingOf struct {
 	limit int64
 }
 
-// first reports whether an address with a tier's limit is seen for the first time in
-// a minute. Where too many were, each is.
-func (t *told) first(line netip.Prefix, limit int64, now time.Time) bool {
+// has reports whether a sighting was told in a minute, since Redis may last have lost
+// what it held.
+func (t *told) has(s sightingOf, minute, lost int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if minute := minuteOf(now); t.minute != minute || t.seen == nil {
-		t.minute, t.seen = minute, map[sightingOf]bool{}
+	if t.minute != minute || t.lost != lost || t.seen == nil {
+		t.minute, t.lost, t.seen = minute, lost, map[sightingOf]bool{}
 	}
-	s := sightingOf{line, limit}
-	if t.seen[s] {
-		return false
-	}
-	if len(t.seen) < maxKnown {
+	return t.seen[s]
+}
+
+// add notes what was told; minute and lost are those from before the telling. Where
+// too many were, each is told every time.
+func (t *told) add(s sightingOf, minute, lost int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.minute == minute && t.lost == lost && len(t.seen) < maxKnown {
 		t.seen[s] = true
 	}
-	return true
 }
