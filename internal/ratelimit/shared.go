@@ -45,6 +45,8 @@ type Counters struct {
 	log    *slog.Logger
 	now    clock.Clock
 
+	patience time.Duration
+
 	address, meet, key *redis.Script
 
 	// lost counts when Redis may have lost what it held: with each new connection, for
@@ -64,6 +66,10 @@ var ErrNoRedis = errors.New("must be redis://HOST:6379, or rediss:// for TLS, wi
 // Panels of different names share nothing there. It does not wait for Redis to be
 // there. An error never holds the address: a password may be in it.
 func OpenCounters(address, panel string, log *slog.Logger, now clock.Clock) (*Counters, error) {
+	return openCounters(address, panel, log, now, patience)
+}
+
+func openCounters(address, panel string, log *slog.Logger, now clock.Clock, patience time.Duration) (*Counters, error) {
 	options, err := parseAddress(address)
 	if err != nil {
 		return nil, err
@@ -74,7 +80,7 @@ func OpenCounters(address, panel string, log *slog.Logger, now clock.Clock) (*Co
 	options.MaxRetries, options.DialerRetries = -1, 1 // a script that is run twice counts twice
 	options.DisableIdentity = true
 	c := &Counters{
-		panel: panel, log: log, now: now,
+		panel: panel, log: log, now: now, patience: patience,
 		address: redis.NewScript(addressScript), meet: redis.NewScript(meetScript), key: redis.NewScript(keyScript),
 	}
 	options.OnConnect = func(context.Context, *redis.Conn) error {
@@ -122,7 +128,7 @@ func (c *Counters) Close() error {
 // Ping reports whether Redis answers. A panel that starts says so, or that it counts
 // by itself.
 func (c *Counters) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	err := c.client.Ping(ctx).Err()
 	c.note(ctx, err)
@@ -142,7 +148,7 @@ func (c *Counters) run(ctx context.Context, s *redis.Script, keys []string, args
 	if !c.asks() {
 		return nil, false
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // whoever asked may be gone: that says nothing of Redis
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.patience) // whoever asked may be gone: that says nothing of Redis
 	defer cancel()
 	answer, err := s.Run(ctx, c.client, keys, args...).Int64Slice()
 	c.note(ctx, err)
@@ -271,7 +277,7 @@ func (s *shared) takeKey(ctx context.Context, u Use, keyLimit, tierLimit int64) 
 
 // refused lists the addresses that memory would.
 func (s *shared) refused(ctx context.Context, now time.Time) (all []DeniedAddress, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*patience)
+	ctx, cancel := context.WithTimeout(ctx, 10*s.patience)
 	defer cancel()
 	prefixes, err := s.client.ZRevRange(ctx, s.denied, 0, maxDenied-1).Result() //nolint:staticcheck // what replaces it a Redis before 6.2 does not know
 	if err != nil {

@@ -21,7 +21,8 @@ import (
 	"github.com/notpanel/notpanel/internal/ratelimit/redistest"
 )
 
-// counters are those of a server, as a node of its own sees them.
+// counters are those of a server, as a node of its own sees them. On a machine that is
+// busy a test waits longer for Redis than a request would.
 func counters(t *testing.T, s *redistest.Server, log io.Writer) *Counters {
 	t.Helper()
 	return countersOf(t, s, "panel", log)
@@ -29,7 +30,12 @@ func counters(t *testing.T, s *redistest.Server, log io.Writer) *Counters {
 
 func countersOf(t *testing.T, s *redistest.Server, panel string, log io.Writer) *Counters {
 	t.Helper()
-	c, err := OpenCounters(s.URL(), panel, slog.New(slog.NewTextHandler(log, nil)), clock.System)
+	return opened(t, s, panel, log, 20*time.Second)
+}
+
+func opened(t *testing.T, s *redistest.Server, panel string, log io.Writer, patience time.Duration) *Counters {
+	t.Helper()
+	c, err := openCounters(s.URL(), panel, slog.New(slog.NewTextHandler(log, nil)), clock.System, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,18 +196,18 @@ func TestARedisThatIsAwayFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	log := &heard{}
-	c := counters(t, server, log)
+	c := opened(t, server, "panel", log, patience)
 	limiter := NewShared(Limits{Key: 1_000_000}, clock.System, c, "away")
 	u := Use{KeyID: "k", AccountID: "a", Tier: "standard"}
-	decided := func(what string, shared bool) {
+	decided := func(what string) {
 		t.Helper()
 		for range 50 {
 			if v := limiter.Key(t.Context(), u); v.Denied() || v.Limit != 1_000_000 {
 				t.Errorf("%s: %+v", what, v)
 			}
 		}
-		if _, why, ok := c.Away(); ok != shared {
-			t.Errorf("%s: shared %t (%s)", what, ok, why)
+		if _, _, ok := c.Away(); ok {
+			t.Errorf("%s: it is shared", what)
 		}
 	}
 	back := func(what string) {
@@ -216,16 +222,16 @@ func TestARedisThatIsAwayFailsNoRequest(t *testing.T) {
 		}
 		t.Fatalf("%s: not shared again", what)
 	}
-	decided("at first", true)
+	back("at first")
 	server.Stop()
-	decided("stopped", false)
+	decided("stopped")
 	server.Restart()
 	back("started again")
 	if err := syscall.Kill(server.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	decided("hanging", false)
+	decided("hanging")
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("50 requests took %s: they wait for a Redis that hangs", took)
 	}
@@ -233,7 +239,8 @@ func TestARedisThatIsAwayFailsNoRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	back("goes on")
-	if text := log.String(); strings.Count(text, "counts requests by itself") != 2 || strings.Count(text, "Redis answers again") != 2 {
+	text := log.String()
+	if away := strings.Count(text, "counts requests by itself"); away < 2 || away > 10 || strings.Count(text, "Redis answers again") != away {
 		t.Errorf("it said:\n%s", text)
 	}
 }
