@@ -18,6 +18,7 @@ import (
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
+	"github.com/notpanel/notpanel/internal/panel"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -158,6 +159,46 @@ func TestWhatWasBrokenOffIsFinishedOnce(t *testing.T) {
 		}
 		f.booked(120, 100*money.Unit-120*200_000)
 	})
+}
+
+// A panel that is closed for maintenance in the midst of a mass order places no more of
+// it and refuses none of it; open again it places the rest, each line once.
+func TestMaintenancePausesMassOrders(t *testing.T) {
+	t.Parallel()
+	for name, whole := range map[string]bool{"line by line": false, "whole": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				f := setup(t, d, 100*money.Unit)
+				massID := f.begin(whole, f.lines(many(120, 100)...))
+				settings, by := panel.NewStore(d), panel.By{ID: "test"}
+				looks, placed := 0, int64(50)
+				if whole {
+					looks, placed = 1, 0
+				}
+				f.looked = func() error {
+					if looks++; looks == 2 { // behind the first fifty lines, or before the whole
+						return settings.Close(t.Context(), "Back soon.", by)
+					}
+					return nil
+				}
+				ordertest.Must(t, f.runner.Run(t.Context(), massID))
+				for range 2 { // nor later
+					found, err := f.runner.Loop().Pass(t.Context())
+					if m := f.get(massID); err != nil || found != 0 || m.State != massorder.Placing || m.Placed != placed || m.Bad != 0 {
+						t.Errorf("while it is closed: %d, %v, %+v", found, err, m)
+					}
+				}
+				f.booked(placed, 100*money.Unit-money.Amount(placed)*200_000)
+				ordertest.Must(t, settings.Reopen(t.Context(), by))
+				found, err := f.runner.Loop().Pass(t.Context())
+				if m := f.get(massID); err != nil || found != 1 || m.State != massorder.Done || m.Placed != 120 {
+					t.Errorf("open again: %d, %v, %+v", found, err, m)
+				}
+				f.booked(120, 100*money.Unit-120*200_000)
+			})
+		})
+	}
 }
 
 // Many that go on with one mass order at once place each line once.
