@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // CopyTo writes what the SQLite database holds at this moment to a new file, whole
@@ -123,6 +125,12 @@ func (d *DB) CheckRestored(ctx context.Context) error {
 	return nil
 }
 
+const (
+	// catchUpWait bounds the wait for standbys to have a new database.
+	catchUpWait = time.Minute
+	catchUpLook = 100 * time.Millisecond
+)
+
 // BesideDatabase makes an empty database on the server of a PostgreSQL address and
 // returns its address, and a function that drops it whoever uses it.
 func BesideDatabase(ctx context.Context, url, name string) (made string, drop func(context.Context) error, err error) {
@@ -139,13 +147,46 @@ func BesideDatabase(ctx context.Context, url, name string) (made string, drop fu
 		return errors.Join(err, conn.Close(ctx))
 	}
 	quoted := pgx.Identifier{name}.Sanitize()
-	if err := run(ctx, `CREATE DATABASE `+quoted+` TEMPLATE template0`); err != nil {
-		return "", nil, fmt.Errorf("make a database beside this one: %w", err)
-	}
-	return ParseAddress(url).WithDatabase(name).String(), func(ctx context.Context) error {
+	drop = func(ctx context.Context) error {
 		if err := run(ctx, `DROP DATABASE `+quoted+` WITH (FORCE)`); err != nil {
 			return fmt.Errorf("drop the database %s: %w", name, err)
 		}
 		return nil
-	}, nil
+	}
+	if err := run(ctx, `CREATE DATABASE `+quoted+` TEMPLATE template0`); err != nil {
+		return "", nil, fmt.Errorf("make a database beside this one: %w", err)
+	}
+	made = ParseAddress(url).WithDatabase(name).String()
+	if err := awaitDatabase(ctx, made); err != nil {
+		return "", nil, errors.Join(err, drop(context.WithoutCancel(ctx)))
+	}
+	return made, drop, nil
+}
+
+// awaitDatabase waits until a new database is there for everybody: a standby that is
+// named in the address before the primary says that it does not exist until it has
+// caught up, and who connects takes that for the answer.
+func awaitDatabase(ctx context.Context, url string) error {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return errors.New("the address of the PostgreSQL database is malformed") // the cause holds the password
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUpWait)
+	defer cancel()
+	tick := time.NewTicker(catchUpLook)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.ConnectConfig(ctx, config)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != pgNoDatabase {
+			return fmt.Errorf("reach the new database: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("a standby does not catch up: %w", err)
+		case <-tick.C:
+		}
+	}
 }

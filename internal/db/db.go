@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,8 @@ type Options struct {
 	// Ungrouped gives every write a commit of its own. It exists for the
 	// benchmark that shows what grouping gains.
 	Ungrouped bool
+
+	answer time.Duration // bounds the wait for PostgreSQL's answers; zero means answerWait
 }
 
 // DB is an open database. It is safe for use by many goroutines.
@@ -54,6 +57,10 @@ type DB struct {
 	kind   Engine
 	offset atomic.Int64 // added to the database's clock, set by tests only
 	bells  bells
+
+	trouble atomic.Pointer[string] // why a write failed, until one is tried and succeeds
+	tries   sync.Mutex
+	trial   *trial // the latest
 }
 
 // backend is what an engine does for DB.
@@ -115,6 +122,7 @@ func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	if err == nil {
 		d.bells.ring(last.rung)
 	}
+	d.noteTrouble(err)
 	return err
 }
 

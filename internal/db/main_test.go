@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 )
@@ -157,5 +159,22 @@ func eventually(t *testing.T, what string, met func() bool) {
 		case <-deadline:
 			t.Fatalf("not within a minute: %s", what)
 		}
+	}
+}
+
+// ask runs a statement outside of any transaction.
+func ask(ctx context.Context, t *testing.T, url, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, url)
+	noError(t, err)
+	_, err = conn.Exec(ctx, statement)
+	noError(t, err)
+	noError(t, conn.Close(ctx))
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

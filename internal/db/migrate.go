@@ -46,7 +46,12 @@ func (p *postgresDB) migrator() (*migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := stdlib.OpenDBFromPool(p.pool)
+	// A step may take long on large tables: an index of a million rows, say.
+	config := p.pool.Config().ConnConfig
+	config.DialFunc = newDialer(0).dial
+	config.RuntimeParams["statement_timeout"] = "0"
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
+	pool := stdlib.OpenDB(*config)
 	return &migrator{
 		dialect: goose.DialectPostgres, folder: "postgres", pool: pool, close: pool.Close,
 		options: []goose.ProviderOption{goose.WithSessionLocker(locker)},

@@ -1,13 +1,14 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,7 @@ import (
 
 const (
 	defaultPool      = 16
+	keptForReads     = 4 // connections that writes leave alone
 	minServerVersion = 150000
 	statementTimeout = 10 * time.Second
 	lockTimeout      = 2 * time.Second
@@ -26,7 +28,10 @@ const (
 	// pause, so its process is frozen, and others wait for the rows it has locked.
 	idleTimeout    = 10 * time.Second
 	connectTimeout = 5 * time.Second
-	txAttempts     = 10
+	// readWait bounds how long a read waits for a connection: a server that takes long
+	// for each serves those who wait in a crowd only when they have gone.
+	readWait   = 5 * time.Second
+	txAttempts = 10
 )
 
 // beginWrite and beginRead fetch the server's clock in the same round trip.
@@ -39,18 +44,38 @@ const (
 // postgresDB is a pool of connections to a PostgreSQL server.
 type postgresDB struct {
 	pool *pgxpool.Pool
+
+	writing chan struct{} // a place for each write under way
+	// doubt says that a COMMIT was not answered in time: its server may confirm none for
+	// long, as one without standbys does, and keeps a connection for each that is sent.
+	// Until one is confirmed, one write is tried at a time.
+	doubt  atomic.Bool
+	trying atomic.Bool
 }
 
-func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, error) {
+// errDoubt answers writes while another one tries whether commits are confirmed.
+var errDoubt = errors.New("the database did not confirm a commit; whether it does again is being tried")
+
+// poolConfig is the configuration of a pool at an address.
+func poolConfig(url string, answer time.Duration) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the address of the PostgreSQL database is malformed") // the cause holds the password
 	}
-	config.MaxConns = int32(max(o.Readers, defaultPool)) //nolint:gosec // a setting of the program, some tens
 	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.ConnConfig.DialFunc = newDialer(answer).dial
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings())
 	config.ConnConfig.OnNotice = keepWarning
+	return config, nil
+}
+
+func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, error) {
+	config, err := poolConfig(url, cmp.Or(o.answer, answerWait))
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = int32(max(o.Readers, defaultPool)) //nolint:gosec // a setting of the program, some tens
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -59,7 +84,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, erro
 		pool.Close()
 		return nil, err
 	}
-	return &postgresDB{pool: pool}, nil
+	return &postgresDB{pool: pool, writing: make(chan struct{}, config.MaxConns-keptForReads)}, nil
 }
 
 func checkServer(ctx context.Context, pool *pgxpool.Pool) error {
@@ -111,6 +136,11 @@ func (p *postgresDB) write(ctx context.Context, offset time.Duration, fn func(*T
 }
 
 func (p *postgresDB) writeOnce(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
+	leave, tries, err := p.enter(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer leave()
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return unavailable(err)
@@ -129,37 +159,73 @@ func (p *postgresDB) writeOnce(ctx context.Context, offset time.Duration, fn fun
 	}()
 	tx := newTx(bg, postgresConn{c.Conn()}, now, offset)
 	if err := fn(tx); err != nil {
-		return lost(c, err)
+		return lost(bg, c, err)
 	}
 	if tx.failed != nil {
-		return lost(c, tx.failed)
+		return lost(bg, c, tx.failed)
+	}
+	if tries { // a commit that changes nothing waits for nobody, and says nothing
+		if _, err := tx.Exec(`UPDATE write_trials SET at = $1`, At(now)); err != nil {
+			return lost(bg, c, err)
+		}
 	}
 	committed = true
-	return commit(bg, c)
+	err = commit(bg, c)
+	if err == nil && tries {
+		p.doubt.Store(false)
+	} else if err != nil && connOf(c.Conn().PgConn()).silent.Load() {
+		p.doubt.Store(true)
+	}
+	return err
+}
+
+// enter waits until a write may begin. One that tries is to show whether commits are
+// confirmed.
+func (p *postgresDB) enter(ctx context.Context) (leave func(), tries bool, err error) {
+	if !p.doubt.Load() {
+		select {
+		case p.writing <- struct{}{}:
+			leave = func() { <-p.writing }
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+		if !p.doubt.Load() { // still, after the wait
+			return leave, false, nil
+		}
+		leave()
+	}
+	if !p.trying.CompareAndSwap(false, true) {
+		return nil, false, errDoubt
+	}
+	return func() { p.trying.Store(false) }, true, nil
 }
 
 func (p *postgresDB) read(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
-	c, err := p.pool.Acquire(ctx)
+	waiting, cancel := context.WithTimeout(ctx, readWait)
+	c, err := p.pool.Acquire(waiting)
+	cancel()
 	if err != nil {
 		return unavailable(err)
 	}
 	defer c.Release()
+	defer withdrawable(c.Conn().PgConn())()
 	now, err := begin(ctx, c, beginRead)
 	if err != nil {
 		return unavailable(err)
 	}
-	defer rollback(context.WithoutCancel(ctx), c)
+	bg := context.WithoutCancel(ctx)
+	defer rollback(bg, c)
 	tx := newTx(ctx, postgresConn{c.Conn()}, now, offset)
 	if err := fn(tx); err != nil {
-		return lost(c, err)
+		return lost(bg, c, err)
 	}
-	return lost(c, tx.failed)
+	return lost(bg, c, tx.failed)
 }
 
 // lost tells an error of a statement from the end of its connection or of the
 // server's patience: then nothing was done, for COMMIT was not sent, and the same
 // may be tried again.
-func lost(c *pgxpool.Conn, err error) error {
+func lost(ctx context.Context, c *pgxpool.Conn, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -167,8 +233,10 @@ func lost(c *pgxpool.Conn, err error) error {
 		switch {
 		case pg.Code == pgLockNotAvailable:
 			return unavailable(errors.Join(ErrLocked, err))
-		case pg.Code == pgQueryCanceled, pg.Code == pgIdleInTransaction,
-			strings.HasPrefix(pg.Code, pgShutdownClass), strings.HasPrefix(pg.Code, pgConnectionClass):
+		case pg.Code == pgReadOnly:
+			_ = c.Conn().Close(ctx) // the next one finds who is the primary now
+			return unavailable(err)
+		case pg.Code == pgQueryCanceled, pg.Code == pgIdleInTransaction, postgresTrouble(pg.Code) != "":
 			return unavailable(err)
 		}
 	}
@@ -242,39 +310,12 @@ func (p postgresConn) exec(ctx context.Context, query string, args []any) (int64
 	return tag.RowsAffected(), err
 }
 
-func (p postgresConn) execMany(ctx context.Context, query string, argRows [][]any) error {
-	batch := &pgx.Batch{}
-	for _, args := range argRows {
-		batch.Queue(query, args...)
-	}
-	return p.c.SendBatch(ctx, batch).Close()
-}
-
 func (p postgresConn) query(ctx context.Context, query string, args []any) (rows, error) {
 	rs, err := p.c.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	return postgresRows{rs}, nil
-}
-
-func (p postgresConn) queryMany(ctx context.Context, query string, argRows [][]any, scan func(int, Scanner) error) error {
-	batch := &pgx.Batch{}
-	for _, args := range argRows {
-		batch.Queue(query, args...)
-	}
-	results := p.c.SendBatch(ctx, batch)
-	for i := range argRows {
-		rs, err := results.Query()
-		if err == nil {
-			err = readAll(postgresRows{rs}, func(s Scanner) error { return scan(i, s) })
-		}
-		if err != nil {
-			_ = results.Close()
-			return err
-		}
-	}
-	return results.Close()
 }
 
 type postgresRows struct{ pgx.Rows }

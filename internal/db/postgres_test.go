@@ -156,10 +156,10 @@ func TestWarningAtCommitIsAnUnknownOutcome(t *testing.T) {
 	}
 }
 
-// Somebody ends the wait for a synchronous standby: PostgreSQL says COMMIT and
-// warns that the standby may not have it.
-func TestEndedWaitForAStandbyIsAnUnknownOutcome(t *testing.T) {
-	t.Parallel()
+// withoutStandby is a server whose commits wait for a standby that never comes,
+// where they ask for that.
+func withoutStandby(t *testing.T) (url string) {
+	t.Helper()
 	if !pgtest.Available() {
 		dbtest.NewURL(t, db.Postgres) // skips, or fails where it must not
 	}
@@ -172,18 +172,59 @@ func TestEndedWaitForAStandbyIsAnUnknownOutcome(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	d, err := db.Open(t.Context(), server.URL("postgres"), db.Options{})
+	return server.URL("postgres")
+}
+
+// replicated inserts one that is to be on a standby when its commit is answered.
+func replicated(tx *db.Tx) error {
+	if _, err := tx.Exec(`SET LOCAL synchronous_commit = on`); err != nil {
+		return err
+	}
+	return insertThings(tx, 1)
+}
+
+// A connection that ends while its COMMIT waits for a standby leaves it waiting:
+// what no standby has must be seen by nobody, or somebody is told of it, and then it
+// is lost with its server.
+func TestLostConnectionWithdrawsNoCommit(t *testing.T) {
+	t.Parallel()
+	url := withoutStandby(t)
+	direct := dbtest.Connect(t, url)
+	createThings(t, direct)
+	p := startProxy(t, url)
+	d, err := db.Open(t.Context(), p.url, db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.Close() })
-	createThings(t, d)
-	waiting := begin(t, d, func(tx *db.Tx) error {
-		if _, err := tx.Exec(`SET LOCAL synchronous_commit = on`); err != nil {
-			return err
+	p.at("COMMIT", cutLink)
+	if err := d.Write(t.Context(), replicated); !errors.Is(err, db.ErrOutcomeUnknown) {
+		t.Errorf("Write = %v, want ErrOutcomeUnknown", err)
+	}
+	if err := d.Close(); err != nil { // waits for whatever the connection still does
+		t.Error(err)
+	}
+	waits := func() bool {
+		var waiting int64
+		read(t, direct, func(tx *db.Tx) error {
+			return tx.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`).Scan(&waiting)
+		})
+		return waiting == 1
+	}
+	eventually(t, "the commit waits", waits)
+	for range 20 {
+		if got := stored(t, direct); !waits() || len(got) != 0 {
+			t.Fatalf("%v is seen, or the commit waits no longer", got)
 		}
-		return insertThings(tx, 1)
-	})
+	}
+}
+
+// Somebody ends the wait for a synchronous standby: PostgreSQL says COMMIT and
+// warns that the standby may not have it.
+func TestEndedWaitForAStandbyIsAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Connect(t, withoutStandby(t))
+	createThings(t, d)
+	waiting := begin(t, d, replicated)
 	eventually(t, "a commit waits for the standby", func() (ended bool) {
 		err := d.Read(t.Context(), func(tx *db.Tx) error {
 			return tx.QueryRow(`SELECT COALESCE(bool_or(pg_cancel_backend(pid)), FALSE) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`).Scan(&ended)
@@ -296,6 +337,7 @@ type cut int32
 const (
 	cutRequest cut = iota + 1 // the server never gets it
 	cutAnswer                 // the server runs it, its answer is swallowed
+	cutLink                   // the server runs it, and the connection ends meanwhile
 )
 
 // proxy stands between a pool and its server and cuts one connection at a
@@ -388,7 +430,10 @@ func (p *proxy) requests(client io.Reader, server io.Writer, swallow *atomic.Boo
 			return
 		}
 		if how, now := p.seen(message[0], message[head:]); now {
-			if how == cutRequest {
+			if how == cutLink {
+				_, _ = server.Write(message)
+			}
+			if how != cutAnswer {
 				return
 			}
 			swallow.Store(true)
@@ -428,4 +473,34 @@ func readMessage(r io.Reader, head int) ([]byte, error) {
 	rest := make([]byte, binary.BigEndian.Uint32(start[head-4:])-4)
 	_, err := io.ReadFull(r, rest)
 	return slices.Concat(start, rest), err
+}
+
+// A read for which no connection is free says so while its caller still waits.
+func TestAReadDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	d := openThings(t, db.Postgres)
+	release, held := make(chan struct{}), make(chan struct{})
+	var holders sync.WaitGroup
+	for range db.DefaultPool {
+		holders.Go(func() {
+			err := d.Read(context.Background(), func(*db.Tx) error {
+				held <- struct{}{}
+				<-release
+				return nil
+			})
+			if err != nil {
+				t.Errorf("a read that had its connection: %v", err)
+			}
+		})
+	}
+	for range db.DefaultPool {
+		<-held
+	}
+	err := d.Read(context.Background(), func(*db.Tx) error { return nil })
+	if !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a read without a connection = %v", err)
+	}
+	close(release)
+	holders.Wait()
+	read(t, d, func(*db.Tx) error { return nil })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,9 +114,15 @@ func TestExecManyRunsForEachRow(t *testing.T) {
 	t.Parallel()
 	const many = 1500
 	eachWithThings(t, func(t *testing.T, d *db.DB) {
+		name := func(i int) string { // of every other row
+			if i%2 == 0 {
+				return ""
+			}
+			return "na\\me, \"{" + strconv.Itoa(i)
+		}
 		rows := make([][]any, many)
 		for i := range rows {
-			rows[i] = []any{i, db.Text(""), db.At(clock.FromMicros(int64(i)))}
+			rows[i] = []any{i, db.Text(name(i)), db.At(clock.FromMicros(int64(i)))}
 		}
 		write(t, d, func(tx *db.Tx) error {
 			if err := tx.ExecMany(addThing, rows); err != nil {
@@ -126,8 +133,20 @@ func TestExecManyRunsForEachRow(t *testing.T) {
 		if got := len(stored(t, d)); got != many {
 			t.Errorf("%d of %d rows are stored", got, many)
 		}
+		read(t, d, func(tx *db.Tx) error {
+			i := 0
+			return tx.Each(func(s db.Scanner) error {
+				var got thing
+				err := s.Scan(&got.id, db.String(&got.name), db.Time(&got.at))
+				if got.id != int64(i) || got.name != name(i) || i > 0 && !got.at.Equal(clock.FromMicros(int64(i))) {
+					t.Errorf("row %d is %+v", i, got)
+				}
+				i++
+				return err
+			}, `SELECT id, name, at FROM things ORDER BY id`)
+		})
 		err := d.Write(t.Context(), func(tx *db.Tx) error {
-			return tx.ExecMany(addThing, [][]any{{many, nil, nil}, {many, nil, nil}, {many + 1, nil, nil}})
+			return tx.ExecMany(addThing, [][]any{{many, nil, nil}, {many, nil, nil}, {many + 1, nil, nil}, {many + 2, nil, nil}, {many + 3, nil, nil}})
 		})
 		if !db.IsUnique(err) {
 			t.Errorf("a number given twice: %v", err)
@@ -181,6 +200,10 @@ func TestFailedScanEndsTheClosure(t *testing.T) {
 			"QueryMany": func(tx *db.Tx) error {
 				return tx.QueryMany(func(_ int, s db.Scanner) error { return stop(s) },
 					`SELECT id FROM things WHERE id >= $1`, [][]any{{1}, {2}})
+			},
+			"QueryMany of many": func(tx *db.Tx) error {
+				return tx.QueryMany(func(_ int, s db.Scanner) error { return stop(s) },
+					`SELECT id FROM things WHERE id >= $1`, [][]any{{1}, {2}, {2}, {3}, {4}})
 			},
 		} {
 			calls = 0

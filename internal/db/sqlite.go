@@ -85,9 +85,8 @@ func connectWhileBusy(ctx context.Context, pool *sql.DB, wait time.Duration) err
 
 // isBusy reports whether another connection holds what err wanted.
 func isBusy(err error) bool {
-	const busy, primary = 5, 0xff // SQLITE_BUSY, and the part of an extended code that says so
 	code, ok := sqliteCode(err)
-	return ok && code&primary == busy
+	return ok && code&sqlitePrimaryCode == sqliteBusy
 }
 
 // makeFolder makes the folder of a file.
@@ -229,17 +228,19 @@ func (c *sqliteConn) run(ctx context.Context, s *sql.Stmt, args []any) (int64, e
 	return result.RowsAffected()
 }
 
-func (c *sqliteConn) execMany(ctx context.Context, query string, argRows [][]any) error {
+func (c *sqliteConn) execMany(ctx context.Context, query string, argRows [][]any) (changed int64, err error) {
 	s, err := c.prepared(ctx, query)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, args := range argRows {
-		if _, err := c.run(ctx, s, args); err != nil {
-			return err
+		n, err := c.run(ctx, s, args)
+		if err != nil {
+			return 0, err
 		}
+		changed += n
 	}
-	return nil
+	return changed, nil
 }
 
 func (c *sqliteConn) query(ctx context.Context, query string, args []any) (rows, error) {

@@ -184,6 +184,9 @@ func (g *groupWriter) runOne(ctx context.Context, job *writeJob, now time.Time) 
 	if job.err == nil && job.panicky == nil {
 		job.err = tx.failed // a closure can't swallow a failed statement
 	}
+	if code, ok := sqliteCode(job.err); ok && sqliteTrouble(code&sqlitePrimaryCode) != "" {
+		job.err = unavailable(job.err) // the file's fault, and not the closure's
+	}
 	if job.err != nil || job.panicky != nil {
 		if _, err := g.conn.exec(ctx, "ROLLBACK TO closure", nil); err != nil {
 			return errors.Join(job.err, err)

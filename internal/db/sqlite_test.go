@@ -135,8 +135,8 @@ func fullDiskInAGroup(t *testing.T) (inOneGroup bool) {
 	if !first.Equal(full) {
 		return false
 	}
-	if !fault.Is(errCulprit, fault.Conflict) || !strings.Contains(errCulprit.Error(), "full") {
-		t.Errorf("who met the full disk got %v", errCulprit)
+	if !fault.Is(errCulprit, fault.Unavailable) || !strings.Contains(errCulprit.Error(), "full") {
+		t.Errorf("who met the full disk got %v, want Unavailable whatever it made of it", errCulprit)
 	}
 	if !fault.Is(errBefore, fault.Unavailable) || !strings.Contains(errBefore.Error(), "rolled back") {
 		t.Errorf("whose work was undone got %v, want Unavailable", errBefore)

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -22,7 +23,7 @@ type Tx struct {
 // conn is a connection on which a transaction has begun.
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (int64, error)
-	execMany(ctx context.Context, query string, rows [][]any) error
+	execMany(ctx context.Context, query string, rows [][]any) (changed int64, err error)
 	query(ctx context.Context, query string, args []any) (rows, error)
 	queryMany(ctx context.Context, query string, argRows [][]any, scan func(i int, s Scanner) error) error
 }
@@ -66,13 +67,29 @@ func (tx *Tx) ExecOne(query string, args ...any) (changed bool, err error) {
 // ExecMany runs one statement for each row of arguments, in one round trip where
 // the engine has round trips.
 func (tx *Tx) ExecMany(query string, argRows [][]any) error {
+	_, err := tx.execMany(query, argRows)
+	return err
+}
+
+// ExecEach is ExecMany for statements that change a row by its key, each one: that one
+// of them found no row is an error.
+func (tx *Tx) ExecEach(query string, argRows [][]any) error {
+	changed, err := tx.execMany(query, argRows)
+	if missing := int64(len(argRows)) - changed; err == nil && missing != 0 {
+		err = tx.note(fmt.Errorf("%d of %d rows were not there to be changed", missing, len(argRows)))
+	}
+	return err
+}
+
+func (tx *Tx) execMany(query string, argRows [][]any) (changed int64, err error) {
 	if tx.failed != nil {
-		return tx.failed
+		return 0, tx.failed
 	}
 	if len(argRows) == 0 {
-		return nil
+		return 0, nil
 	}
-	return tx.note(tx.conn.execMany(tx.ctx, query, argRows))
+	changed, err = tx.conn.execMany(tx.ctx, query, argRows)
+	return changed, tx.note(err)
 }
 
 // QueryMany runs one query for each row of arguments, in one round trip where

@@ -198,7 +198,7 @@ func TestEndedContextNeverBegins(t *testing.T) {
 // A caller that goes away while its closure waits takes it back.
 func TestContextWithdrawsWhatHasNotBegun(t *testing.T) {
 	t.Parallel()
-	const connections = 16 // of the PostgreSQL pool
+	const connections = 12 // that writes of PostgreSQL have
 	eachWithThings(t, func(t *testing.T, d *db.DB) {
 		var release []func()
 		for range connections {

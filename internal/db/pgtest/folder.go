@@ -67,13 +67,32 @@ func (f *folder) initialize(ctx context.Context, p programs) error {
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	// Interrupted, it ends its own children first.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	initdb, err := f.spawn(cmd)
+	return f.finish(cmd)
+}
+
+// copyFrom makes the data of a standby that follows the server at a port.
+func (f *folder) copyFrom(ctx context.Context, p programs, port int) error {
+	if err := os.RemoveAll(f.data()); err != nil {
+		return err
+	}
+	program, err := p.basebackup()
 	if err != nil {
 		return err
 	}
-	<-initdb.ended
-	if initdb.exit != nil {
-		return fmt.Errorf("initdb: %w", initdb.exit)
+	return f.finish(exec.CommandContext(ctx, program, //nolint:gosec // a program found by us
+		"--pgdata", f.data(), "--dbname", follows(port), "--write-recovery-conf",
+		"--checkpoint=fast", "--wal-method=stream", "--no-sync"))
+}
+
+// finish runs a program to its end.
+func (f *folder) finish(cmd *exec.Cmd) error {
+	c, err := f.spawn(cmd)
+	if err != nil {
+		return err
+	}
+	<-c.ended
+	if c.exit != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), c.exit)
 	}
 	return nil
 }
@@ -84,7 +103,7 @@ func (f *folder) arguments(port int, opts Options) []string {
 		"listen_addresses":        "127.0.0.1",
 		"port":                    strconv.Itoa(port),
 		"unix_socket_directories": "", // a path below a long TMPDIR is too long for a socket
-		"max_connections":         "200",
+		"max_connections":         "500",
 		"shared_buffers":          "64MB",
 	}
 	if !opts.Durable {

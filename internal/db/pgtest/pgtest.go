@@ -44,6 +44,7 @@ type Options struct {
 type Server struct {
 	folder *folder
 	port   int
+	held   bool   // the port is kept for us, whoever else looks for one
 	child  *child // nil before the first launch
 	stop   func() error
 }
@@ -109,6 +110,14 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	return s.exec(ctx, "DROP DATABASE "+quote(name)+" WITH (FORCE)")
 }
 
+// CancelWaits ends the waits of all commits for a standby, as somebody does who wants
+// work to go on: they are answered with success and a warning. It returns how many
+// there were.
+func (s *Server) CancelWaits(ctx context.Context) (ended int, err error) {
+	err = s.ask(ctx, `SELECT COUNT(*) FROM (SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep') AS w`, &ended)
+	return ended, err
+}
+
 // Stop ends the server, connected or not, and removes its folder. A second call
 // returns what the first did.
 func (s *Server) Stop() error { return s.stop() }
@@ -117,6 +126,11 @@ func (s *Server) start(ctx context.Context, p programs, opts Options) error {
 	if err := s.folder.initialize(ctx, p); err != nil {
 		return err
 	}
+	return s.run(ctx, p, opts)
+}
+
+// run starts the server on the data that its folder has.
+func (s *Server) run(ctx context.Context, p programs, opts Options) error {
 	for try := 1; ; try++ {
 		err := s.launch(ctx, p, opts)
 		if err == nil {
@@ -128,15 +142,15 @@ func (s *Server) start(ctx context.Context, p programs, opts Options) error {
 	}
 }
 
-func (s *Server) launch(ctx context.Context, p programs, opts Options) error {
-	port, err := freePort(ctx)
-	if err != nil {
-		return err
+func (s *Server) launch(ctx context.Context, p programs, opts Options) (err error) {
+	if !s.held {
+		if s.port, err = freePort(ctx); err != nil {
+			return err
+		}
 	}
-	args := s.folder.arguments(port, opts)
+	args := s.folder.arguments(s.port, opts)
 	// The server outlives the call.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.postgres, args...) //nolint:gosec // a program found by us
-	s.port = port
 	s.child, err = s.folder.spawn(cmd)
 	return err
 }
@@ -175,6 +189,19 @@ func (s *Server) answers(ctx context.Context) error {
 	}
 	if name != s.folder.name() {
 		return fmt.Errorf("port %d belongs to %q", s.port, name)
+	}
+	return nil
+}
+
+// ask runs a query for one value.
+func (s *Server) ask(ctx context.Context, query string, answer any) error {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	defer closeConn(ctx, conn)
+	if err := conn.QueryRow(ctx, query).Scan(answer); err != nil {
+		return fmt.Errorf("pgtest: %s: %w", query, err)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func TestRunningServer(t *testing.T) {
 		t.Parallel()
 		testSettings(t, s, map[string]string{
 			"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
-			"max_connections": "200", "listen_addresses": "127.0.0.1",
+			"max_connections": "500", "listen_addresses": "127.0.0.1",
 		})
 	})
 	t.Run("is no orphan", func(t *testing.T) {

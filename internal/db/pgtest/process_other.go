@@ -3,6 +3,8 @@
 package pgtest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -24,3 +26,14 @@ func lockFolder(path string) (*os.File, error) {
 
 // removeOrphans removes nothing: without a lock an orphan can't be told.
 func removeOrphans() {}
+
+// holdPort keeps no port: it was free a moment ago.
+func holdPort(ctx context.Context) (port int, release func() error, err error) {
+	port, err = freePort(ctx)
+	return port, func() error { return nil }, err
+}
+
+// kill knows no other processes than the first here.
+func (s *Server) kill(context.Context) error {
+	return errors.ErrUnsupported
+}

@@ -16,6 +16,18 @@ import (
 // programs are the paths of the two that a server needs.
 type programs struct{ initdb, postgres string }
 
+// basebackup is the path of the one that a standby is made with. Debian has it in
+// another package, in the same folder.
+func (p programs) basebackup() (path string, err error) {
+	if path = filepath.Join(filepath.Dir(p.postgres), "pg_basebackup"); exists(path) {
+		return path, nil
+	}
+	if path, err = exec.LookPath("pg_basebackup"); err != nil {
+		return "", errors.New("PostgreSQL's client program pg_basebackup is not installed")
+	}
+	return path, nil
+}
+
 var errNotInstalled = errors.New("PostgreSQL's server programs (initdb, postgres) are not installed")
 
 func findPrograms() (programs, error) {
