@@ -28,6 +28,8 @@ const (
 	actTriesMost = 8
 	// refillCheck is how long after it was asked for a refill is asked about.
 	refillCheck = 30 * time.Second
+	// neverStored is why a person is asked about a refill whose claim ran out.
+	neverStored = "the panel stopped while it was being asked for"
 )
 
 // Actor tells providers what customers wish of orders that they have: cancels and
@@ -39,6 +41,7 @@ type Actor struct {
 	timeout   time.Duration
 	log       *slog.Logger
 	now       clock.Clock
+	insist    *insistence
 
 	busy  turns // by work and provider
 	calls sync.WaitGroup
@@ -46,7 +49,10 @@ type Actor struct {
 
 // NewActor returns an actor that does nothing until its loops run.
 func NewActor(o Options) *Actor {
-	return &Actor{db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, now: o.Now}
+	return &Actor{
+		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, now: o.Now,
+		insist: newInsistence(o.DB, o.Log, wishesMost),
+	}
 }
 
 // Run starts the loops in g and returns what wakes them.
@@ -59,8 +65,14 @@ func (a *Actor) Run(g *worker.Group) (wake func()) {
 	}
 }
 
-// Drain waits for the calls under way.
-func (a *Actor) Drain() { a.calls.Wait() }
+// Drain waits for the calls under way as the forwarder's does.
+func (a *Actor) Drain() bool { return drained(&a.calls, a.timeout+drainMargin, a.insist.giveUp) }
+
+// store writes what only this process knows beside the work that brought it, so that
+// one that can't be written holds up no other.
+func (a *Actor) store(ctx context.Context, write func(*db.Tx) error, what string, attrs ...slog.Attr) {
+	a.calls.Go(func() { a.insist.write(context.WithoutCancel(ctx), write, what, attrs...) })
+}
 
 // each starts work for every provider that has an API and is not at it already: one
 // that is slow or fails holds up no other.
@@ -107,14 +119,13 @@ func (a *Actor) Cancels(ctx context.Context) (int, error) {
 		for i, o := range due {
 			ids[i] = o.UpstreamID
 		}
-		results, callErr := client.Cancel(ctx, ids)
-		errs := []error{callErr}
+		results, err := client.Cancel(ctx, ids)
 		for _, o := range due {
-			said := wishAnswer{asked: callErr == nil}
+			said := wishAnswer{asked: err == nil}
 			said.result, said.told = results[o.UpstreamID]
-			errs = append(errs, a.db.Write(ctx, func(tx *db.Tx) error { return canceled(tx, o.ID, o.UpstreamID, p.Name, said) }))
+			a.store(ctx, func(tx *db.Tx) error { return canceled(tx, o, p.Name, said) }, "answer to a cancel", slog.String("order", o.ID))
 		}
-		return errors.Join(errs...)
+		return err
 	})
 }
 
@@ -135,17 +146,39 @@ func (a *Actor) claimCancels(ctx context.Context, providerID string) (due []*ord
 	if err != nil || !waiting {
 		return nil, err
 	}
+	var until time.Time
 	err = a.db.Write(ctx, func(tx *db.Tx) error {
+		until = tx.Now.Add(a.lease())
 		due, err = order.ClaimCancels(tx, providerID, actsMost, a.lease())
 		return err
 	})
+	if errors.Is(err, db.ErrOutcomeUnknown) { // nobody is told before its commit is certain
+		for _, o := range due {
+			a.store(ctx, func(tx *db.Tx) error { return untold(tx, o.ID, until) }, "that the cancel was not told", slog.String("order", o.ID))
+		}
+	}
 	return due, err
 }
 
-// canceled stores what a provider said to the wish to cancel an order.
-func canceled(tx *db.Tx, orderID, upstreamID, providerName string, said wishAnswer) error {
+// untold lets a wish to cancel be told now that was claimed until then and not told.
+func untold(tx *db.Tx, orderID string, until time.Time) error {
 	o, err := order.LockAlone(tx, orderID)
-	if err != nil || o.UpstreamID != upstreamID || o.CancelState != order.CancelWished || o.State.Final() {
+	if err != nil || !sameTime(o.CancelDueAt, until) {
+		return err // the claim is not on record, or somebody else's since
+	}
+	o.CancelDueAt = tx.Now
+	return order.Save(tx, o, o.State)
+}
+
+// sameTime compares times as the database keeps them.
+func sameTime(a, b time.Time) bool { return clock.Micros(a) == clock.Micros(b) }
+
+// canceled stores what a provider said to the wish to cancel an order, which was
+// claimed as asked. It may come again: it is stored once, and on that wish alone.
+func canceled(tx *db.Tx, asked *order.Order, providerName string, said wishAnswer) error {
+	o, err := order.LockAlone(tx, asked.ID)
+	if err != nil || o.UpstreamID != asked.UpstreamID || o.CancelState != order.CancelWished || o.State.Final() ||
+		!o.CancelWishAt.Equal(asked.CancelWishAt) || !said.told && o.CancelTries != asked.CancelTries {
 		return err
 	}
 	if said.told && strings.HasPrefix(o.Attention, wish+"cancel") {
@@ -198,20 +231,42 @@ func (a *Actor) claimRefills(ctx context.Context, providerID string) (wished, ru
 	if err != nil || !due {
 		return nil, nil, err
 	}
+	var until time.Time
 	err = a.db.Write(ctx, func(tx *db.Tx) error {
+		until = tx.Now.Add(a.lease())
 		if wished, err = order.ClaimRefills(tx, providerID, refillsAtOnce, a.lease()); err != nil {
 			return err
 		}
 		running, err = order.ClaimRefillChecks(tx, providerID, actsMost, a.lease())
 		return err
 	})
+	for _, r := range wished {
+		r.DueAt = until
+		if errors.Is(err, db.ErrOutcomeUnknown) {
+			a.putBack(ctx, r)
+		}
+	}
 	return wished, running, err
+}
+
+// putBack takes back that a refill is being asked for: it was not, for nobody knows
+// whether that is on record.
+func (a *Actor) putBack(ctx context.Context, claimed *order.Refill) {
+	a.store(ctx, func(tx *db.Tx) error {
+		_, r, err := order.LockRefill(tx, claimed.ID)
+		if err != nil || r.State != order.RefillPending || !sameTime(r.DueAt, claimed.DueAt) {
+			return err // the claim is not on record, or somebody else's since, who may have asked
+		}
+		r.EverUnknown, r.DueAt = claimed.EverUnknown, tx.Now
+		return order.SaveRefill(tx, r)
+	}, "that the refill was not asked for", slog.String("refill", claimed.ID))
 }
 
 // refill asks for one refill and stores what was said. A call without an answer
 // is not repeated: a second refill would be another's loss, so a person looks.
 func (a *Actor) refill(ctx context.Context, p provider.Provider, client *provider.Client, r *order.Refill) error {
 	var upstreamID string
+	var claimed order.Refill
 	start := a.now() // both clocks, before it is on record that it is asked for
 	err := a.db.Write(ctx, func(tx *db.Tx) error {
 		o, locked, err := order.LockRefill(tx, r.ID)
@@ -219,28 +274,43 @@ func (a *Actor) refill(ctx context.Context, p provider.Provider, client *provide
 			return err
 		}
 		upstreamID = ""
-		if locked.State != order.RefillPending {
-			return nil
+		if locked.State != order.RefillPending || !sameTime(locked.DueAt, r.DueAt) {
+			return nil // the claim ran out
 		}
 		if locked.EverUnknown { // the panel stopped before the answer was stored
-			return refillUnknown(tx, o, locked, "the panel stopped while it was being asked for")
+			return refillUnknown(tx, o, locked, neverStored)
 		}
-		upstreamID = o.UpstreamID
+		upstreamID, claimed = o.UpstreamID, *locked
 		locked.EverUnknown = true // until the answer is stored
 		return order.SaveRefill(tx, locked)
 	})
+	if errors.Is(err, db.ErrOutcomeUnknown) && upstreamID != "" {
+		a.putBack(ctx, &claimed)
+	}
 	if err != nil || upstreamID == "" {
 		return err
 	}
 	answer := client.Refill(ctx, outbound.NewSubmission(a.now, start, firstByte), upstreamID)
-	return a.db.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error { return refilled(tx, r.ID, p.Name, answer) })
+	a.store(ctx, func(tx *db.Tx) error { return refilled(tx, &claimed, p.Name, answer) }, "answer to a refill",
+		slog.String("refill", r.ID), slog.String("outcome", answer.Outcome.String()), slog.String("upstream_id", answer.UpstreamID))
+	return nil
 }
 
-// refilled stores what a provider said to the wish for a refill.
-func refilled(tx *db.Tx, refillID, providerName string, answer provider.Answer) error {
-	o, r, err := order.LockRefill(tx, refillID)
-	if err != nil || r.State != order.RefillPending {
-		return err
+// refilled stores what a provider said to the wish for a refill, which was claimed
+// as given. It may come again: it is stored once. It may come after the claim ran out
+// and a person was asked: what it settles is settled then.
+func refilled(tx *db.Tx, claimed *order.Refill, providerName string, answer provider.Answer) error {
+	o, r, err := order.LockRefill(tx, claimed.ID)
+	if err != nil || r.State != order.RefillPending || !r.EverUnknown || r.Tries != claimed.Tries {
+		return err // stored before
+	}
+	alarmed := strings.HasPrefix(o.Attention, refillAlarm(r))
+	seen := r.DueAt.IsZero() && o.Attention != refillAlarm(r)+neverStored // a person looks after it
+	if alarmed && answer.Outcome != provider.Unknown {
+		o.Attention = ""
+		if err := order.Save(tx, o, o.State); err != nil {
+			return err
+		}
 	}
 	switch answer.Outcome {
 	case provider.Accepted:
@@ -264,7 +334,13 @@ func refilled(tx *db.Tx, refillID, providerName string, answer provider.Answer) 
 		}
 	case provider.NotSent:
 	case provider.Unknown:
+		if r.DueAt.IsZero() {
+			return nil // a person was asked
+		}
 		return refillUnknown(tx, o, r, answer.Text)
+	}
+	if seen {
+		return nil
 	}
 	r.Tries++
 	r.EverUnknown, r.DueAt = false, tx.Now.Add(backoff(r.Tries))
@@ -281,7 +357,12 @@ func refillUnknown(tx *db.Tx, o *order.Order, r *order.Refill, why string) error
 	if err := order.SaveRefill(tx, r); err != nil {
 		return err
 	}
-	return order.Raise(tx, o, "panel", wish+"nobody knows whether the provider took refill "+r.ID+": "+cut(why))
+	return order.Raise(tx, o, "panel", refillAlarm(r)+cut(why))
+}
+
+// refillAlarm begins what a person is told of a refill that a provider may have.
+func refillAlarm(r *order.Refill) string {
+	return wish + "nobody knows whether the provider took refill " + r.ID + ": "
 }
 
 // askRefills asks about the refills that a provider has.

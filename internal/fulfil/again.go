@@ -154,7 +154,7 @@ func (f *Forwarder) lookUp(ctx context.Context, client *provider.Client, c claim
 		r := &recording{tx: tx, book: book, order: o, submission: u, provider: c.provider, repeated: true}
 		switch {
 		case err == nil && there:
-			r.answer = provider.Answer{Outcome: provider.Accepted, UpstreamID: upstreamID}
+			r.answer, u.UpstreamID = provider.Answer{Outcome: provider.Accepted, UpstreamID: upstreamID}, upstreamID
 			return r.accepted()
 		case err == nil && !c.restored && !o.CancelWishAt.IsZero() && tx.Now.Sub(u.LastSentAt) > max(notThereAfter, f.timeout+leaseMargin):
 			if err := r.close(NotAccepted); err != nil {

@@ -84,11 +84,11 @@ func remainsGrew(o *order.Order, r provider.Report) bool {
 
 // Apply moves an order to what its provider says of it. A final state and its
 // refund are one transaction; what makes no sense is left to a person and moves
-// no money. upstreamID is what the provider was asked about: a report on an order
-// of its own that is ours no more says nothing.
-func Apply(tx *db.Tx, orderID, upstreamID string, r provider.Report) error {
-	o, book, err := order.Lock(tx, orderID)
-	if err != nil || o.UpstreamID != upstreamID {
+// no money. asked is the order as it was when the provider was asked about it: a report
+// on a provider's order that is ours no more says nothing.
+func Apply(tx *db.Tx, asked *order.Order, r provider.Report) error {
+	o, book, err := order.LockFor(tx, asked, mayRefund(r))
+	if err != nil || o.UpstreamID != asked.UpstreamID {
 		return err
 	}
 	switch o.State {
@@ -115,10 +115,21 @@ func Apply(tx *db.Tx, orderID, upstreamID string, r provider.Report) error {
 	return a.overcharged()
 }
 
+// mayRefund reports whether a single order of which this is said may get money back.
+func mayRefund(r provider.Report) bool {
+	switch r.Word {
+	case provider.WordPartial, provider.WordCanceled:
+		return true
+	case provider.WordWaiting, provider.WordInProgress, provider.WordCompleted,
+		provider.WordUnknown, provider.WordTrouble, provider.WordPaused, provider.WordExpired:
+	}
+	return false
+}
+
 // raiseReported asks for a person because of what a provider does not say.
-func raiseReported(tx *db.Tx, orderID, upstreamID, attention string) error {
-	o, book, err := order.Lock(tx, orderID)
-	if err != nil || o.UpstreamID != upstreamID {
+func raiseReported(tx *db.Tx, asked *order.Order, attention string) error {
+	o, book, err := order.LockFor(tx, asked, false)
+	if err != nil || o.UpstreamID != asked.UpstreamID {
 		return err
 	}
 	a := &applying{tx: tx, book: book, order: o, before: o.Attention, actor: "provider"}

@@ -106,13 +106,13 @@ func TestStaffSendADeadOrderAgain(t *testing.T) {
 			t.Errorf("it has id %q there, generation %d", waiting.UpstreamID, waiting.Generation)
 		}
 		k.Write(func(tx *db.Tx) error {
-			return fulfil.Apply(tx, o.ID, o.UpstreamID, provider.Report{Word: provider.WordCompleted, Said: "Completed"})
+			return fulfil.Apply(tx, o, provider.Report{Word: provider.WordCompleted, Said: "Completed"})
 		})
 		k.want(o, order.Pending, "0.00")
 		k.forward()
 		again := k.want(o, order.Processing, "0.00")
 		k.Write(func(tx *db.Tx) error {
-			return fulfil.Apply(tx, o.ID, o.UpstreamID, provider.Report{Word: provider.WordCanceled, Said: "Canceled"})
+			return fulfil.Apply(tx, o, provider.Report{Word: provider.WordCanceled, Said: "Canceled"})
 		})
 		k.want(o, order.Processing, "0.00")
 		if again.UpstreamID == o.UpstreamID || len(k.upstream.Adds()) != 2 {

@@ -27,7 +27,13 @@ const (
 	// it for the time that a claimed check belongs to its node.
 	statusTimeout = 20 * time.Second
 	statusMargin  = 10 * time.Second
+	// movesMost is how many orders are moved on at once. PostgreSQL's pool has 16
+	// connections, and most are for those who wait for an answer.
+	movesMost = 6
 )
+
+// errCalls says that a batch was halved as often as it may be.
+var errCalls = errors.New("too many calls for one batch")
 
 // Follower asks providers about the orders they have and moves those on.
 type Follower struct {
@@ -37,7 +43,8 @@ type Follower struct {
 	timeout   time.Duration
 	log       *slog.Logger
 
-	busy     turns // providers that are being asked
+	busy     turns         // providers that are being asked
+	gate     chan struct{} // orders that are being moved on
 	mu       sync.Mutex
 	failures map[string]int64 // by provider, in a row
 	missed   map[string]int   // by order, how often nothing was said of it
@@ -48,7 +55,7 @@ type Follower struct {
 func NewFollower(o Options) *Follower {
 	return &Follower{
 		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log,
-		failures: map[string]int64{}, missed: map[string]int{},
+		gate: make(chan struct{}, movesMost), failures: map[string]int64{}, missed: map[string]int{},
 	}
 }
 
@@ -57,11 +64,12 @@ func (f *Follower) Run(g *worker.Group) {
 	f.db.OnCommit(order.HintsBell, g.Go(worker.Loop{Name: "follow", Every: time.Second, Pass: f.Pass, Backlog: f.backlog}))
 }
 
-// Drain waits for the calls under way.
-func (f *Follower) Drain() { f.calls.Wait() }
+// Drain waits for the calls under way as the forwarder's does. What is not stored until
+// then is asked again.
+func (f *Follower) Drain() bool { return drained(&f.calls, f.timeout+drainMargin, func() {}) }
 
-// Pass starts one call for up to 100 due orders of every provider that is not
-// being asked already, paused providers too: what they have goes on there. A
+// Pass starts to ask every provider that is not being asked already about its due
+// orders, up to 100 in a call, paused providers too: what they have goes on there. A
 // provider that does not answer delays no other.
 func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 	providers, err := f.providers.List(ctx)
@@ -87,15 +95,35 @@ func (f *Follower) Pass(ctx context.Context) (claimed int, err error) {
 		claimed += len(checks)
 		f.calls.Go(func() {
 			defer f.busy.give(p.ID)
-			f.follow(context.WithoutCancel(ctx), p, client, checks)
+			f.askOn(ctx, p, client, checks)
 		})
 	}
 	return claimed, err
 }
 
+// askOn asks a provider about the claimed orders, and about the next ones for as long
+// as there are more than one call can name: waiting for the loop's next pass, a
+// provider with many orders would never be caught up with. One that did not answer
+// the first call with something of use is left alone until that pass.
+func (f *Follower) askOn(ctx context.Context, p provider.Provider, client *provider.Client, checks []*order.Order) {
+	for f.follow(context.WithoutCancel(ctx), p, client, checks) && len(checks) == client.StatusMost() && ctx.Err() == nil {
+		var err error
+		if p, err = f.providers.Find(ctx, p.ID); err != nil || p.Kind == provider.Manual {
+			return // the next pass meets the same failure, and the loop tells of it
+		}
+		if client, err = f.providers.Client(p, f.guard, f.timeout); err != nil {
+			return
+		}
+		if checks, err = f.claim(ctx, p.ID, client.StatusMost()); err != nil || len(checks) == 0 {
+			return
+		}
+	}
+}
+
 // follow asks about the claimed orders and applies what is said. When that fails,
-// the claim runs out and the orders are asked about again.
-func (f *Follower) follow(ctx context.Context, p provider.Provider, client *provider.Client, checks []*order.Order) {
+// the claim runs out and the orders are asked about again. It reports whether one
+// call was enough.
+func (f *Follower) follow(ctx context.Context, p provider.Provider, client *provider.Client, checks []*order.Order) (atOnce bool) {
 	calls := statusCalls
 	err := f.ask(ctx, client, checks, &calls)
 	f.mu.Lock()
@@ -108,6 +136,7 @@ func (f *Follower) follow(ctx context.Context, p provider.Provider, client *prov
 		f.log.LogAttrs(ctx, slog.LevelWarn, "status not learnt", slog.String("provider", p.Name),
 			slog.Int("orders", len(checks)), slog.Any("error", err))
 	}
+	return err == nil && calls == statusCalls-1
 }
 
 // Failures counts, by provider, the calls in a row from which nothing was learnt.
@@ -121,7 +150,7 @@ func (f *Follower) Failures() map[string]int64 {
 // again in halves: one id that the provider chokes on must not hold up the others.
 func (f *Follower) ask(ctx context.Context, client *provider.Client, checks []*order.Order, calls *int) error {
 	if *calls == 0 {
-		return nil // those left over are asked about when their claim has run out
+		return errCalls // those left over are asked about when their claim has run out
 	}
 	*calls--
 	ids := make([]string, len(checks))
@@ -141,7 +170,10 @@ func (f *Follower) ask(ctx context.Context, client *provider.Client, checks []*o
 	case !errors.Is(err, provider.ErrAnswer):
 		return err
 	case half > 0:
-		return errors.Join(f.ask(ctx, client, checks[:half], calls), f.ask(ctx, client, checks[half:], calls))
+		if err = f.ask(ctx, client, checks[:half], calls); errors.Is(err, errCalls) {
+			return err
+		}
+		return errors.Join(err, f.ask(ctx, client, checks[half:], calls))
 	}
 	f.miss(ctx, checks[0], "it answers nothing of use: "+cut(err.Error()))
 	return f.db.Write(ctx, func(tx *db.Tx) error { return order.Reschedule(tx, checks, NextCheck) })
@@ -160,7 +192,7 @@ func (f *Follower) miss(ctx context.Context, o *order.Order, why string) {
 	if !often {
 		return
 	}
-	err := f.db.Write(ctx, func(tx *db.Tx) error { return raiseReported(tx, o.ID, o.UpstreamID, reported+why) })
+	err := f.db.Write(ctx, func(tx *db.Tx) error { return raiseReported(tx, o, reported+why) })
 	if err != nil {
 		f.log.LogAttrs(ctx, slog.LevelError, "attention not stored", slog.String("order", o.ID), slog.Any("error", err))
 	}
@@ -197,7 +229,6 @@ func (f *Follower) apply(ctx context.Context, checks []*order.Order, reports map
 	var unchanged []*order.Order
 	var wg sync.WaitGroup
 	errs := make([]error, len(checks))
-	gate := make(chan struct{}, 16) // writes at once: SQLite groups them, PostgreSQL has that many connections
 	for i, o := range checks {
 		report, answered := reports[o.UpstreamID]
 		if !answered {
@@ -210,9 +241,9 @@ func (f *Follower) apply(ctx context.Context, checks []*order.Order, reports map
 			continue
 		}
 		wg.Go(func() {
-			gate <- struct{}{}
-			defer func() { <-gate }()
-			errs[i] = f.db.Write(ctx, func(tx *db.Tx) error { return Apply(tx, o.ID, o.UpstreamID, report) })
+			f.gate <- struct{}{}
+			defer func() { <-f.gate }()
+			errs[i] = f.db.Write(ctx, func(tx *db.Tx) error { return Apply(tx, o, report) })
 		})
 	}
 	wg.Wait()

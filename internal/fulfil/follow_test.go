@@ -2,8 +2,12 @@ package fulfil_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,6 +132,103 @@ func TestFollowSurvivesBadAnswers(t *testing.T) {
 		k.follow()
 		k.want(o, order.Completed, "0.00")
 	})
+}
+
+// A provider that has more orders due than one call names is asked about all of them
+// at once; none waits for the next round.
+func TestFollowAsksOnWhileMoreIsDue(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		const orders = 101 // and a call names 100
+		k := newDesk(t, d)
+		for i := range orders {
+			k.Place(strconv.Itoa(i), "https://example.com/"+strconv.Itoa(i), 1000)
+			k.upstream.Report(strconv.Itoa(i+1), `{"status":"Completed"}`)
+		}
+		for len(k.upstream.Adds()) < orders {
+			k.forward()
+		}
+		d.AdvanceClock(time.Minute)
+		k.follow()
+		if n := k.Count(`SELECT COUNT(*) FROM orders WHERE state = 'completed'`); n != orders {
+			t.Errorf("%d of %d orders were followed", n, orders)
+		}
+	})
+}
+
+// due places orders that the provider has and that are due to be asked about.
+func (k *desk) due(orders int) {
+	k.T.Helper()
+	for i := range orders {
+		k.Place(strconv.Itoa(i), "https://example.com/"+strconv.Itoa(i), 1000)
+	}
+	for len(k.upstream.Adds()) < orders {
+		k.forward()
+	}
+	k.options.DB.AdvanceClock(time.Minute)
+}
+
+// A provider that answers each call with an error page is left alone until the next
+// pass, however many orders are due, and is on record as one that says nothing.
+func TestFollowLeavesASickProviderAlone(t *testing.T) {
+	t.Parallel()
+	k := newDesk(t, dbtest.Open(t, db.SQLite))
+	k.due(350)
+	var calls atomic.Int64
+	sick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = w.Write([]byte("<html>Bad gateway</html>"))
+	}))
+	t.Cleanup(sick.Close)
+	ordertest.Must(t, k.Providers.SetAddress(t.Context(), k.Provider.ID, sick.URL, "a-key-that-is-long-enough", "test"))
+	f := fulfil.NewFollower(k.options)
+	_, err := f.Pass(t.Context())
+	ordertest.Must(t, err)
+	f.Drain()
+	if n := calls.Load(); n > 32 {
+		t.Errorf("one pass made %d calls to a provider that is sick, want 32 at most", n)
+	}
+	if n := f.Failures()[k.Provider.ID]; n != 1 {
+		t.Errorf("%d failures are counted, want 1", n)
+	}
+}
+
+// A provider whose address and key were changed is not asked under the old ones any
+// more, once the call under way is over.
+func TestFollowTakesANewAddress(t *testing.T) {
+	t.Parallel()
+	k := newDesk(t, dbtest.Open(t, db.SQLite))
+	const orders = 250
+	k.due(orders)
+	var old, fresh atomic.Int64
+	says := func(asked *atomic.Int64, first func()) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			all := map[string]any{}
+			for id := range strings.SplitSeq(r.FormValue("orders"), ",") {
+				all[id] = map[string]string{"status": "In progress"}
+			}
+			if asked.Add(int64(len(all))) == int64(len(all)) {
+				first()
+			}
+			if err := json.NewEncoder(w).Encode(all); err != nil {
+				t.Error(err)
+			}
+		}))
+		t.Cleanup(s.Close)
+		return s
+	}
+	after := says(&fresh, func() {})
+	before := says(&old, func() {
+		if err := k.Providers.SetAddress(context.Background(), k.Provider.ID, after.URL, "a-new-key-that-is-long-enough", "test"); err != nil {
+			t.Error(err)
+		}
+	})
+	ordertest.Must(t, k.Providers.SetAddress(t.Context(), k.Provider.ID, before.URL, "an-old-key-that-is-long-enough", "test"))
+	k.follow()
+	if old.Load() != 100 || fresh.Load() != orders-100 {
+		t.Errorf("%d orders were asked about under the old address, %d under the new one", old.Load(), fresh.Load())
+	}
 }
 
 // A provider that does not answer delays no other: its call goes on while the

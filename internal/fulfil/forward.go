@@ -37,7 +37,8 @@ type Forwarder struct {
 	now       clock.Clock
 	observe   func(outcome string)
 
-	rules Rules
+	rules  Rules
+	insist *insistence
 
 	mu     sync.Mutex
 	busy   map[string]int       // calls under way, by provider
@@ -62,7 +63,7 @@ type Options struct {
 func NewForwarder(o Options) *Forwarder {
 	f := &Forwarder{
 		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log, now: o.Now, observe: o.Observe,
-		rules: o.Rules, busy: map[string]int{}, probed: map[string]time.Time{}, wake: func() {},
+		rules: o.Rules, insist: newInsistence(o.DB, o.Log, outcomesMost), busy: map[string]int{}, probed: map[string]time.Time{}, wake: func() {},
 	}
 	if f.observe == nil {
 		f.observe = func(string) {}
@@ -81,19 +82,10 @@ func (f *Forwarder) Run(g *worker.Group) (wake func()) {
 }
 
 // Drain waits for the calls under way; their outcomes are stored then. It
-// reports whether all came to an end in time.
+// reports whether all came to an end in time. What could not be stored until then,
+// for the database is away, is given up.
 func (f *Forwarder) Drain() bool {
-	ended := make(chan struct{})
-	go func() {
-		f.calls.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return true
-	case <-time.After(f.timeout + drainMargin):
-		return false
-	}
+	return drained(&f.calls, f.timeout+drainMargin, f.insist.giveUp)
 }
 
 // Pass claims due orders for every free slot and starts their calls.
@@ -150,6 +142,9 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 		found, err = claimDue(tx, p, free, f.timeout+leaseMargin, f.rules)
 		return err
 	})
+	if errors.Is(err, db.ErrOutcomeUnknown) {
+		f.withdraw(found.sending) //nolint:contextcheck // it outlives the pass, as a call does
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +153,7 @@ func (f *Forwarder) forward(ctx context.Context, p provider.Provider) (int, erro
 	if found.stopped {
 		f.probe(ctx, p)
 	}
-	return len(found.sending) + found.moved, f.refuse(ctx, found.refused)
+	return len(found.sending) + found.moved + len(found.refused), f.refuse(ctx, found.refused)
 }
 
 // refuse cancels orders whose service refuses overlaps.
@@ -220,29 +215,13 @@ func claimDue(tx *db.Tx, p provider.Provider, most int, lease time.Duration, rul
 	if err != nil {
 		return found, err
 	}
-	equal := map[string]bool{}
-	for _, o := range due {
-		if equal[o.EqualKey] {
-			continue
-		}
-		ok, refused, err := rules.mayGo(tx, o)
-		if err != nil {
-			return found, err
-		}
-		switch {
-		case refused:
-			found.refused = append(found.refused, o.ID)
-			continue
-		case !ok:
-			found.moved++
-			continue
-		}
-		equal[o.EqualKey] = true
-		c, err := claimOne(tx, p, o, lease)
-		if err != nil {
-			return found, err
-		}
-		found.sending = append(found.sending, c)
+	passed, err := rules.sift(tx, due, true)
+	if err != nil {
+		return found, err
+	}
+	found.refused, found.moved = passed.refused, passed.moved
+	if found.sending, err = claimAll(tx, p, passed.going, lease); err != nil {
+		return found, err
 	}
 	if probed && len(found.sending) > 0 {
 		_, err = tx.Exec(`UPDATE providers SET probe = FALSE WHERE id = $1`, p.ID)
@@ -250,14 +229,20 @@ func claimDue(tx *db.Tx, p provider.Provider, most int, lease time.Duration, rul
 	return found, err
 }
 
-// claimOne puts on record that an order is being sent.
-func claimOne(tx *db.Tx, p provider.Provider, o *order.Order, lease time.Duration) (claim, error) {
-	err := order.Transition(tx, nil, o, order.Change{To: order.Submitting, Actor: "panel", Reason: "being sent to " + p.Name})
-	if err != nil {
-		return claim{}, err
+// claimAll puts on record that orders are being sent.
+func claimAll(tx *db.Tx, p provider.Provider, orders []*order.Order, lease time.Duration) ([]claim, error) {
+	if err := order.Submit(tx, orders, "being sent to "+p.Name); err != nil {
+		return nil, err
 	}
-	u, err := begin(tx, o, lease)
-	return claim{provider: p, order: o, submission: u}, err
+	submissions, err := begin(tx, orders, lease)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]claim, len(orders))
+	for i, o := range orders {
+		all[i] = claim{provider: p, order: o, submission: submissions[i]}
+	}
+	return all, nil
 }
 
 // send makes the call and stores what became of it. It runs to its end whatever
@@ -265,13 +250,18 @@ func claimOne(tx *db.Tx, p provider.Provider, o *order.Order, lease time.Duratio
 func (f *Forwarder) send(client *provider.Client, c claim) {
 	defer f.calls.Done()
 	ctx := context.Background()
+	free := sync.OnceFunc(func() {
+		f.mu.Lock()
+		f.busy[c.provider.ID]--
+		f.mu.Unlock()
+		f.wakeUp()
+	})
+	defer free()
+	// What can't be stored holds its slot no longer than its order.
+	defer time.AfterFunc(f.timeout+leaseMargin, free).Stop()
 	watch := outbound.NewSubmission(f.now, c.start, firstByte)
 	answer := client.Add(ctx, watch, addRequest(c))
 	f.store(ctx, c, answer, watch.Sent())
-	f.mu.Lock()
-	f.busy[c.provider.ID]--
-	f.mu.Unlock()
-	f.wakeUp()
 }
 
 // wakeUp lets the loop look for due orders now.
@@ -282,27 +272,34 @@ func (f *Forwarder) wakeUp() {
 	wake()
 }
 
-// store records an outcome, again and again while the database is away. If it
-// never succeeds, the lease runs out and the order becomes uncertain.
+// store records an outcome. While it can't, the lease may run out and the order become
+// uncertain: the outcome settles it then. One that is given up leaves it to a person.
 func (f *Forwarder) store(ctx context.Context, c claim, answer provider.Answer, sent bool) {
 	f.observe(answer.Outcome.String())
-	deadline := c.start.Add(f.timeout + leaseMargin)
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		err := f.db.Write(ctx, func(tx *db.Tx) error { return record(tx, c, answer, sent) })
-		if err == nil {
-			f.log.LogAttrs(ctx, slog.LevelInfo, "order sent", slog.String("order", c.order.ID), slog.String("provider", c.provider.Name),
-				slog.String("outcome", answer.Outcome.String()), slog.Int("status", answer.Status))
-			break
-		}
-		f.log.LogAttrs(ctx, slog.LevelError, "outcome not stored", slog.String("order", c.order.ID),
-			slog.String("outcome", answer.Outcome.String()), slog.String("upstream_id", answer.UpstreamID), slog.Any("error", err))
-		if f.now().After(deadline) {
-			return
-		}
-		time.Sleep(pause)
+	stored := f.insist.write(ctx, func(tx *db.Tx) error { return record(tx, c, answer, sent) }, "what became of the call",
+		slog.String("order", c.order.ID), slog.String("outcome", answer.Outcome.String()), slog.String("upstream_id", answer.UpstreamID))
+	if !stored {
+		return
 	}
+	f.log.LogAttrs(ctx, slog.LevelInfo, "order sent", slog.String("order", c.order.ID), slog.String("provider", c.provider.Name),
+		slog.String("outcome", answer.Outcome.String()), slog.Int("status", answer.Status))
 	if answer.Outcome == provider.Refused && answer.Class == provider.SourcePaused {
 		f.pause(ctx, c, answer.Text)
+	}
+}
+
+// withdraw takes back claims of whose commit nobody knows what became of it. Nothing
+// of them was sent, for only this process could have: where they are on record, their
+// orders are sent anew and not left for a person.
+func (f *Forwarder) withdraw(all []claim) {
+	ctx := context.Background()
+	f.calls.Add(len(all))
+	for _, c := range all {
+		go func() {
+			defer f.calls.Done()
+			f.insist.write(ctx, func(tx *db.Tx) error { return withdraw(tx, c) }, "that the order was not sent", slog.String("order", c.order.ID))
+			f.wakeUp()
+		}()
 	}
 }
 

@@ -176,7 +176,8 @@ func subscribed(t *testing.T, d *db.DB) (*desk, *order.Order) {
 // apply lets a provider report something.
 func (k *desk) apply(orderID string, r provider.Report) {
 	k.T.Helper()
-	k.Write(func(tx *db.Tx) error { return fulfil.Apply(tx, orderID, k.Order(orderID).UpstreamID, r) })
+	asked := k.Order(orderID)
+	k.Write(func(tx *db.Tx) error { return fulfil.Apply(tx, asked, r) })
 }
 
 // What a post was charged its last report says: an earlier charge is of before its

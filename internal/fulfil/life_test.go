@@ -7,6 +7,7 @@ import (
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
+	"github.com/notpanel/notpanel/internal/fulfil"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
@@ -81,6 +82,14 @@ func TestNativeLookUpForACancelWish(t *testing.T) {
 		}
 		if n := len(k.sim.Orders()); n != 1 {
 			t.Errorf("the provider has %d orders, want the one that it took", n)
+		}
+		var subs []*fulfil.Submission
+		k.Read(func(tx *db.Tx) (err error) {
+			subs, err = fulfil.Submissions(tx, there.ID)
+			return err
+		})
+		if now := k.Order(there.ID); len(subs) != 1 || subs[0].Outcome != fulfil.Accepted || subs[0].UpstreamID == "" || subs[0].UpstreamID != now.UpstreamID {
+			t.Errorf("it is there as %q, and its sending on record as %+v", now.UpstreamID, subs)
 		}
 		if got := k.Balance(k.Buyer.WalletID); got < 998*money.Unit {
 			t.Errorf("balance %s", got)

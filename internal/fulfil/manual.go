@@ -18,25 +18,18 @@ import (
 // toPeople hands a manual provider's due orders to the people who deliver them.
 // Nothing is called, so there is no submission: nothing can be unknown.
 func (f *Forwarder) toPeople(ctx context.Context, p provider.Provider, most int) (handed int, err error) {
-	var refused []string
+	var passed sifted
 	err = f.db.Write(ctx, func(tx *db.Tx) error {
-		handed, refused = 0, nil
+		handed, passed = 0, sifted{}
 		due, err := order.Due(tx, p.ID, most)
 		if err != nil {
 			return err
 		}
-		for _, o := range due {
-			ok, no, err := f.rules.mayGo(tx, o)
-			if err != nil {
-				return err
-			}
-			if no {
-				refused = append(refused, o.ID)
-			}
-			handed++
-			if !ok {
-				continue
-			}
+		if passed, err = f.rules.sift(tx, due, false); err != nil {
+			return err
+		}
+		handed = len(due)
+		for _, o := range passed.going {
 			for _, to := range []order.State{order.Submitting, order.Processing} {
 				o.AcceptedAt = tx.Now
 				err := order.Transition(tx, nil, o, order.Change{To: to, Actor: "panel", Reason: "in the work queue of " + p.Name})
@@ -47,7 +40,7 @@ func (f *Forwarder) toPeople(ctx context.Context, p provider.Provider, most int)
 		}
 		return nil
 	})
-	return handed, errors.Join(err, f.refuse(ctx, refused))
+	return handed, errors.Join(err, f.refuse(ctx, passed.refused))
 }
 
 // Work is what the people say who deliver an order of a manual provider.

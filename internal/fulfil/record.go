@@ -19,7 +19,7 @@ const firstCheck = 3 * time.Second
 // in one transaction. An outcome that comes late, after the lease ran out or a
 // person settled the order, is stored all the same.
 func record(tx *db.Tx, c claim, a provider.Answer, sent bool) error {
-	o, book, err := order.Lock(tx, c.order.ID)
+	o, book, err := order.LockFor(tx, c.order, mayEnd(a.Outcome))
 	if err != nil {
 		return err
 	}
@@ -29,6 +29,9 @@ func record(tx *db.Tx, c claim, a provider.Answer, sent bool) error {
 	}
 	if err != nil {
 		return err
+	}
+	if u.Outcome == Unknown && !u.EndedAt.IsZero() && u.HTTPStatus == int64(a.Status) && u.Answer == a.Kept {
+		return nil // it is on record: only what became of that commit was not known
 	}
 	u.Sent, u.HTTPStatus, u.Answer, u.EndedAt = sent || c.again, int64(a.Status), a.Kept, tx.Now
 	r := &recording{tx: tx, book: book, order: o, submission: u, answer: a, provider: c.provider, repeated: c.again}
@@ -42,6 +45,43 @@ func record(tx *db.Tx, c claim, a provider.Answer, sent bool) error {
 		return r.late()
 	}
 	return fmt.Errorf("submission %s has outcome %q", u.ID, u.Outcome)
+}
+
+// mayEnd reports whether an order may end with this outcome, and its charge be given back.
+func mayEnd(outcome provider.Outcome) bool {
+	switch outcome {
+	case provider.Accepted, provider.Unknown:
+		return false
+	case provider.Refused, provider.NotSent:
+	}
+	return true
+}
+
+// withdraw puts an order back of which nothing was sent, if it is on record as being
+// sent or, its lease having run out since, as uncertain. It has the locks only once
+// that record was committed or undone, whichever. What somebody settled stays so.
+func withdraw(tx *db.Tx, c claim) error {
+	o, book, err := order.Lock(tx, c.order.ID)
+	if errors.Is(err, order.ErrNotFound) {
+		return nil // the order was lost with its primary
+	}
+	if err != nil {
+		return err
+	}
+	u, err := lockSubmission(tx, c.submission.ID, c.submission.Token)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil
+	}
+	open := u != nil && u.EndedAt.IsZero() && (u.Outcome == Sending || u.Outcome == Unknown)
+	if err != nil || !open || o.State != order.Submitting && o.State != order.Uncertain {
+		return err
+	}
+	u.EndedAt, o.DueAt = tx.Now, tx.Now
+	r := &recording{tx: tx, book: book, order: o, submission: u, provider: c.provider}
+	if err := r.close(NotSent); err != nil {
+		return err
+	}
+	return r.move(order.Pending, "not sent: the database did not say whether its sending was on record")
 }
 
 // recording is one run of record.
@@ -232,8 +272,9 @@ func (r *recording) late() error {
 	if r.answer.Outcome != provider.Accepted {
 		return r.submission.save(r.tx)
 	}
-	if r.submission.Outcome == Accepted && r.answer.UpstreamID == r.order.UpstreamID {
-		return r.submission.save(r.tx) // a person had settled it with this very id
+	known := r.submission.Outcome == Accepted || r.submission.Outcome == Dead
+	if known && r.answer.UpstreamID == r.submission.UpstreamID {
+		return r.submission.save(r.tx) // it is on record with this very id, perhaps as ended since
 	}
 	r.submission.UpstreamID = r.answer.UpstreamID
 	if err := r.close(Late); err != nil {

@@ -114,8 +114,11 @@ func lookable(tx *db.Tx, o *order.Order) (u *Submission, native bool, err error)
 	if err != nil || !native {
 		return nil, false, err
 	}
-	u, err = begin(tx, o, 0)
-	return u, true, err
+	begun, err := begin(tx, []*order.Order{o}, 0)
+	if err != nil {
+		return nil, true, err
+	}
+	return begun[0], true, nil
 }
 
 func restoreRefill(tx *db.Tx, refillID string) error {

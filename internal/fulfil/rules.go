@@ -23,12 +23,16 @@ type Rules struct {
 	OrdersAMinute int64
 }
 
-// hold returns why an order must wait for a person, "" if it need not.
-func (r Rules) hold(tx *db.Tx, o *order.Order) (reason string, err error) {
+// hold returns why an order must wait for a person, "" if it need not. cost is what its
+// source takes now.
+func (r Rules) hold(tx *db.Tx, o *order.Order, cost *money.Amount) (reason string, err error) {
 	if o.Released {
 		return "", nil
 	}
-	for _, rule := range []func(*db.Tx, *order.Order) (string, error){r.margin, r.sameLink, r.unfunded, r.velocity} {
+	if reason, err = r.margin(o, cost); err != nil || reason != "" {
+		return reason, err
+	}
+	for _, rule := range []func(*db.Tx, *order.Order) (string, error){r.sameLink, r.unfunded, r.velocity} {
 		if reason, err = rule(tx, o); err != nil || reason != "" {
 			return reason, err
 		}
@@ -37,10 +41,9 @@ func (r Rules) hold(tx *db.Tx, o *order.Order) (reason string, err error) {
 }
 
 // margin compares what the order was sold at with what it costs now.
-func (r Rules) margin(tx *db.Tx, o *order.Order) (string, error) {
-	cost, found, err := order.CostNow(tx, o)
-	if err != nil || !found {
-		return "", err // where the source is gone its provider says so
+func (r Rules) margin(o *order.Order, cost *money.Amount) (string, error) {
+	if cost == nil {
+		return "", nil // where the source is gone its provider says so
 	}
 	const whole = 100 * int64(money.Unit)
 	most := o.Rate
@@ -51,10 +54,10 @@ func (r Rules) margin(tx *db.Tx, o *order.Order) (string, error) {
 		}
 		most -= least
 	}
-	if cost <= most {
+	if *cost <= most {
 		return "", nil
 	}
-	return fmt.Sprintf("margin: it costs %s per 1,000 now and was sold at %s", cost, o.Rate), nil
+	return fmt.Sprintf("margin: it costs %s per 1,000 now and was sold at %s", *cost, o.Rate), nil
 }
 
 func (r Rules) sameLink(tx *db.Tx, o *order.Order) (string, error) {
@@ -113,28 +116,58 @@ func (r Rules) velocity(tx *db.Tx, o *order.Order) (string, error) {
 	return fmt.Sprintf("rule: more than %d orders of the account within a minute", r.OrdersAMinute), nil
 }
 
-// mayGo lets an order on its way to the provider pass the rules. One that may not
-// go is moved, or named in refused where that moves money: it is done apart, for
-// the wallet's lock comes before the order's.
-func (r Rules) mayGo(tx *db.Tx, o *order.Order) (ok, refused bool, err error) {
-	overlap, inWay, err := order.Overlaps(tx, o)
+// sifted is what became of orders that are due to be sent.
+type sifted struct {
+	going   []*order.Order
+	refused []string // to be canceled apart: that moves money, and the wallet's lock comes before the order's
+	moved   int      // held or queued
+}
+
+// sift lets locked orders on their way to a provider pass the rules, and holds or
+// queues those that may not go. Of orders that the provider could take for one it lets
+// the first go, where they take turns, and leaves out those behind it: their turn comes
+// when that one is settled. One that may not go holds up none.
+func (r Rules) sift(tx *db.Tx, due []*order.Order, takeTurns bool) (s sifted, err error) {
+	overlaps, err := order.Overlaps(tx, due)
 	if err != nil {
-		return false, false, err
+		return s, err
 	}
-	switch overlap {
-	case catalog.OverlapQueue:
-		o.GiveUpAt = tx.Now.Add(order.Patience)
-		return false, false, order.Transition(tx, nil, o, order.Change{
-			To: order.Queued, Actor: "panel", Reason: "order " + inWay + " for the same target goes first",
-		})
-	case catalog.OverlapRefuse:
-		return false, true, nil
-	case catalog.OverlapAllow:
+	costs, err := order.CostsNow(tx, due)
+	if err != nil {
+		return s, err
 	}
-	reason, err := r.hold(tx, o)
-	if err != nil || reason == "" {
-		return err == nil, false, err
+	taken := make(map[string]bool, len(due))
+	for i, o := range due {
+		if takeTurns && taken[o.EqualKey] {
+			continue
+		}
+		switch overlaps[i].Rule {
+		case catalog.OverlapRefuse:
+			s.refused = append(s.refused, o.ID)
+			continue
+		case catalog.OverlapQueue:
+			err = s.wait(tx, o, order.Queued, "order "+overlaps[i].InWay+" for the same target goes first")
+		case catalog.OverlapAllow:
+			var reason string
+			if reason, err = r.hold(tx, o, costs[i]); err == nil && reason == "" {
+				s.going, taken[o.EqualKey] = append(s.going, o), true
+				continue
+			}
+			if err == nil {
+				o.Refusal = ""
+				err = s.wait(tx, o, order.Held, reason)
+			}
+		}
+		if err != nil {
+			return s, err
+		}
 	}
-	o.GiveUpAt, o.Refusal = tx.Now.Add(order.Patience), ""
-	return false, false, order.Transition(tx, nil, o, order.Change{To: order.Held, Actor: "panel", Reason: reason})
+	return s, nil
+}
+
+// wait moves an order that may not go.
+func (s *sifted) wait(tx *db.Tx, o *order.Order, in order.State, reason string) error {
+	s.moved++
+	o.GiveUpAt = tx.Now.Add(order.Patience)
+	return order.Transition(tx, nil, o, order.Change{To: in, Actor: "panel", Reason: reason})
 }

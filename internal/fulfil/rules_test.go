@@ -24,9 +24,9 @@ import (
 // end lets a provider complete an order.
 func (k *desk) end(o *order.Order) {
 	k.T.Helper()
-	upstreamID := k.Order(o.ID).UpstreamID
+	asked := k.Order(o.ID)
 	k.Write(func(tx *db.Tx) error {
-		return fulfil.Apply(tx, o.ID, upstreamID, provider.Report{Word: provider.WordCompleted, Said: "Completed"})
+		return fulfil.Apply(tx, asked, provider.Report{Word: provider.WordCompleted, Said: "Completed"})
 	})
 }
 
@@ -253,6 +253,24 @@ func TestFailOverEnds(t *testing.T) {
 	})
 }
 
+// One call of unknown outcome is one for the breaker and one step in the timeline,
+// also where the commit that stores it has to be made twice.
+func TestAnUnknownOutcomeCountsOnce(t *testing.T) {
+	t.Parallel()
+	k := newDesk(t, dbtest.Open(t, db.Postgres))
+	firstIsUnknown(k.Fixture, "UPDATE ON submissions", "NEW.outcome = 'unknown'", "WARNING")
+	o := k.Place("r", "https://example.com/a", 1000)
+	k.upstream.Add(providertest.Cut)
+	k.forward()
+	k.want(o, order.Uncertain, "0.00")
+	if n := k.Count(`SELECT unknown_row FROM providers WHERE id = $1`, k.Provider.ID); n != 1 {
+		t.Errorf("one unknown outcome is counted %d times", n)
+	}
+	if n := k.Count(`SELECT COUNT(*) FROM order_timeline WHERE order_id = $1`, o.ID); n != 3 {
+		t.Errorf("%d steps, want placed, sent and uncertain: %s", n, k.why(o))
+	}
+}
+
 // One unknown outcome and a provider gets one order at a time; after three in a row
 // none, until it answers for its balance, and then one; a definite answer ends it.
 func TestBreaker(t *testing.T) {
@@ -324,6 +342,75 @@ func TestNewOrdersGoToTheFirstSourceThatTakesThem(t *testing.T) {
 			Preference: 1, ProviderID: k.Provider.ID, ProviderService: "101", Cost: ordertest.Cost, Exchange: 1_000_000_000,
 		}) {
 			t.Errorf("with the other gone: %+v", again)
+		}
+	})
+}
+
+// One pass looks at many orders together: those that the rules hold and that wait for
+// another are left out of what is sent.
+func TestManyAreSiftedAtOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		good := k.placeMany(6, "good")
+		second := k.Place("second", good[0].Link, 500)
+		dear := k.Place("dear", "https://example.com/dear", 1000)
+		equal := k.Place("equal", good[1].Link, 1000)
+		k.Exec(`UPDATE services SET overlap = 'queue'`)
+		k.Exec(`UPDATE orders SET rate = 500000 WHERE id = $1`, dear.ID) // sold for less than it costs now
+		k.forward()
+		for _, o := range good {
+			if now := k.Order(o.ID); now.State != order.Processing {
+				t.Errorf("%s is %s", o.Link, now.State)
+			}
+			if subs := k.submissions(o.ID); len(subs) != 1 || subs[0].Outcome != fulfil.Accepted || subs[0].Generation != o.Generation {
+				t.Errorf("submissions of %s: %+v", o.Link, subs)
+			}
+		}
+		for o, want := range map[*order.Order]order.State{second: order.Queued, dear: order.Held, equal: order.Pending} {
+			if now := k.Order(o.ID); now.State != want || len(k.submissions(o.ID)) != 0 {
+				t.Errorf("%s is %s, want %s and nothing sent", o.RequestID, now.State, want)
+			}
+		}
+		k.forward()
+		if now := k.Order(equal.ID); now.State != order.Queued {
+			t.Errorf("the equal order is %s, want it to wait for the first", now.State)
+		}
+		if n := len(k.upstream.Adds()); n != len(good) {
+			t.Errorf("the provider was sent %d orders, want %d", n, len(good))
+		}
+		k.Exec(`UPDATE orders SET rate = 2000000 WHERE id = $1`, dear.ID)
+		k.Audit()
+	})
+}
+
+// Orders that are refused for their target make way together: those of others that wait
+// behind them don't wait for one pass after the other.
+func TestManyRefusedOverlapsHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := newDesk(t, d)
+		first := k.Place("first", "https://example.com/a", 1000)
+		k.forward()
+		equal := make([]*order.Order, 2*k.Provider.Slots)
+		for i := range equal {
+			equal[i] = k.Place(fmt.Sprint("equal", i), first.Link, 1000)
+		}
+		other := k.Place("other", "https://example.com/b", 1000)
+		k.Exec(`UPDATE services SET overlap = 'refuse'`) // or all came at the same moment
+		for range 3 {
+			moved, err := k.forwarder.Pass(context.Background())
+			ordertest.Must(t, err)
+			if moved == 0 {
+				t.Error("a pass that refuses orders says that nothing was there to do")
+			}
+		}
+		if !k.forwarder.Drain() {
+			t.Fatal("calls did not end")
+		}
+		k.want(other, order.Processing, "0.00")
+		for _, o := range equal {
+			k.want(o, order.Canceled, "2.00")
 		}
 	})
 }

@@ -56,7 +56,7 @@ func (p *Play) Pass(ctx context.Context) (moved int, err error) {
 		move func(tx *db.Tx, id string) error
 	}{
 		{`SELECT id FROM orders WHERE mode = 'test' AND next_run_at <= $1 ORDER BY next_run_at LIMIT $2`, order.FeedOne},
-		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND due_at <= $1 ORDER BY due_at, id LIMIT $2`, receive},
+		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND due_at <= $1 ORDER BY due_at LIMIT $2`, receive},
 		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND next_check_at <= $1 ORDER BY next_check_at LIMIT $2`, lookAt},
 		{`SELECT id FROM orders WHERE provider_id = 'sandbox' AND cancel_due_at <= $1 ORDER BY cancel_due_at LIMIT $2`, cancelPlay},
 		{`SELECT id FROM refills WHERE provider_id = 'sandbox' AND due_at <= $1 ORDER BY due_at LIMIT $2`, refillPlay},
@@ -122,10 +122,11 @@ func receive(tx *db.Tx, orderID string) error {
 		return order.Transition(tx, book, o, order.Change{To: order.Canceled, Actor: "panel", Reason: "the sandbox refused it again and again"})
 	}
 	sandbox := provider.Provider{ID: order.Sandbox, Name: "Sandbox", Kind: provider.Classic}
-	c, err := claimOne(tx, sandbox, o, playLease)
+	claims, err := claimAll(tx, sandbox, []*order.Order{o}, playLease)
 	if err != nil {
 		return err
 	}
+	c := claims[0]
 	c.submission.Sent, c.submission.EndedAt = true, tx.Now
 	r := &recording{tx: tx, book: book, order: o, submission: c.submission, provider: sandbox, answer: reception(o)}
 	if err := r.open(); err != nil {
@@ -187,7 +188,7 @@ func settlePlay(tx *db.Tx, orderID string) error {
 
 // lookAt moves a running test order to what the simulator says of it.
 func lookAt(tx *db.Tx, orderID string) error {
-	o, err := order.Get(tx, orderID)
+	o, _, err := order.Lock(tx, orderID) // with its wallet, for endPlay may need that
 	if err != nil {
 		return err
 	}
@@ -204,14 +205,14 @@ func lookAt(tx *db.Tx, orderID string) error {
 		for i := range posts {
 			posts[i] = o.ID + "." + strconv.Itoa(i+1)
 		}
-		return Apply(tx, o.ID, o.UpstreamID, provider.Report{Word: provider.WordOf(word), Said: word, Posts: begun, PostsTold: true, Orders: posts})
+		return Apply(tx, o, provider.Report{Word: provider.WordOf(word), Said: word, Posts: begun, PostsTold: true, Orders: posts})
 	}
 	said := play.At(tx.Now, o.AcceptedAt, canceled)
 	report := provider.Report{Word: provider.WordOf(said.Word), Said: said.Word, Remains: &said.Remains, Charge: &said.Charge}
 	if said.StartCount > 0 {
 		report.StartCount = &said.StartCount
 	}
-	if err := Apply(tx, o.ID, o.UpstreamID, report); err != nil {
+	if err := Apply(tx, o, report); err != nil {
 		return err
 	}
 	return endPlay(tx, o.ID, report)
@@ -236,7 +237,7 @@ func cancelPlay(tx *db.Tx, orderID string) error {
 		return err
 	}
 	result := provider.CancelResult{Accepted: played(o).TakesCancel(), Text: "Order cannot be canceled"}
-	return canceled(tx, orderID, o.UpstreamID, "Sandbox", wishAnswer{result: result, told: true, asked: true})
+	return canceled(tx, o, "Sandbox", wishAnswer{result: result, told: true, asked: true})
 }
 
 // refillPlay takes a test order's refill and moves it to its end.

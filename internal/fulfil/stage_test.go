@@ -76,11 +76,9 @@ func (k *stage) pass(by time.Duration) {
 	} {
 		_, err := loop(ctx)
 		ordertest.Must(k.T, err)
-		if !k.forwarder.Drain() {
+		if !k.forwarder.Drain() || !k.follower.Drain() || !k.actor.Drain() {
 			k.T.Fatal("calls did not end")
 		}
-		k.follower.Drain()
-		k.actor.Drain()
 	}
 	k.d.AdvanceClock(by)
 	k.ahead.Add(int64(by))

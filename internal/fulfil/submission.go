@@ -60,20 +60,24 @@ func scanSubmission(s db.Scanner) (*Submission, error) {
 	return u, err
 }
 
-// begin records that an order is being sent, before it is.
-func begin(tx *db.Tx, o *order.Order, lease time.Duration) (*Submission, error) {
-	u := &Submission{
-		ID: id.New(id.Submission), OrderID: o.ID, ProviderID: o.ProviderID, Generation: o.Generation, Token: rand.Text(),
-		Outcome: Sending, BeganAt: tx.Now, LastSentAt: tx.Now, LeaseUntil: tx.Now.Add(lease),
+// begin records that orders are being sent, before they are.
+func begin(tx *db.Tx, orders []*order.Order, lease time.Duration) ([]*Submission, error) {
+	all, rows := make([]*Submission, len(orders)), make([][]any, len(orders))
+	for i, o := range orders {
+		u := &Submission{
+			ID: id.New(id.Submission), OrderID: o.ID, ProviderID: o.ProviderID, Generation: o.Generation, Token: rand.Text(),
+			Outcome: Sending, BeganAt: tx.Now, LastSentAt: tx.Now, LeaseUntil: tx.Now.Add(lease),
+		}
+		all[i] = u
+		rows[i] = []any{u.ID, u.OrderID, u.ProviderID, o.EqualKey, o.Generation, u.Token, string(u.Outcome), db.At(u.LeaseUntil), db.At(u.BeganAt)}
 	}
-	_, err := tx.Exec(`
+	err := tx.ExecMany(`
 		INSERT INTO submissions (id, order_id, provider_id, equal_key, generation, token, outcome, lease_until, began_at, last_sent_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`,
-		u.ID, u.OrderID, u.ProviderID, o.EqualKey, o.Generation, u.Token, string(u.Outcome), db.At(u.LeaseUntil), db.At(u.BeganAt))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`, rows)
 	if err != nil {
-		return nil, fmt.Errorf("begin submission of %s: %w", o.ID, err)
+		return nil, fmt.Errorf("begin submissions: %w", err)
 	}
-	return u, nil
+	return all, nil
 }
 
 // lockSubmission locks a submission for who holds its token.

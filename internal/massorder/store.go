@@ -162,7 +162,7 @@ func (s *Store) Begin(ctx context.Context, accountID, massID string, whole bool)
 
 const (
 	purgeEvery = time.Hour
-	purgeMost  = 20 // mass orders of one pass
+	purgeMost  = 1 // mass orders of one pass: each may have a thousand lines
 )
 
 // Purge is the loop that takes out what is past its time.

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -274,11 +275,7 @@ func (b *batch) writeAnswers() error {
 	}
 	sort.Strings(b.again)
 	for _, orderID := range b.again {
-		o, err := LockAlone(b.tx, orderID)
-		if err != nil {
-			return err
-		}
-		if err := Note(b.tx, o, "panel", "the same request came again; its answer had not arrived"); err != nil {
+		if err := b.noteAgain(orderID); err != nil {
 			return err
 		}
 		if _, err := b.tx.Exec(`UPDATE replays SET node = $2, at = $3 WHERE order_id = $1`, orderID, b.node.node, db.At(b.tx.Now)); err != nil {
@@ -286,6 +283,24 @@ func (b *batch) writeAnswers() error {
 		}
 	}
 	return nil
+}
+
+// noteAgain notes on an order that its answer is given once more. An order that somebody
+// else keeps locked goes without the note: its answer stands, and the other requests of
+// the batch must not fail for it.
+func (b *batch) noteAgain(orderID string) error {
+	lock := LockAlone
+	if b.openOnly {
+		lock = tryLock
+	}
+	o, err := lock(b.tx, orderID)
+	if errors.Is(err, db.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return Note(b.tx, o, "panel", "the same request came again; its answer had not arrived")
 }
 
 // ForgetAnswers drops answers that are too old to be given again.

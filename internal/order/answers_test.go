@@ -265,8 +265,17 @@ func TestDailyCap(t *testing.T) {
 		if n := f.Count(`SELECT COUNT(*) FROM orders`); n != 3 || refused != 3 {
 			t.Errorf("%d orders of 2.00 under a cap of 7.00, %d refused", n, refused)
 		}
+		forgets := func(want int) {
+			t.Helper()
+			if n, err := order.ForgetSpending(context.Background(), d); err != nil || n != want {
+				t.Errorf("forgot %d days, %v; want %d", n, err, want)
+			}
+		}
 		d.AdvanceClock(24 * time.Hour)
 		ordertest.Must(t, place("next-day"))
+		forgets(0)
+		d.AdvanceClock(24 * time.Hour)
+		forgets(1)
 		f.Audit()
 	})
 }

@@ -19,8 +19,12 @@ import (
 // placeAll is the transaction: lock the wallets, look for the request ids, then
 // decide each request in turn. Refusals answer their caller alone and are given
 // only here, after the look-up.
-func placeAll(tx *db.Tx, all []*placing, open openWallets, p *Placer) error {
-	b := &batch{tx: tx, all: all, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
+func placeAll(tx *db.Tx, all []*placing, openOnly bool, p *Placer) error {
+	open := ledger.Open
+	if openOnly {
+		open = ledger.TryOpen
+	}
+	b := &batch{tx: tx, all: all, openOnly: openOnly, earlier: map[requestKey]earlier{}, answers: map[replayKey]answered{}, spent: map[string]money.Amount{}}
 	var err error
 	// The wallets' locks come first, in a statement of their own: a look-up before
 	// them or beside them would miss what another node commits meanwhile.
@@ -42,9 +46,6 @@ func placeAll(tx *db.Tx, all []*placing, open openWallets, p *Placer) error {
 	}
 	return b.write()
 }
-
-// openWallets is ledger.Open or ledger.TryOpen.
-type openWallets func(tx *db.Tx, walletIDs ...string) (*ledger.Book, error)
 
 // errLocked answers a request whose wallet somebody else holds.
 var errLocked = fault.Wrap(fault.Unavailable, "Temporarily unavailable", db.ErrLocked)
@@ -75,8 +76,11 @@ type batch struct {
 	current *catalog.Snapshot // of the services whose price is out of date; nil: none is
 	epoch   int64
 	closed  bool // for maintenance
-	orders  [][]any
-	steps   [][]any
+
+	openOnly bool // it waits for no wallet and no order that is locked
+
+	orders [][]any
+	steps  [][]any
 
 	node    *answers
 	answers map[replayKey]answered

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
 )
@@ -26,3 +27,12 @@ func FewStatements() map[string]string {
 	all["attention"] = `SELECT id FROM orders WHERE ` + f.conditions(window{}).text() + f.order() + ` LIMIT 50`
 	return all
 }
+
+// Waiting is how many requests wait for the next batch.
+func (p *Placer) Waiting() int { return len(p.queue) }
+
+// DueOrders is the query of Due.
+const DueOrders = dueOrders
+
+// Impatient lets requests wait in the queue for so long only.
+func (p *Placer) Impatient(d time.Duration) { p.patience = d }

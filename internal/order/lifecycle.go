@@ -28,7 +28,8 @@ type Change struct {
 	Delivered bool
 }
 
-// Transition is the one place where an order's state changes. It checks the
+// Transition is the one place where an order's state changes, but for Submit, which does
+// the same for many orders that are sent together. It checks the
 // state machine, books the refund that the new state asks for, and writes the
 // order, its timeline and the event for who listens; all in the caller's transaction, which has locked the
 // order and, for a state that refunds, its wallet through book.
@@ -54,6 +55,34 @@ func Transition(tx *db.Tx, book *ledger.Book, o *Order, c Change) error {
 	}
 	o.schedule(tx.Now)
 	return o.step(tx, book, from, c, refund)
+}
+
+// Submit moves locked orders to submitting as Transition would, all of them in two
+// statements: nothing is given back and nobody is told. What the caller changed of
+// them is not written with it.
+func Submit(tx *db.Tx, all []*Order, reason string) error {
+	states, steps := make([][]any, len(all)), make([][]any, len(all))
+	c := Change{To: Submitting, Actor: "panel", Reason: reason}
+	for i, o := range all {
+		from := o.State
+		if !o.Kind.mayGo(from, c.To) {
+			return fmt.Errorf("order %s: %s can't become %s", o.ID, from, c.To)
+		}
+		o.State, o.Step = c.To, o.Step+1
+		o.schedule(tx.Now)
+		states[i] = []any{o.ID, string(o.State), o.Step, db.At(o.DueAt), db.At(o.NextCheckAt), db.At(o.UpdatedAt)}
+		steps[i] = stepRow(tx, o, from, c, 0)
+		o.stored = nil
+	}
+	err := tx.ExecEach(`
+		UPDATE orders SET state = $2, step = $3, due_at = $4, next_check_at = $5, updated_at = $6 WHERE id = $1`, states)
+	if err != nil {
+		return fmt.Errorf("save orders that are being sent: %w", err)
+	}
+	if err := tx.ExecMany(insertStep, steps); err != nil {
+		return fmt.Errorf("timelines of orders that are being sent: %w", err)
+	}
+	return nil
 }
 
 // step books a refund, writes the order and adds the row to its timeline.
@@ -187,32 +216,6 @@ func NextRecheck(finished, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Save writes an order that was locked in state from, without a step of its
-// life. It changes exactly one row or fails: nobody else can have moved it.
-func Save(tx *db.Tx, o *Order, from State) error {
-	saved, err := tx.ExecOne(`
-		UPDATE orders SET state = $3, step = $4, refunded = $5, attention = $6, cancel_wish_at = $7, ever_unknown = $8,
-			generation = $9, upstream_id = $10, start_count = $11, remains = $12, provider_charge = $13, tries = $14,
-			due_at = $15, give_up_at = $16, next_check_at = $17, accepted_at = $18, finished_at = $19, updated_at = $20,
-			provider_id = $21, provider_service = $22, preference = $23, cost = $24, exchange = $25, equal_key = $26,
-			run = $27, next_run_at = $28, paused_at = $29, expiry = $30, started_at = $31,
-			cancel_state = $32, cancel_due_at = $33, cancel_tries = $34, released = $35, refusal = $36, events = $37
-		WHERE id = $1 AND state = $2`,
-		o.ID, string(from), string(o.State), o.Step, o.Refunded, o.Attention, db.At(o.CancelWishAt), o.EverUnknown,
-		o.Generation, db.Text(o.UpstreamID), o.StartCount, o.Remains, o.ProviderCharge, o.Tries,
-		db.At(o.DueAt), db.At(o.GiveUpAt), db.At(o.NextCheckAt), db.At(o.AcceptedAt), db.At(o.FinishedAt), db.At(tx.Now),
-		o.ProviderID, o.ProviderService, o.Preference, o.Cost, o.Exchange, o.EqualKey,
-		o.runOrNone(), db.At(o.NextRunAt), db.At(o.PausedAt), o.Expiry, db.At(o.StartedAt),
-		string(o.CancelState), db.At(o.CancelDueAt), o.CancelTries, o.Released, o.Refusal, o.Events)
-	if err != nil {
-		return fmt.Errorf("save order %s: %w", o.ID, err)
-	}
-	if !saved {
-		return fmt.Errorf("order %s is no longer %s", o.ID, from)
-	}
-	return nil
-}
-
 // Note adds a row to the timeline without a change of state, and writes o.
 func Note(tx *db.Tx, o *Order, actor, reason string) error {
 	o.Step++
@@ -238,12 +241,14 @@ const insertStep = `
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 func addStep(tx *db.Tx, o *Order, from State, c Change, refund money.Amount) error {
-	_, err := tx.Exec(insertStep, o.ID, o.Step, db.At(tx.Now), c.Actor, string(from), string(c.To), c.Reason,
-		o.StartCount, o.Remains, refund)
-	if err != nil {
+	if _, err := tx.Exec(insertStep, stepRow(tx, o, from, c, refund)...); err != nil {
 		return fmt.Errorf("timeline of %s: %w", o.ID, err)
 	}
 	return nil
+}
+
+func stepRow(tx *db.Tx, o *Order, from State, c Change, refund money.Amount) []any {
+	return []any{o.ID, o.Step, db.At(tx.Now), c.Actor, string(from), string(c.To), c.Reason, o.StartCount, o.Remains, refund}
 }
 
 // Step is a row of an order's timeline.

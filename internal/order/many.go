@@ -5,10 +5,10 @@ import (
 	"errors"
 
 	"github.com/notpanel/notpanel/internal/catalog"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
-	"github.com/notpanel/notpanel/internal/ledger"
 )
 
 // Answer is what became of one of many requests.
@@ -68,7 +68,7 @@ func (p *Placer) Together(ctx context.Context, buyer Buyer, requests []Request, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchWait)
 	defer cancel()
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		if err := placeAll(tx, all, ledger.Open, p); err != nil {
+		if err := placeAll(tx, all, false, p); err != nil {
 			return err
 		}
 		for _, one := range all {
@@ -100,7 +100,7 @@ func (p *Placer) Together(ctx context.Context, buyer Buyer, requests []Request, 
 func newPlacing(buyer Buyer, r Request, snapshot *catalog.Snapshot) *placing {
 	return &placing{
 		buyer: buyer, request: r, hash: r.Hash(), snapshot: snapshot, size: r.size(),
-		orderID: id.New(id.Order), done: make(chan struct{}),
+		orderID: id.New(id.Order), queued: clock.System(), done: make(chan struct{}),
 	}
 }
 

@@ -6,9 +6,11 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -108,6 +110,8 @@ type Order struct {
 	FinishedAt  time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+
+	stored [][]any // what is in the database of the columns that change; nil: not known
 }
 
 // Paid is what the order costs the customer now: charge less refunds.
@@ -203,11 +207,39 @@ func Lock(tx *db.Tx, orderID string) (*Order, *ledger.Book, error) {
 	return o, book, err
 }
 
+// LockFor locks an order that was read before. Its wallet is locked with it only where
+// the change may give money back: what is reported of an account's orders would come
+// one after the other, each until its commit, and most of it moves no money. There the
+// book is nil.
+//
+// What has a parent or is one is always locked under its wallet: its end changes another order.
+func LockFor(tx *db.Tx, known *Order, refund bool) (*Order, *ledger.Book, error) {
+	if refund || known.Kind != Single {
+		return Lock(tx, known.ID)
+	}
+	o, err := LockAlone(tx, known.ID)
+	return o, nil, err
+}
+
 // LockAlone locks an order without its wallet, for changes that book no money.
 func LockAlone(tx *db.Tx, orderID string) (*Order, error) {
 	o, err := scan(tx.QueryRow(`SELECT `+columns+` FROM orders WHERE id = $1 FOR NO KEY UPDATE`, orderID))
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock order %s: %w", orderID, err)
+	}
+	o.remember()
+	return o, nil
+}
+
+// tryLock is LockAlone without waiting, of an order that is there: ErrLocked where
+// somebody else has locked it.
+func tryLock(tx *db.Tx, orderID string) (*Order, error) {
+	o, err := scan(tx.QueryRow(`SELECT `+columns+` FROM orders WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED`, orderID))
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, db.ErrLocked
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock order %s: %w", orderID, err)
@@ -220,52 +252,6 @@ type Store struct{ db *db.DB }
 
 // NewStore returns the orders of d.
 func NewStore(d *db.DB) *Store { return &Store{db: d} }
-
-// Found is one answer of Status: an order or why there is none.
-type Found struct {
-	Order *Order
-	Parts []Part // of a drip-feed its runs so far, of a subscription its posts
-	Err   error
-}
-
-// Part names a run or post.
-type Part struct {
-	ID     string
-	Number int64
-}
-
-// Status returns the orders of the scope that refs name, in their order.
-func (s *Store) Status(ctx context.Context, in Scope, refs []Ref) (all []Found, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all = make([]Found, len(refs))
-		for i, ref := range refs {
-			o, err := find(tx, in, ref)
-			if err != nil && !fault.Is(err, fault.NotFound) {
-				return fmt.Errorf("status: %w", err)
-			}
-			all[i] = Found{Order: o, Err: err}
-			if err == nil && (o.Kind == Drip || o.Kind == Subscription) {
-				if all[i].Parts, err = parts(tx, o.ID); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return all, err
-}
-
-// parts names a parent's runs or posts, the first one first.
-func parts(tx *db.Tx, parentID string) ([]Part, error) {
-	all, err := db.All(tx, func(s db.Scanner) (p Part, err error) {
-		err = s.Scan(&p.ID, &p.Number)
-		return p, err
-	}, `SELECT id, number FROM orders WHERE parent_id = $1 ORDER BY run`, parentID)
-	if err != nil {
-		return nil, fmt.Errorf("parts of %s: %w", parentID, err)
-	}
-	return all, nil
-}
 
 // ByRequestID returns the id of the order that a request made.
 func (s *Store) ByRequestID(ctx context.Context, in Scope, requestID string) (ref Ref, err error) {
@@ -282,14 +268,21 @@ func (s *Store) ByRequestID(ctx context.Context, in Scope, requestID string) (re
 	return ref, err
 }
 
+// dueOrders come in the order of their index: another one, be it of ids among those that
+// are due at the same time, would have every due order read and sorted for the first few,
+// and a backlog be the slower to clear the longer it is.
+const dueOrders = `SELECT ` + columns + ` FROM orders o
+	WHERE provider_id = $1 AND due_at <= $2 AND state = 'pending' AND mode = 'live'
+		AND NOT EXISTS (SELECT 1 FROM submissions s WHERE s.equal_key = o.equal_key AND s.outcome IN ('sending', 'unknown'))
+	ORDER BY due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED`
+
 // Due locks up to most pending orders of a provider that may be sent now, the
 // oldest first. It passes over those that wait for an equal one, of which a
 // submission is under way or has an unknown outcome.
 func Due(tx *db.Tx, providerID string, most int) ([]*Order, error) {
-	return db.All(tx, scan, `SELECT `+columns+` FROM orders o
-		WHERE provider_id = $1 AND due_at <= $2 AND state = 'pending' AND mode = 'live'
-			AND NOT EXISTS (SELECT 1 FROM submissions s WHERE s.equal_key = o.equal_key AND s.outcome IN ('sending', 'unknown'))
-		ORDER BY due_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED`, providerID, db.At(tx.Now), most)
+	due, err := db.All(tx, scan, dueOrders, providerID, db.At(tx.Now), most)
+	slices.SortStableFunc(due, func(a, b *Order) int { return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID)) })
+	return due, err
 }
 
 // HolderOf returns the order that already has an upstream id, if there is one.

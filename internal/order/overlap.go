@@ -22,25 +22,62 @@ const inTheWay = `
 	WHERE b.link_key = o.link_key AND b.service_id = o.service_id AND b.mode = o.mode AND b.id <> o.id AND b.kind NOT IN ('drip', 'post')
 		AND (b.state IN ('submitting', 'uncertain', 'processing', 'in_progress') OR b.state IN ('pending', 'queued') AND b.id < o.id)`
 
-// Overlaps reports which order is in the way of one that is to be sent, and what
-// its service makes of that. Runs of one drip-feed wait for each other.
-func Overlaps(tx *db.Tx, o *Order) (rule catalog.Overlap, inWay string, err error) {
-	var sibling bool
-	err = tx.QueryRow(`
-		SELECT v.overlap, b.id, COALESCE(b.parent_id = o.parent_id, FALSE) FROM orders o
-		JOIN services v ON v.id = o.service_id AND v.overlap <> 'allow'
-		JOIN orders b ON b.id = (`+inTheWay+` ORDER BY b.id LIMIT 1)
-		WHERE o.id = $1`, o.ID).Scan(&rule, &inWay, &sibling)
-	if errors.Is(err, db.ErrNoRows) {
-		return catalog.OverlapAllow, "", nil
-	}
+// Overlap is the order that is in the way of one that is to be sent, and what their
+// service makes of that: allow where there is none.
+type Overlap struct {
+	Rule  catalog.Overlap
+	InWay string
+}
+
+// Overlaps returns the overlap of each order. Runs of one drip-feed wait for each other.
+func Overlaps(tx *db.Tx, all []*Order) ([]Overlap, error) {
+	found, rules := make([]Overlap, len(all)), map[int64]catalog.Overlap{}
+	err := tx.QueryMany(func(i int, s db.Scanner) error {
+		var rule catalog.Overlap
+		err := s.Scan(&rule)
+		rules[all[i].ServiceID] = rule
+		return err
+	}, `SELECT overlap FROM services WHERE id = $1 AND overlap <> 'allow'`, rowsOf(all, func(o *Order) []any { return []any{o.ServiceID} }))
 	if err != nil {
-		return "", "", fmt.Errorf("overlap of %s: %w", o.ID, err)
+		return nil, fmt.Errorf("rules of overlaps: %w", err)
 	}
-	if sibling && rule == catalog.OverlapRefuse {
+	for i, o := range all {
+		found[i].Rule = catalog.OverlapAllow
+		if rule, some := rules[o.ServiceID]; some {
+			if found[i], err = overlapOf(tx, o, rule); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// overlapOf returns the overlap of an order whose service has a rule for that.
+func overlapOf(tx *db.Tx, o *Order, rule catalog.Overlap) (Overlap, error) {
+	var inWay string
+	var sibling bool
+	err := tx.QueryRow(`
+		SELECT b.id, COALESCE(b.parent_id = o.parent_id, FALSE) FROM orders o
+		JOIN orders b ON b.id = (`+inTheWay+` ORDER BY b.id LIMIT 1)
+		WHERE o.id = $1`, o.ID).Scan(&inWay, &sibling)
+	switch {
+	case errors.Is(err, db.ErrNoRows):
+		return Overlap{Rule: catalog.OverlapAllow}, nil
+	case err != nil:
+		return Overlap{}, fmt.Errorf("overlap of %s: %w", o.ID, err)
+	case sibling && rule == catalog.OverlapRefuse:
 		rule = catalog.OverlapQueue
 	}
-	return rule, inWay, nil
+	return Overlap{rule, inWay}, nil
+}
+
+// rowsOf are the arguments of a statement for each order.
+func rowsOf(all []*Order, row func(*Order) []any) [][]any {
+	rows := make([][]any, len(all))
+	for i, o := range all {
+		rows[i] = row(o)
+	}
+	return rows
 }
 
 // errLinkBusy refuses an order whose target has one already. Panels that order here
@@ -74,11 +111,11 @@ func RefuseOverlap(tx *db.Tx, orderID string) error {
 	if err != nil || o.State != Pending {
 		return err
 	}
-	rule, inWay, err := Overlaps(tx, o)
-	if err != nil || rule != catalog.OverlapRefuse {
+	overlaps, err := Overlaps(tx, []*Order{o})
+	if err != nil || overlaps[0].Rule != catalog.OverlapRefuse {
 		return err
 	}
-	return Transition(tx, book, o, Change{To: Canceled, Actor: "panel", Reason: "order " + inWay + " for the same target has not ended"})
+	return Transition(tx, book, o, Change{To: Canceled, Actor: "panel", Reason: "order " + overlaps[0].InWay + " for the same target has not ended"})
 }
 
 // Unqueue lets queued orders go on that nothing is in the way of any more, each in

@@ -41,6 +41,15 @@ const (
 	marksMost = 1000
 )
 
+// One returns the order of the scope that ref names, with all that it has.
+func (s *Store) One(ctx context.Context, in Scope, ref Ref) (o *Order, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		o, err = find(tx, in, ref)
+		return err
+	})
+	return o, err
+}
+
 // Own returns a page of the scope's orders, the newest first, and the number to
 // go on below; 0 says that there are no more. A page that is filtered may be
 // short, or empty, and still have one after it. Runs and posts belong to their

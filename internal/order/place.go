@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/id"
-	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 )
 
@@ -21,9 +21,14 @@ const (
 	batchMost  = 512      // requests that share a commit
 	queueMost  = 4096     // requests that may wait
 	queueBytes = 32 << 20 // and their size
-	// batchWait bounds how long a batch waits for its turn at the database.
+	// queueWait bounds how long a request waits for the batch before its own. With
+	// batchWait and the last statements of a slow database it stays within the half
+	// minute that clients commonly wait.
+	queueWait = 5 * time.Second
+	// batchWait bounds how long after its beginning a batch still begins a transaction.
 	batchWait = 10 * time.Second
-	// resolveWait bounds the search for orders whose commit has an unknown outcome.
+	// resolveWait bounds how long the search for orders whose commit has an unknown
+	// outcome waits for its turn.
 	resolveWait = 2 * time.Second
 	// stuckFor is how long a wallet that was found locked is not waited for.
 	stuckFor = 5 * time.Second
@@ -60,16 +65,17 @@ type Placed struct {
 // the next one together, so that a commit's cost is shared; one alone waits for
 // one commit.
 type Placer struct {
-	db      *db.DB
-	most    int
-	queue   chan *placing
-	bytes   atomic.Int64
-	quit    chan struct{}
-	ended   chan struct{}
-	ending  sync.Once
-	placed  func()               // called after orders were committed
-	answers answers              // to requests without a request id
-	stuck   map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
+	db       *db.DB
+	most     int
+	patience time.Duration // of a request in the queue
+	queue    chan *placing
+	bytes    atomic.Int64
+	quit     chan struct{}
+	ended    chan struct{}
+	ending   sync.Once
+	placed   func()               // called after orders were committed
+	answers  answers              // to requests without a request id
+	stuck    map[string]time.Time // wallets found locked, and until when they are not waited for; the loop's own
 }
 
 // placing is a request on its way through the placer.
@@ -78,7 +84,8 @@ type placing struct {
 	request  Request
 	hash     string
 	snapshot *catalog.Snapshot
-	size     int64  // that it takes of the queue's room
+	size     int64 // that it takes of the queue's room
+	queued   time.Time
 	orderID  string // given before it is queued, so that a lost commit can be looked up
 	done     chan struct{}
 
@@ -99,7 +106,7 @@ type PlacerOptions struct {
 // NewPlacer starts a placer on d; Close ends it.
 func NewPlacer(d *db.DB, o PlacerOptions) *Placer {
 	p := &Placer{
-		db: d, most: batchMost, queue: make(chan *placing, queueMost),
+		db: d, most: batchMost, patience: queueWait, queue: make(chan *placing, queueMost),
 		quit: make(chan struct{}), ended: make(chan struct{}), placed: o.Placed, stuck: map[string]time.Time{},
 		answers: answers{node: rand.Text(), open: map[string]*delivery{}},
 	}
@@ -198,41 +205,61 @@ func (p *Placer) batch(first *placing) []*placing {
 // run places a batch, without waiting for wallets that were found locked a moment
 // ago: whoever holds one of them must not hold up all other accounts.
 func (p *Placer) run(all []*placing) {
+	ctx, cancel := context.WithTimeout(context.Background(), batchWait)
+	defer cancel()
 	now := clock.System()
+	all = p.withoutLate(all, now)
 	for _, one := range all {
 		if p.stuck[one.buyer.WalletID].After(now) {
-			p.place(all, ledger.TryOpen)
+			p.place(ctx, all, true)
 			return
 		}
 	}
 	clear(p.stuck)
-	p.place(all, ledger.Open)
+	p.place(ctx, all, false)
+}
+
+// withoutLate answers the requests that have waited too long, of which nothing was
+// tried, and returns the others.
+func (p *Placer) withoutLate(all []*placing, now time.Time) []*placing {
+	return slices.DeleteFunc(all, func(one *placing) bool {
+		late := now.Sub(one.queued) > p.patience
+		if late {
+			one.err = errBusy
+			close(one.done)
+		}
+		return late
+	})
 }
 
 // place commits a batch in one transaction and answers its callers. One that
-// fails for its data is halved, so that a poisoned request hurts nobody else.
-func (p *Placer) place(all []*placing, open openWallets) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchWait)
-	defer cancel()
-	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, open, p) })
+// fails for its data is halved, so that a poisoned request hurts nobody else. With
+// openOnly it leaves out the wallets that are locked, and the notes on orders that are;
+// what it meets locked then is neither, and its holder may keep it for long: nobody
+// waits for that.
+func (p *Placer) place(ctx context.Context, all []*placing, openOnly bool) {
+	if len(all) == 0 {
+		return
+	}
+	err := p.db.Write(ctx, func(tx *db.Tx) error { return placeAll(tx, all, openOnly, p) })
 	switch {
 	case err == nil:
 		p.answers.given(all)
 		p.noteStuck(all)
 		p.placed()
 	case errors.Is(err, db.ErrOutcomeUnknown):
-		p.resolve(all, err)
+		p.resolve(ctx, all, err)
 		p.answers.given(all)
-	case errors.Is(err, db.ErrLocked) && len(all) > 1:
-		p.place(all, ledger.TryOpen)
+	case errors.Is(err, db.ErrLocked) && !openOnly:
+		p.place(ctx, all, true)
 		return
 	case db.IsDown(err), errors.Is(err, context.DeadlineExceeded):
 		answerAll(all, fault.Wrap(fault.Unavailable, "Temporarily unavailable", err))
 	case len(all) == 1:
 		answerAll(all, err)
 	default:
-		p.place(all[:len(all)/2], open)
-		p.place(all[len(all)/2:], open)
+		p.place(ctx, all[:len(all)/2], openOnly)
+		p.place(ctx, all[len(all)/2:], openOnly)
 		return
 	}
 	for _, one := range all {
@@ -255,29 +282,41 @@ func answerAll(all []*placing, err error) {
 	}
 }
 
-// resolve finds out on a fresh connection which orders of a batch exist after
-// all. What it does not find is answered as unavailable, for the commit may
-// still come through; the repeat finds out.
-func (p *Placer) resolve(all []*placing, cause error) {
+// resolve finds out on a fresh connection which orders of a batch exist for good. What
+// it does not find is answered as unavailable, for the commit may still come through;
+// the repeat finds out.
+//
+// An order that can be read may stand at this server alone, its wait for a standby
+// ended, and be lost with it. So the look locks what it finds: that is written to the
+// log, and a commit that goes through after it says that a standby has all before it.
+func (p *Placer) resolve(ctx context.Context, all []*placing, cause error) {
 	exists := map[string]bool{}
-	ids := make([]string, len(all))
-	fresh := map[string]bool{} // orders that this batch wanted to make
-	for i, one := range all {
-		ids[i], fresh[one.orderID] = one.orderID, true
+	ids := make([]string, 0, len(all))
+	for _, one := range all {
+		if one.err == nil {
+			ids = append(ids, one.answer.OrderID) // its own, or that of an earlier equal request
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), resolveWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveWait)
 	defer cancel()
-	err := p.db.Read(ctx, func(tx *db.Tx) error {
+	err := p.db.Write(ctx, func(tx *db.Tx) error {
+		clear(exists)
 		return tx.Each(func(s db.Scanner) error {
 			var orderID string
 			err := s.Scan(&orderID)
 			exists[orderID] = true
 			return err
-		}, `SELECT id FROM orders WHERE id = ANY($1)`, ids)
+		}, `SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, ids)
 	})
+	// A refusal may rest on what another order of the batch had taken: it is final only
+	// where all of them are there.
+	whole := err == nil
 	for _, one := range all {
-		if one.err != nil || err == nil && (!fresh[one.answer.OrderID] || exists[one.answer.OrderID]) {
-			continue // refused, answered from an older order, or found
+		whole = whole && (one.err != nil || exists[one.answer.OrderID])
+	}
+	for _, one := range all {
+		if whole || err == nil && one.err == nil && exists[one.answer.OrderID] {
+			continue
 		}
 		one.answer, one.err = Placed{}, fault.Wrap(fault.Unavailable, "Temporarily unavailable", errors.Join(cause, err))
 	}

@@ -235,6 +235,7 @@ func cancelDrip(tx *db.Tx, book *ledger.Book, o *Order, actor string) error {
 		}
 		o.Refunded += run.Refunded - before
 	}
+	o.stored = nil // a run that ended has changed it
 	if !o.CancelWishAt.IsZero() {
 		return nil // wished before, or its target was blocked: the runs that were not made are given back
 	}

@@ -166,6 +166,34 @@ func TestDripFeedCanceled(t *testing.T) {
 	})
 }
 
+// A drip-feed that is canceled while the last of its runs waits is given back that run, and is
+// looked at again: what the run's end has changed of it stays.
+func TestDripFeedCanceledInItsLastRun(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newDripping(t, d)
+		o := f.drip("last", 1000, 2)
+		f.feed()
+		f.end(f.run(o, 1), 0, order.Submitting, order.Processing, order.Completed)
+		d.AdvanceClock(time.Hour)
+		f.feed() // the last run waits
+		if now := f.Order(o.ID); now.State != order.InProgress || !now.NextRunAt.IsZero() {
+			t.Fatalf("before the cancel: %s, next run at %s", now.State, now.NextRunAt)
+		}
+		_, err := order.NewCanceller(d, nil).Cancel(context.Background(), f.Buyer.Scope, order.Ref(o.ID), "key_test")
+		ordertest.Must(t, err)
+		now := f.Order(o.ID)
+		if now.State != order.InProgress || now.Refunded != 2*money.Unit || now.NextRunAt.IsZero() || now.CancelWishAt.IsZero() {
+			t.Errorf("canceled: %s, %s back, next run at %s, wished at %s", now.State, now.Refunded, now.NextRunAt, now.CancelWishAt)
+		}
+		f.feed()
+		if now := f.Order(o.ID); now.State != order.Partial || now.Paid() != 2*money.Unit || !now.NextRunAt.IsZero() {
+			t.Errorf("ended: %s, paid %s, next run at %s", now.State, now.Paid(), now.NextRunAt)
+		}
+		f.Audit()
+	})
+}
+
 // A drip-feed whose target was blocked meanwhile makes no more runs: those that
 // were made go on, the others are given back.
 func TestDripFeedEndsWhenItsTargetIsBlocked(t *testing.T) {

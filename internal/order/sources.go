@@ -50,15 +50,19 @@ func SourceAt(tx *db.Tx, serviceID int64, providerID string) (catalog.Source, bo
 	return s, found, nil
 }
 
-// CostNow returns what the order's source takes per 1,000 now; found is false
-// where the service has that source no more.
-func CostNow(tx *db.Tx, o *Order) (cost money.Amount, found bool, err error) {
-	s, found, err := scanSource(tx.QueryRow(selectSource+` AND s.provider_id = $2 AND s.provider_service = $3`,
-		o.ServiceID, o.ProviderID, o.ProviderService))
+// CostsNow returns what the source of each order takes per 1,000 now; nil where the
+// service has that source no more.
+func CostsNow(tx *db.Tx, all []*Order) ([]*money.Amount, error) {
+	costs := make([]*money.Amount, len(all))
+	err := tx.QueryMany(func(i int, s db.Scanner) error {
+		costs[i] = new(money.Amount)
+		return s.Scan(costs[i])
+	}, `SELECT cost FROM sources WHERE service_id = $1 AND provider_id = $2 AND provider_service = $3`,
+		rowsOf(all, func(o *Order) []any { return []any{o.ServiceID, o.ProviderID, o.ProviderService} }))
 	if err != nil {
-		return 0, false, fmt.Errorf("cost of %s: %w", o.ID, err)
+		return nil, fmt.Errorf("costs: %w", err)
 	}
-	return s.Cost, found, nil
+	return costs, nil
 }
 
 // Reroute sends an order that no provider has to another source from now on. The

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"context"
 	"fmt"
 	"sort"
 	"time"
@@ -78,4 +79,20 @@ func (b *batch) writeSpending() error {
 		return fmt.Errorf("write spending: %w", err)
 	}
 	return nil
+}
+
+// ForgetSpending drops some of what keys spent on days before yesterday: a cap is
+// of the day. The table has no more rows than keys that have one, but for those.
+func ForgetSpending(ctx context.Context, d *db.DB) (forgotten int, err error) {
+	err = d.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(`
+			DELETE FROM key_spending WHERE (key_id, day) IN (SELECT key_id, day FROM key_spending WHERE day < $1 LIMIT $2)`,
+			dayOf(tx.Now)-1, forgetMost)
+		forgotten = int(n)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forget spending: %w", err)
+	}
+	return forgotten, nil
 }

@@ -121,3 +121,58 @@ func TestNumbersHaveOneSpelling(t *testing.T) {
 		}
 	})
 }
+
+// Who waited long for a slow batch is told to come again before its client gives up,
+// and nothing is placed for it that it does not hear of; the repeat is placed.
+func TestWhoWaitedLongIsToldToComeAgain(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			d := dbtest.Open(t, engine)
+			f := ordertest.New(t, d, provider, 100*money.Unit)
+			begun, release := make(chan struct{}), make(chan struct{})
+			first := sync.OnceFunc(func() { // the batch that takes so long
+				close(begun)
+				<-release
+			})
+			p, snapshot := order.NewPlacer(d, order.PlacerOptions{Placed: first}), f.Snapshot()
+			t.Cleanup(p.Close)
+			const patience = time.Second
+			p.Impatient(patience)
+			answers := map[string]chan error{}
+			place := func(name string) {
+				answers[name] = make(chan error, 1)
+				request := f.Request(name, "https://example.com/"+name, 100)
+				go func() {
+					_, err := p.Place(context.Background(), f.Buyer, request, snapshot)
+					answers[name] <- err
+				}()
+			}
+			place("first")
+			<-begun
+			late := []string{"a", "b", "c"}
+			for _, name := range late {
+				place(name)
+			}
+			until(t, "all wait", func() bool { return p.Waiting() == len(late) })
+			time.Sleep(patience + 50*time.Millisecond)
+			close(release)
+			ordertest.Must(t, <-answers["first"])
+			for _, name := range late {
+				if err := <-answers[name]; !fault.Is(err, fault.Unavailable) {
+					t.Errorf("%s: answered with %v", name, err)
+				}
+			}
+			if n := f.Count(`SELECT COUNT(*) FROM orders`); n != 1 {
+				t.Errorf("%d orders, want the first alone", n)
+			}
+			place("a")
+			ordertest.Must(t, <-answers["a"])
+			if n := f.Count(`SELECT COUNT(*) FROM orders`); n != 2 {
+				t.Errorf("%d orders after the repeat, want 2", n)
+			}
+			f.Audit()
+		})
+	}
+}
