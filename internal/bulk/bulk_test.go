@@ -34,7 +34,7 @@ type desk struct {
 func each(t *testing.T, test func(t *testing.T, k *desk)) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		k := &desk{Fixture: ordertest.New(t, d, "https://provider.example/api/v2", 1000*money.Unit), works: bulk.NewStore(d)}
+		k := &desk{Fixture: ordertest.New(t, d, "https://provider.example/api/v2", 2000*money.Unit), works: bulk.NewStore(d)}
 		owner, err := account.NewStore(d).Create(t.Context(), "owner@example.com", "a password of tests", account.Owner, "test")
 		ordertest.Must(t, err)
 		k.owner = staff.Actor{AccountID: owner.ID}
@@ -96,7 +96,7 @@ func TestADeedForMany(t *testing.T) {
 		if err != nil || len(refused) != 1 || refused[0].OrderID != all[2] || !strings.Contains(refused[0].Reason, "cannot be canceled") {
 			t.Errorf("%+v, %v", refused, err)
 		}
-		if k.states(order.Canceled) != 6 || k.Balance(k.Buyer.WalletID) != 998*money.Unit {
+		if k.states(order.Canceled) != 6 || k.Balance(k.Buyer.WalletID) != 1998*money.Unit {
 			t.Errorf("%d canceled, the wallet holds %s", k.states(order.Canceled), k.Balance(k.Buyer.WalletID))
 		}
 	})
@@ -198,23 +198,35 @@ func TestWorkEndsWithThePermission(t *testing.T) {
 	})
 }
 
-// A work that was stopped does no more, and its notes go with time.
+// A work that was stopped does no more, and its notes go with time: some at once, for
+// whoever writes meanwhile waits, and the work itself with the last of them.
 func TestStoppedWorkIsForgottenLater(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k *desk) {
 		ctx := t.Context()
-		workID := k.begin(fulfil.Deed{Kind: fulfil.Cancel}, k.orders(3))
+		const many = 501
+		workID := k.begin(fulfil.Deed{Kind: fulfil.Cancel}, k.orders(many))
 		ordertest.Must(t, k.works.Stop(ctx, workID, k.owner))
 		if w := k.finish(workID); w.Done != 0 || w.FinishedAt.IsZero() || k.states(order.Canceled) != 0 {
 			t.Errorf("%+v", w)
 		}
-		if n, err := k.works.Forget(ctx); err != nil || n != 0 {
-			t.Errorf("forgot %d, %v", n, err)
+		forgets := func(want int) {
+			t.Helper()
+			if n, err := k.works.Forget(ctx); err != nil || n != want {
+				t.Errorf("forgot %d, %v; want %d", n, err, want)
+			}
 		}
+		forgets(0)
 		k.DB.AdvanceClock(91 * 24 * time.Hour)
-		if n, err := k.works.Forget(ctx); err != nil || n != 1 || k.Count(`SELECT COUNT(*) FROM bulk_items`) != 0 {
-			t.Errorf("forgot %d, %v", n, err)
+		forgets(many - 1)
+		if items, works := k.Count(`SELECT COUNT(*) FROM bulk_items`), k.Count(`SELECT COUNT(*) FROM bulk_works`); items != 1 || works != 1 {
+			t.Errorf("%d notes and %d works are left, want the last of each", items, works)
 		}
+		forgets(2)
+		if k.Count(`SELECT COUNT(*) FROM bulk_items`)+k.Count(`SELECT COUNT(*) FROM bulk_works`) != 0 {
+			t.Error("some notes are left")
+		}
+		forgets(0)
 	})
 }
 

@@ -18,8 +18,9 @@ const (
 	passMost = 100
 	// worksMost is how many works one pass tries until there is one that gets on.
 	worksMost = 10
-	// forgetMost is how many works one pass forgets.
-	forgetMost = 20
+	// forgetMost is how many orders' notes one transaction forgets: a work may have
+	// thousands, and others wait while they are dropped.
+	forgetMost = 500
 )
 
 // Run starts the loops in g. done is called after a pass that changed orders: they
@@ -138,21 +139,31 @@ func take(tx *db.Tx, workID, orderID, outcome, reason string) error {
 	return nil
 }
 
-// Forget drops the notes of works that ended long ago.
+// Forget drops notes of works that ended long ago, some orders of one work. It returns
+// how many rows went.
 func (s *Store) Forget(ctx context.Context) (forgotten int, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		old, err := db.All(tx, func(r db.Scanner) (workID string, err error) {
-			err = r.Scan(&workID)
-			return workID, err
-		}, `SELECT id FROM bulk_works WHERE created_at < $1 AND finished_at IS NOT NULL ORDER BY created_at LIMIT $2`, db.At(tx.Now.Add(-kept)), forgetMost)
-		if err != nil {
-			return err
+		forgotten = 0
+		var workID string
+		err := tx.QueryRow(`SELECT id FROM bulk_works WHERE created_at < $1 AND finished_at IS NOT NULL
+			ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`, db.At(tx.Now.Add(-kept))).Scan(&workID)
+		if errors.Is(err, db.ErrNoRows) {
+			return nil
 		}
-		forgotten = len(old)
-		for _, table := range []string{"bulk_items WHERE work_id", "bulk_works WHERE id"} {
-			if _, err := tx.Exec(`DELETE FROM `+table+` = ANY($1)`, old); err != nil {
-				return fmt.Errorf("forget bulk works: %w", err)
-			}
+		if err != nil {
+			return fmt.Errorf("find an old bulk work: %w", err)
+		}
+		items, err := tx.Exec(`DELETE FROM bulk_items WHERE work_id = $1 AND order_id IN
+			(SELECT order_id FROM bulk_items WHERE work_id = $1 ORDER BY order_id LIMIT $2)`, workID, forgetMost)
+		if err != nil {
+			return fmt.Errorf("forget %s: %w", workID, err)
+		}
+		if forgotten = int(items); forgotten == forgetMost {
+			return nil
+		}
+		forgotten++
+		if _, err := tx.Exec(`DELETE FROM bulk_works WHERE id = $1`, workID); err != nil {
+			return fmt.Errorf("forget %s: %w", workID, err)
 		}
 		return nil
 	})

@@ -28,6 +28,8 @@ const (
 	lastTry = 5 * time.Minute
 	// kept is how long is remembered what became of a mail.
 	kept = 30 * 24 * time.Hour
+	// forgetMost is how many one transaction forgets.
+	forgetMost = 500
 )
 
 // Options are what a Sender needs.
@@ -248,12 +250,15 @@ func following(c claimed, now time.Time) (next time.Time, ok bool) {
 	return next, true
 }
 
-// Forget deletes what is known of old mails.
-func (s *Sender) Forget(ctx context.Context) (int, error) {
-	return 0, wrap("forget old mails", s.o.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`DELETE FROM mails WHERE created_at <= $1`, db.At(tx.Now.Add(-kept)))
+// Forget deletes what is known of some old mails, and returns of how many.
+func (s *Sender) Forget(ctx context.Context) (forgotten int, err error) {
+	err = s.o.DB.Write(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(`DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE created_at <= $1 ORDER BY created_at LIMIT $2)`,
+			db.At(tx.Now.Add(-kept)), forgetMost)
+		forgotten = int(n)
 		return err
-	}))
+	})
+	return forgotten, wrap("forget old mails", err)
 }
 
 func (s *Sender) backlog(ctx context.Context) (b worker.Backlog, err error) {

@@ -36,10 +36,13 @@ func (o outcome) class() string {
 // attempt sends a delivery once.
 func (s *Sender) attempt(e *Endpoint, keys [][]byte, j job) outcome {
 	began := clock.System()
-	o := outcome{job: j, Attempt: Attempt{Number: j.Tries + 1, At: began}}
+	// Receivers refuse what was signed minutes ago or ahead, and this node's clock may be
+	// as far off.
+	at := j.claimed.Add(began.Sub(j.takenAt))
+	o := outcome{job: j, Attempt: Attempt{Number: j.Tries + 1, At: at}}
 	body, err := event.Body(j.EventID, j.Type, j.created, j.Sequence, j.data)
 	if err == nil {
-		o.Status, o.Answer, err = s.post(e, keys, j, body, o.Number, began)
+		o.Status, o.Answer, err = s.post(e, keys, j, body, o.Number, at)
 	}
 	if err != nil {
 		o.Error = outbound.Class(err)

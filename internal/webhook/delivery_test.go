@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/apikey"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/order"
@@ -60,6 +61,29 @@ func TestDeliveriesAreSigned(t *testing.T) {
 		}
 		if first.Body != delivery.Body || len(delivery.Attempts) != len(got) {
 			t.Errorf("the log has %+v", delivery)
+		}
+	})
+}
+
+// A delivery carries the time of the database's clock: a receiver refuses one that
+// seems to be minutes old, and a node's own clock may be as far off.
+func TestDeliveriesCarryTheDatabasesTime(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		const off = time.Hour
+		d.AdvanceClock(off)
+		r := webhooktest.New(t)
+		_, secret := s.add(r, "")
+		before := clock.System().Add(off - time.Second) // a second is cut to its beginning
+		s.send(1)
+		s.Place("one", "https://example.com/", 100)
+		got := r.Wait(t, 1)[0]
+		ordertest.Must(t, got.Verify(secret))
+		at, err := strconv.ParseInt(got.Header.Get("Webhook-Timestamp"), 10, 64)
+		ordertest.Must(t, err)
+		if signed := time.Unix(at, 0); signed.Before(before) || signed.After(clock.System().Add(off)) {
+			t.Errorf("signed at %s, it is %s", signed, clock.System().Add(off))
 		}
 	})
 }

@@ -164,7 +164,7 @@ func (s *Sender) Purge(ctx context.Context) (purged int, err error) {
 			ids   []string
 		}{
 			{`DELETE FROM webhook_attempts WHERE delivery_id = $1`, deliveries},
-			{`DELETE FROM webhook_deliveries WHERE id = $1`, deliveries},
+			{`DELETE FROM webhook_deliveries WHERE id = $1 AND state <> 'pending'`, deliveries}, // it may have been replayed meanwhile
 			{`DELETE FROM webhook_events WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE event_id = $1)`, events},
 		} {
 			rows := make([][]any, len(one.ids))

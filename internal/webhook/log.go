@@ -154,6 +154,14 @@ func (s *Store) Replay(ctx context.Context, by Owner, deliveryID string) error {
 		if e.State != Active {
 			return errDisabled
 		}
+		// Who takes out the log's end locks no endpoint: the delivery may be gone meanwhile.
+		err = tx.QueryRow(`SELECT state, due_at FROM webhook_deliveries WHERE id = $1`+forUpdate, d.ID).Scan(&d.State, db.Time(&d.DueAt))
+		if errors.Is(err, db.ErrNoRows) {
+			return errNoDelivery
+		}
+		if err != nil {
+			return fmt.Errorf("lock a delivery: %w", err)
+		}
 		if d.State == Pending && !d.DueAt.After(tx.Now.Add(lease)) {
 			return nil
 		}
@@ -188,7 +196,7 @@ func (s *Store) ReplayFailed(ctx context.Context, by Owner, endpointID string, s
 			until = begun(until, tx.Now)
 			failed, err := db.All(tx, scanDelivery, `SELECT `+deliveryColumns+` FROM webhook_deliveries d
 				WHERE d.endpoint_id = $1 AND d.state = 'failed' AND d.finished_at BETWEEN $2 AND $3
-				ORDER BY d.finished_at, d.id LIMIT $4`, e.ID, db.At(since), db.At(until), replayMost)
+				ORDER BY d.finished_at, d.id LIMIT $4`+forUpdate, e.ID, db.At(since), db.At(until), replayMost)
 			if err != nil {
 				return fmt.Errorf("find failed deliveries: %w", err)
 			}

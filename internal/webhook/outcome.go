@@ -62,19 +62,39 @@ func (s *Sender) record() {
 	}
 }
 
-// write stores outcomes. What can't be stored is sent again after its lease: a
+// write stores outcomes, one by one where they can't be stored together: one that
+// can't be loses no other. What can't be stored is sent again after its lease: a
 // receiver knows it by the event's id.
 func (s *Sender) write(all []outcome) {
 	ctx := context.Background()
-	err := s.o.DB.Write(ctx, func(tx *db.Tx) error { return s.store(tx, all) })
-	if err == nil || len(all) == 1 {
-		if err != nil {
-			s.o.Log.LogAttrs(ctx, slog.LevelError, "outcome of a delivery not stored", slog.String("delivery", all[0].ID), slog.Any("error", err))
+	for together := len(all); len(all) > 0; {
+		some := all[:together]
+		err := s.o.DB.Write(ctx, func(tx *db.Tx) error { return s.store(tx, some) })
+		switch {
+		case err == nil:
+		case s.ending() && db.IsDown(err):
+			some = all // each would meet the same trouble, and the program can't wait for that
+		case together > 1:
+			together = 1
+			continue
 		}
-		return
+		if err != nil {
+			s.lose(ctx, some, err)
+		}
+		all = all[len(some):]
 	}
-	for i := range all {
-		s.write(all[i : i+1]) // one that can't be stored loses no other
+}
+
+func (s *Sender) ending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
+// lose tells of outcomes that were not stored.
+func (s *Sender) lose(ctx context.Context, all []outcome, err error) {
+	for _, o := range all {
+		s.o.Log.LogAttrs(ctx, slog.LevelError, "outcome of a delivery not stored", slog.String("delivery", o.ID), slog.Any("error", err))
 	}
 }
 

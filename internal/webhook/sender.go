@@ -79,7 +79,8 @@ type job struct {
 	giveUpAt time.Time
 	created  time.Time // the event
 	data     string
-	takenAt  time.Time
+	takenAt  time.Time // by this node's clock
+	claimed  time.Time // the same by the database's
 }
 
 // NewSender returns a sender; Run starts it.
@@ -258,7 +259,7 @@ func (s *Sender) take(ctx context.Context, wanted []want) (taken int, err error)
 			var leased [][]any
 			err := tx.QueryMany(func(i int, r db.Scanner) error {
 				j, err := scanJob(r)
-				j.takenAt = clock.System()
+				j.takenAt, j.claimed = clock.System(), tx.Now
 				jobs[i] = append(jobs[i], j)
 				leased = append(leased, []any{j.ID, db.At(tx.Now.Add(lease))})
 				return err

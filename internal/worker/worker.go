@@ -11,10 +11,16 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/fault"
 )
 
-// maxBackoff bounds the pause after failures.
-const maxBackoff = 30 * time.Second
+const (
+	// maxBackoff bounds the pause after failures.
+	maxBackoff = 30 * time.Second
+	// awayBackoff bounds it while the database is away: it comes back at once for all,
+	// and a node is not ready before its loops have noticed.
+	awayBackoff = 5 * time.Second
+)
 
 // Loop is work that comes again.
 type Loop struct {
@@ -111,7 +117,7 @@ func (g *Group) run(r *running) {
 		pause := r.Every
 		switch {
 		case err != nil:
-			backoff = min(max(2*backoff, r.Every), maxBackoff)
+			backoff = min(max(2*backoff, r.Every), longest(err))
 			pause = backoff
 		case found > 0:
 			backoff, pause = 0, 0
@@ -133,6 +139,14 @@ func (g *Group) run(r *running) {
 		}
 		timer.Stop()
 	}
+}
+
+// longest bounds the pause after a failure.
+func longest(err error) time.Duration {
+	if fault.Is(err, fault.Unavailable) {
+		return awayBackoff
+	}
+	return maxBackoff
 }
 
 func (g *Group) pass(r *running) (found int, err error) {

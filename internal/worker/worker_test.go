@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/fault"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
@@ -99,6 +101,22 @@ func TestLoopBacksOffWhileItFails(t *testing.T) {
 		// failure, a success that found nothing, a failure.
 		wantPasses(t, p, 0, 10*time.Second, 30*time.Second, 60*time.Second, 90*time.Second, 120*time.Second,
 			120*time.Second, 130*time.Second, 140*time.Second, 150*time.Second)
+	})
+}
+
+// While the database is away a loop looks for it every few seconds, however rarely
+// it works otherwise and however long that lasts.
+func TestLoopNoticesSoonThatTheDatabaseIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, _, _ := run(t, func(n int) (int, error) {
+			if n <= 6 {
+				return 0, fmt.Errorf("look for work: %w", fault.New(fault.Unavailable, "Temporarily unavailable"))
+			}
+			return 0, nil
+		})
+		after(45 * time.Second)
+		wantPasses(t, p, 0, 5*time.Second, 10*time.Second, 15*time.Second, 20*time.Second, 25*time.Second, 30*time.Second, 40*time.Second)
 	})
 }
 
