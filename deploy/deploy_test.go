@@ -158,7 +158,7 @@ func TestUnit(t *testing.T) {
 		t.Fatal("it says nothing of how long stopping may take")
 	}
 	seconds, err := strconv.Atoi(stop[1])
-	if err != nil || time.Duration(seconds)*time.Second < providerTimeout(t)+30*time.Second {
+	if err != nil || time.Duration(seconds)*time.Second < providerTimeout(t)+100*time.Second {
 		t.Errorf("it waits %s s (%v)", stop[1], err)
 	}
 	for _, line := range []string{"User=notpanel", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "ExecStart=/usr/local/bin/notpanel serve"} {

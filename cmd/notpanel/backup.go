@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/backup"
+	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/db"
 )
 
@@ -17,7 +19,7 @@ type backupCommand struct {
 	storage
 	output
 
-	Path   string `arg:"" optional:"" type:"path" help:"The file to write, or a folder for a file named by the time. Nothing is written over."`
+	Path   string `arg:"" optional:"" help:"The file to write, or a folder for a file named by the time. Nothing is written over."`
 	Verify string `type:"path" placeholder:"FILE" help:"Restore this backup into a place beside, prove its books, and take the place away again. A folder means the newest backup in it."`
 }
 
@@ -36,6 +38,9 @@ func (c *backupCommand) Run(ctx context.Context, t terminal) error {
 		return &usageError{"name the file or folder to write the backup to, or one to try: --verify FILE"}
 	case c.Verify != "":
 		return c.verify(ctx, t)
+	}
+	if _, err := os.Stat(c.Path); err != nil && strings.HasSuffix(c.Path, string(os.PathSeparator)) {
+		return &usageError{"there is no folder " + c.Path + ": make it first, or name a file"}
 	}
 	return c.database(ctx, false, func(d *db.DB) error {
 		if err := c.warnOfWaiting(ctx, &app.Core{DB: d}); err != nil {
@@ -99,7 +104,7 @@ func (c *backupCommand) verify(ctx context.Context, t terminal) (err error) {
 	}
 	path := c.Verify
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		if path, err = backup.Newest(path); err != nil {
+		if path, err = backup.Newest(path, clock.System()); err != nil {
 			return err
 		}
 	}

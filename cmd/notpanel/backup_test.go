@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/backup"
 	"github.com/notpanel/notpanel/internal/db"
@@ -120,6 +121,7 @@ func TestBackupRefuses(t *testing.T) {
 	contains(t, p.moved().fails(exitFailed, "restore", cut), "no whole backup")
 	contains(t, p.fails(exitFailed, "backup", "--verify", t.TempDir()), "there is no backup")
 	p.fails(exitUsage, "backup")
+	contains(t, p.fails(exitUsage, "backup", filepath.Join(t.TempDir(), "missing")+"/"), "there is no folder")
 	p.fails(exitUsage, "backup", path, "--verify", path)
 	p.fails(exitUsage, "restore")
 	p.fails(exitUsage, "restore", path, "--mark")
@@ -152,7 +154,7 @@ func TestBackupOfPostgres(t *testing.T) {
 	if after := databases(); after != before {
 		t.Errorf("databases before a trial: %s; after it: %s", before, after)
 	}
-	path, err := backup.Newest(folder)
+	path, err := backup.Newest(folder, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,8 @@ type Principal struct {
 
 	Settings
 
-	expiresAt time.Time
-	readAt    int64 // the auth epoch it was read at
+	until  time.Time // it expires then by this node's clock; zero: never
+	readAt int64     // the auth epoch it was read at
 }
 
 // Authenticator recognises keys. What it knows it keeps in memory together with
@@ -77,7 +77,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, value string, auth int
 		a.noteUse(p.KeyID, now)
 		return p, nil
 	}
-	p, hash, err := a.lookUp(ctx, hashes)
+	p, hash, err := a.lookUp(ctx, hashes, now)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -108,9 +108,12 @@ func (a *Authenticator) hashAnew(ctx context.Context, keyID, old, current string
 	return nil
 }
 
-// usable judges what no epoch counts: the time and the address.
+// usable judges what no epoch counts: the time and the address. The monotonic clock
+// may stand still while the machine sleeps, and the wall clock may be set: a key that
+// has expired by either is looked up anew.
 func (p *Principal) usable(now time.Time, from netip.Addr) bool {
-	return (p.expiresAt.IsZero() || p.expiresAt.After(now)) && p.allows(from)
+	lasts := p.until.IsZero() || now.Before(p.until) && now.Round(0).Before(p.until.Round(0))
+	return lasts && p.allows(from)
 }
 
 // cached returns a known key while it can be used. A key that has expired since
@@ -126,12 +129,15 @@ func (a *Authenticator) cached(hashes []string, auth int64, now time.Time, from 
 	return Principal{}, false
 }
 
-// lookUp reads the key and the epoch it is valid at in one statement.
-func (a *Authenticator) lookUp(ctx context.Context, hashes []string) (p Principal, hash string, err error) {
+// lookUp reads the key and the epoch it is valid at in one statement. Nodes may differ
+// about the time: a key expires by the database's clock. How long it lasts is counted
+// from now, which is before the read began.
+func (a *Authenticator) lookUp(ctx context.Context, hashes []string, now time.Time) (p Principal, hash string, err error) {
 	a.looks.Add(1)
 	var c scanned
 	err = a.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(`
+		var expires time.Time
+		err := tx.QueryRow(`
 			SELECT k.hash, k.id, k.account_id, w.id, k.mode, k.dialect, `+account.StateColumn+`, a.tier, k.expires_at, e.auth,
 				k.per_minute, k.networks, k.daily_cap, k.classic_ids, k.allow_get, k.replay_window, k.descriptions
 			FROM api_keys k
@@ -140,8 +146,12 @@ func (a *Authenticator) lookUp(ctx context.Context, hashes []string) (p Principa
 			JOIN epochs e ON e.id = 1
 			WHERE k.hash = ANY($1) AND k.revoked_at IS NULL`, hashes).
 			Scan(append([]any{
-				&hash, &p.KeyID, &p.AccountID, &p.WalletID, &p.Mode, &p.Dialect, &p.State, &p.Tier, db.Time(&p.expiresAt), &p.readAt,
+				&hash, &p.KeyID, &p.AccountID, &p.WalletID, &p.Mode, &p.Dialect, &p.State, &p.Tier, db.Time(&expires), &p.readAt,
 			}, c.into(&p.Settings)...)...)
+		if !expires.IsZero() {
+			p.until = now.Add(expires.Sub(tx.Now))
+		}
+		return err
 	})
 	if errors.Is(err, db.ErrNoRows) {
 		return p, "", ErrUnusable

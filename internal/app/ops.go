@@ -40,12 +40,13 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 type readiness struct {
 	Ready    bool   `json:"ready"`
 	Draining bool   `json:"draining"`
-	Database bool   `json:"database"`
+	Database bool   `json:"database"`    // it is read, and written unless that failed and still does
 	Closed   bool   `json:"maintenance"` // ready all the same: nothing is broken
 	Limits   string `json:"limits"`      // own, shared or alone: no node is less ready for it
 	// WaitsForResume says that this is a restored copy: it answers, and sends nothing.
 	WaitsForResume bool `json:"waits_for_resume"`
 
+	Why   []string    `json:"why"` // it is not ready, in fixed words
 	Loops []loopState `json:"loops"`
 }
 
@@ -62,28 +63,45 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), opsTimeout)
 	defer cancel()
 	state := readiness{
-		Draining: s.draining.Load(), Closed: s.panel.Now().Closed, WaitsForResume: s.waits.Load(), Limits: s.limitsState(), Loops: []loopState{},
+		Draining: s.draining.Load(), Closed: s.panel.Now().Closed, WaitsForResume: s.waits.Load(), Limits: s.limitsState(), Why: []string{}, Loops: []loopState{},
 	}
-	err := s.Core.DB.Read(ctx, func(tx *db.Tx) error {
-		_, err := epoch.Load(tx)
-		return err
-	})
-	state.Database = err == nil
-	state.Ready = state.Database && !state.Draining
+	if state.Draining {
+		state.Why = append(state.Why, "it is stopping")
+	}
+	if trouble := s.databaseTrouble(ctx); trouble != "" {
+		state.Why = append(state.Why, "database: "+trouble)
+	} else {
+		state.Database = true
+	}
 	now := clock.System()
 	for _, h := range s.workers.Heartbeats(ctx) {
 		l := loopState{
 			Name: h.Name, Late: h.Late(now), LastSuccessAgo: now.Sub(h.LastSuccess).Seconds(),
 			Failures: h.Failures, Due: h.Backlog.Count, OldestDueAgo: age(h.Backlog, now),
 		}
-		state.Ready = state.Ready && !l.Late
+		if l.Late {
+			state.Why = append(state.Why, "loop "+l.Name+" is late")
+		}
 		state.Loops = append(state.Loops, l)
 	}
+	state.Ready = len(state.Why) == 0
 	status := http.StatusOK
 	if !state.Ready {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, state)
+}
+
+// databaseTrouble is why the database does not serve, in fixed words, or "".
+func (s *Server) databaseTrouble(ctx context.Context) string {
+	err := s.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		_, err := epoch.Load(tx)
+		return err
+	})
+	if err != nil {
+		return "not readable"
+	}
+	return s.Core.DB.Trouble(ctx)
 }
 
 // age is how long the oldest due work waits, in seconds.

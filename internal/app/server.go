@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -247,6 +248,10 @@ func (s *Server) startWorkers() {
 		Name: "answers", Every: 10 * time.Minute,
 		Pass: func(ctx context.Context) (int, error) { return order.ForgetAnswers(ctx, s.Core.DB) },
 	})
+	s.workers.Go(worker.Loop{
+		Name: "spending", Every: time.Hour,
+		Pass: func(ctx context.Context) (int, error) { return order.ForgetSpending(ctx, s.Core.DB) },
+	})
 	s.workers.Go(worker.Loop{Name: "numbers", Every: time.Hour, Pass: s.watchNumbers})
 	s.workers.Go(s.masses.Loop())
 	s.workers.Go(massorder.NewStore(s.Core.DB).Purge())
@@ -431,19 +436,29 @@ func (s *Server) Stop(ctx context.Context) error {
 	defer cancel()
 	err := s.api.Shutdown(shutdown)
 	s.workers.Stop()
-	if !s.forwarder.Drain() {
-		err = errors.Join(err, errors.New("a call to a provider did not end in time; its order becomes uncertain"))
-	}
-	s.follower.Drain()
-	s.actor.Drain()
-	if s.deliver {
-		s.webhooks.Drain()
-	}
+	err = errors.Join(err, s.drain())
 	err = errors.Join(err, s.keys.WriteUses(ctx), s.requests.Flush(ctx))
 	if s.ops != nil {
 		err = errors.Join(err, s.ops.Shutdown(shutdown))
 	}
 	return errors.Join(err, s.release())
+}
+
+// drain waits for all calls to others at once, so that the longest wait is the whole.
+func (s *Server) drain() (err error) {
+	var group sync.WaitGroup
+	group.Go(func() {
+		if !s.forwarder.Drain() {
+			err = errors.New("a call to a provider did not end in time; its order becomes uncertain")
+		}
+	})
+	group.Go(func() { s.follower.Drain() })
+	group.Go(func() { s.actor.Drain() })
+	if s.deliver {
+		group.Go(s.webhooks.Drain)
+	}
+	group.Wait()
+	return err
 }
 
 // release closes whatever open got to.

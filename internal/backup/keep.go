@@ -46,11 +46,17 @@ func list(folder string) (all []kept, err error) {
 	return all, nil
 }
 
-// Newest returns the newest backup in a folder.
-func Newest(folder string) (path string, err error) {
+// Newest returns the newest backup in a folder. One whose time is yet to come is it only
+// where there is no other: it would stand before all that are made until then.
+func Newest(folder string, now time.Time) (path string, err error) {
 	all, err := list(folder)
 	if err != nil {
 		return "", err
+	}
+	for _, b := range slices.Backward(all) {
+		if !b.ahead(now) {
+			return b.path, nil
+		}
 	}
 	if len(all) == 0 {
 		return "", fmt.Errorf("there is no backup in %s: `notpanel backup %s` makes one", folder, folder)

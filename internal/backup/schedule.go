@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/notpanel/notpanel/internal/clock"
+	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/worker"
 )
 
@@ -27,7 +28,8 @@ type Schedule struct {
 	Log    *slog.Logger
 
 	failures atomic.Int64
-	warned   sync.Map // the paths that were told of in the log
+	ahead    atomic.Int64 // of Now, the database's clock, as last seen
+	warned   sync.Map     // the paths that were told of in the log
 }
 
 // Loop is the schedule's loop.
@@ -48,6 +50,7 @@ func (s *Schedule) Pass(ctx context.Context) (int, error) {
 }
 
 func (s *Schedule) pass(ctx context.Context) error {
+	s.lookAtTheClock(ctx)
 	age, found, err := s.Age()
 	if err != nil || found && age < s.Every {
 		return err
@@ -56,10 +59,25 @@ func (s *Schedule) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	removed, err := Keep(s.Folder, s.Keep, s.Now())
+	removed, err := Keep(s.Folder, s.Keep, s.now())
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "backup made", slog.String("file", path), slog.Int64("bytes", m.Length), slog.Int("removed", removed))
-	return err
+	if err != nil { // there is a backup all the same
+		s.Log.LogAttrs(ctx, slog.LevelError, "older backups were not removed", slog.Any("error", err))
+	}
+	return nil
 }
+
+// lookAtTheClock compares the clocks. A backup is named by the database's; while that can't
+// be read, what was seen last holds.
+func (s *Schedule) lookAtTheClock(ctx context.Context) {
+	_ = s.Source.DB.Read(ctx, func(tx *db.Tx) error {
+		s.ahead.Store(int64(tx.Now.Sub(s.Now())))
+		return nil
+	})
+}
+
+// now is the time by the database's clock.
+func (s *Schedule) now() time.Time { return s.Now().Add(time.Duration(s.ahead.Load())) }
 
 // Age is how old the newest backup is; not found where there is none. One of which the
 // end is missing counts for nothing, and so does one whose time is yet to come: it would
@@ -69,7 +87,7 @@ func (s *Schedule) Age() (age time.Duration, found bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	now := s.Now()
+	now := s.now()
 	for _, b := range slices.Backward(all) {
 		switch {
 		case b.ahead(now):

@@ -55,7 +55,7 @@ func TestScheduleMakesAndKeeps(t *testing.T) {
 	if age, found, err := s.Age(); err != nil || !found || age > time.Minute || s.Failures() != 0 {
 		t.Errorf("age %s, %v, %v, %d failures", age, found, err, s.Failures())
 	}
-	newest, err := backup.Newest(s.Folder)
+	newest, err := backup.Newest(s.Folder, s.Now())
 	ordertest.Must(t, err)
 	ordertest.Must(t, os.Truncate(newest, 100))
 	if age, _, err := s.Age(); err != nil || age < time.Hour {
@@ -185,8 +185,56 @@ func TestScheduleSkipsWhatIsAheadOfTheClock(t *testing.T) {
 	}
 	// When its time has come it counts as any other.
 	f.now = f.now.Add(2 * time.Minute)
-	if age, found, err := f.Age(); !found || err != nil || age > time.Second {
+	if age, found, err := f.Age(); !found || err != nil || age > time.Minute {
 		t.Errorf("when its time has come: age %s, %v, %v", age, found, err)
+	}
+}
+
+// What is tried is the newest of those that have been made, and not for ever one whose
+// time is yet to come.
+func TestNewestIsNotAheadOfTheClock(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	newest := func(want string) {
+		t.Helper()
+		path, err := backup.Newest(f.Folder, f.now)
+		ordertest.Must(t, err)
+		if got := filepath.Base(path); got != want {
+			t.Errorf("the newest is %s, want %s", got, want)
+		}
+	}
+	ahead := f.put(-50*365*24*time.Hour, f.whole)
+	newest(ahead) // there is no other
+	f.put(2*time.Hour, f.whole)
+	newest(f.put(time.Hour, f.whole))
+}
+
+// A backup's time is the database's. A machine whose clock is an hour behind makes no
+// more of them than another, and the older ones stay for as long.
+func TestScheduleGoesByTheClockOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	for name, ahead := range map[string]time.Duration{"ahead": time.Hour, "behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFolder(t)
+			f.Every, f.Keep = 24*time.Hour, 7
+			f.Source.DB.AdvanceClock(ahead)
+			const looks, pause = 4, 10 * time.Minute
+			for range looks {
+				_, err := f.Pass(t.Context())
+				ordertest.Must(t, err)
+				f.now = f.now.Add(pause)
+				f.Source.DB.AdvanceClock(pause)
+			}
+			files, err := filepath.Glob(filepath.Join(f.Folder, "*.backup"))
+			ordertest.Must(t, err)
+			if len(files) != 1 {
+				t.Errorf("%d backups were made within an hour, want 1: %v", len(files), files)
+			}
+			if age, found, err := f.Age(); !found || err != nil || age.Round(time.Minute) != looks*pause {
+				t.Errorf("age %s, %v, %v", age, found, err)
+			}
+		})
 	}
 }
 

@@ -164,14 +164,10 @@ func (p *Pages) choose(v visit, serviceID int64, starred []int64) (*chosen, erro
 
 // placed returns an order of the account by its number.
 func (p *Pages) placed(ctx context.Context, v visit, ref string) (*placed, error) {
-	found, err := p.deps.Orders.Status(ctx, v.scope(), []order.Ref{order.Ref(ref)})
+	o, err := p.deps.Orders.One(ctx, v.scope(), order.Ref(ref))
 	if err != nil {
 		return nil, err
 	}
-	if found[0].Err != nil {
-		return nil, found[0].Err
-	}
-	o := found[0].Order
 	return &placed{Order: o, Service: serviceName(ctx, v, o.ServiceID)}, nil
 }
 

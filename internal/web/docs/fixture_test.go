@@ -230,7 +230,7 @@ func (p *live) plant() {
 		{Name: "classic", AccountID: reseller.ID, Dialect: apikey.Classic},
 		{Name: "capped", AccountID: reseller.ID, Settings: apikey.Settings{DailyCap: &dailyCap}},
 		{Name: "revoked", AccountID: reseller.ID},
-		{Name: "expired", AccountID: reseller.ID, ExpiresAt: clock.System().Add(-time.Hour)},
+		{Name: "expired", AccountID: reseller.ID, ExpiresAt: time.Unix(1, 0)},
 		{Name: "other", AccountID: other.ID},
 		{Name: "suspended", AccountID: suspended.ID},
 		{Name: "suspended classic", AccountID: suspended.ID, Dialect: apikey.Classic},

@@ -32,7 +32,8 @@
   document.addEventListener("htmx:error", (event) => event.detail.ctx && !isLive(event.detail.ctx) && toast(words("busy")));
 
   /* Who is not signed in any more is led to the sign-in. */
-  document.addEventListener("signed-out", (event) => event.target.matches("[data-live]") && location.reload());
+  // Whoever signs out here is on the way elsewhere, and must arrive there.
+  document.addEventListener("signed-out", (event) => event.target.matches("[data-live]") && setTimeout(() => location.reload(), 1000));
 
   document.addEventListener("notice", (event) => toast(event.detail && event.detail.value));
 
