@@ -51,7 +51,7 @@ func TestWishesAndSeriesComeThroughTwoPanels(t *testing.T) {
 		for _, part := range []func() func(){c.takenBack, c.subscriptions, c.dripFeeds, c.refills, c.fields, c.cancels} {
 			checks = append(checks, part())
 		}
-		for _, check := range slices.Backward(checks) { // cancels first: their time is short
+		for _, check := range slices.Backward(checks) { // cancels first: the provider's clock stands still for them
 			check()
 		}
 		c.balanced()
@@ -59,17 +59,24 @@ func TestWishesAndSeriesComeThroughTwoPanels(t *testing.T) {
 }
 
 // cancels places orders that their customer cancels on their way: what was
-// delivered by then is paid.
+// delivered by then is paid. The provider's clock stands still until it has
+// every wish.
 func (c *chain) cancels() (check func()) {
+	c.up.pause()
 	orders := map[string]string{}
 	for _, w := range wishes {
-		orders[w.word] = c.listed("Below", link("wish/"+w.word, "", w.word))
+		at := link("wish/"+w.word, "", w.word)
+		orders[w.word] = c.listed("Below", at)
+		eventually(c.t, at+" is at the provider", func() bool { return len(c.up.has(at)) == 1 })
 	}
+	c.up.halfway()
 	return func() {
 		for _, w := range wishes {
 			c.reaches(orders[w.word], order.InProgress)
 			c.cancel(orders[w.word])
 		}
+		eventually(c.t, "the provider has every wish", func() bool { return c.up.wishes() == len(wishes) })
+		c.up.goOn()
 		for _, w := range wishes {
 			want := w.near
 			if c.kind == provider.Classic && want == order.Canceled {

@@ -221,6 +221,7 @@ func (v *observer) wishes() map[string]int32 {
 	v.t.Helper()
 	from := v.w.resell(provider.New{Name: "Wishes", URL: v.up.URL + "/api/v2", Key: upstreamKey}, nearMarkup, listing)
 	numbers, tokens := map[string]int32{}, []string{}
+	v.up.pause()
 	for _, word := range []string{"complete,slow:1s", "cancel-refuse", "cancel-later", "cancel-partial", "cancel-partial:canceled", "refill-reject"} {
 		n := v.place("service", strconv.FormatInt(from.services[listing], 10), "link", link("wish", "", word), "quantity", strconv.Itoa(chainOrder))
 		numbers[word] = n
@@ -228,10 +229,17 @@ func (v *observer) wishes() map[string]int32 {
 			tokens = append(tokens, strconv.Itoa(int(n)))
 		}
 	}
-	v.untilRest("one is in progress", func() bool {
-		return v.w.count(`SELECT COUNT(*) FROM orders WHERE link LIKE '%cancel-later' AND state = 'in_progress'`) > 0
-	})
+	// The slow one's answer comes too late to be known.
+	known := len(numbers) - 1
+	counts := func(where string) int {
+		return int(v.w.count(`SELECT COUNT(*) FROM orders WHERE link NOT LIKE '%slow%' AND provider_id = '` + from.provider.ID + `' AND ` + where))
+	}
+	v.untilRest("they are at the provider", func() bool { return counts(`upstream_id IS NOT NULL`) == known })
+	v.up.halfway()
+	v.untilRest("they are in progress", func() bool { return counts(`state = 'in_progress'`) == known })
 	v.ask(classictest.Action{Name: "cancel", Many: true, Tokens: append(tokens, "Array", "2147483647")}, "orders", strings.Join(tokens, ",")+",Array,2147483647")
+	v.untilRest("the provider has every wish", func() bool { return v.up.wishes() >= len(tokens)-1 })
+	v.up.goOn()
 	return numbers
 }
 

@@ -26,10 +26,16 @@ type panel struct {
 // providers end after 3 s there, unless env says otherwise.
 func (w *world) serve(env ...string) *panel {
 	w.t.Helper()
+	return serving(w.t, w.begin(env...))
+}
+
+// begin is serve without the wait.
+func (w *world) begin(env ...string) *process {
+	w.t.Helper()
 	all := w.env(append([]string{
 		"NOTPANEL_LISTEN=127.0.0.1:0", "NOTPANEL_OPS_LISTEN=127.0.0.1:0", "NOTPANEL_PROVIDER_TIMEOUT=3s",
 	}, env...)...)
-	return serving(w.t, start(w.t, launch{args: []string{"serve"}, env: all}))
+	return start(w.t, launch{args: []string{"serve"}, env: all})
 }
 
 // serving waits for the line that says where a panel serves.

@@ -37,14 +37,19 @@ const (
 type upstream struct {
 	*httptest.Server
 
+	t       testing.TB
 	sim     *simulator.Simulator
+	pace    time.Duration
 	release chan struct{} // closed: answers are held no longer
 	open    func()
 
 	mu     sync.Mutex
-	adds   map[string]int // by link
-	flying map[string]int // calls under way, by link
-	most   map[string]int // the most of them at a time
+	heldAt time.Time       // while its clock stands still
+	behind time.Duration   // how far its clock is behind ours
+	wished map[string]bool // the numbers there that somebody asked to cancel
+	adds   map[string]int  // by link
+	flying map[string]int  // calls under way, by link
+	most   map[string]int  // the most of them at a time
 }
 
 // newUpstream starts a provider on this machine.
@@ -56,9 +61,13 @@ func newUpstream(t testing.TB) *upstream {
 // newSlowUpstream starts a provider that takes its time.
 func newSlowUpstream(t testing.TB, pace time.Duration) *upstream {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{Key: upstreamKey, NativeKey: nativeUpstreamKey, Pace: pace})
+	u := &upstream{
+		t: t, pace: pace, release: make(chan struct{}),
+		wished: map[string]bool{}, adds: map[string]int{}, flying: map[string]int{}, most: map[string]int{},
+	}
+	sim, err := simulator.New(simulator.Options{Key: upstreamKey, NativeKey: nativeUpstreamKey, Pace: pace, Clock: u.now})
 	must(t, err)
-	u := &upstream{sim: sim, release: make(chan struct{}), adds: map[string]int{}, flying: map[string]int{}, most: map[string]int{}}
+	u.sim = sim
 	u.open = sync.OnceFunc(func() { close(u.release) })
 	u.Server = httptest.NewServer(u)
 	t.Cleanup(func() {
@@ -67,6 +76,60 @@ func newSlowUpstream(t testing.TB, pace time.Duration) *upstream {
 		u.Close()
 	})
 	return u
+}
+
+// now is the provider's time.
+func (u *upstream) now() time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.heldAt.IsZero() {
+		return u.heldAt
+	}
+	return time.Now().Add(-u.behind)
+}
+
+// pause stops the provider's clock: its orders stay as they are, however busy the
+// machine is.
+func (u *upstream) pause() {
+	now := u.now()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.heldAt = now
+}
+
+// halfway moves a clock that stands still to where what was accepted there is in
+// progress.
+func (u *upstream) halfway() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.heldAt = u.heldAt.Add(u.pace / 2)
+}
+
+// goOn lets the clock run again from where it stands.
+func (u *upstream) goOn() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.behind, u.heldAt = time.Since(u.heldAt), time.Time{}
+}
+
+// wishes counts the orders that somebody asked to cancel.
+func (u *upstream) wishes() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.wished)
+}
+
+// fund pays in so much there that no test spends it.
+func (u *upstream) fund() {
+	form := strings.NewReader(url.Values{"balance": {"10000000"}}.Encode())
+	request := httptest.NewRequestWithContext(u.t.Context(), http.MethodPost, "/sim/balance", form)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.RemoteAddr = "127.0.0.1:1"
+	answer := httptest.NewRecorder()
+	u.sim.ServeHTTP(answer, request)
+	if answer.Code != http.StatusOK {
+		u.t.Fatalf("pay in: %d %s", answer.Code, answer.Body)
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -79,6 +142,9 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fields, err := url.ParseQuery(string(body))
 	if err != nil || fields.Get("action") != "add" {
 		u.sim.ServeHTTP(w, r)
+		if fields.Get("action") == "cancel" {
+			u.wish(fields)
+		}
 		return
 	}
 	link, err := url.Parse(fields.Get("link"))
@@ -123,6 +189,17 @@ func (u *upstream) hold(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// wish notes the orders of a wish to cancel that is answered.
+func (u *upstream) wish(fields url.Values) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for number := range strings.SplitSeq(fields.Get("order")+","+fields.Get("orders"), ",") {
+		if number != "" {
+			u.wished[number] = true
+		}
+	}
+}
+
 func (u *upstream) arrived(link string) (times int, left func()) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -141,6 +218,16 @@ func (u *upstream) sideBySide(link string) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.most[link]
+}
+
+// calls is how many orders are on their way to it.
+func (u *upstream) calls() (n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, flying := range u.flying {
+		n += flying
+	}
+	return n
 }
 
 // sent is how often an order for a link has arrived.

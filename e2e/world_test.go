@@ -63,10 +63,16 @@ type world struct {
 // ended, `notpanel audit` proves it.
 func newWorld(t testing.TB, engine db.Engine) *world {
 	t.Helper()
+	return newWorldAt(t, dbtest.NewURL(t, engine))
+}
+
+// newWorldAt is newWorld on a database that is there.
+func newWorldAt(t testing.TB, url string) *world {
+	t.Helper()
 	key := secret.Generate()
 	ring, err := secret.NewRing(key, nil)
 	must(t, err)
-	w := &world{t: t, url: dbtest.NewURL(t, engine), secretKey: key.Reveal(), ring: ring}
+	w := &world{t: t, url: url, secretKey: key.Reveal(), ring: ring}
 	t.Cleanup(w.audit)
 	w.db = dbtest.Connect(t, w.url)
 	w.accounts, w.keys = account.NewStore(w.db), apikey.NewStore(w.db, ring)

@@ -85,7 +85,7 @@ func testNotices(t *testing.T, scripts bool) {
 	if n := w.panel.unread(w.account); n != 0 || w.Path() != noticesPage {
 		t.Errorf("%d are unread, at %s", n, w.Path())
 	}
-	w.follow("tbody tr:last-child a.row-link")
+	w.Submit("tbody tr:last-child a.row-link")
 	if w.Path() != walletPage {
 		t.Errorf("the top-up's notice leads to %s", w.Path())
 	}

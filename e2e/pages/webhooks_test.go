@@ -42,7 +42,7 @@ func (w *walker) hooks() []*webhook.Endpoint {
 func (w *walker) done(text string) {
 	w.t.Helper()
 	if w.scripts {
-		w.WaitText("#dialog", text)
+		w.WaitText("#dialog [data-changed]", text) // what asked before it may say the same
 		w.close()
 	}
 }

@@ -19,6 +19,11 @@ type Options struct {
 	Pages   []Page
 	SignIns map[Access]SignIn
 	Folder  string // that pictures go to; "" takes none and is quicker
+
+	// Crosswise looks at half of the views: of each page at the narrow one in one
+	// scheme and at the wide one in the other. In the next language it is the other
+	// way round, so that of a page in two languages nothing is left out.
+	Crosswise bool
 }
 
 // tabs is how many pages are looked at side by side.

@@ -34,7 +34,7 @@ func TestEveryPageIsGood(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	report, err := site.Check(t.Context(), b, site.Options{Base: demo.URL, Pages: site.Pages(), SignIns: site.SignIns(demo)})
+	report, err := site.Check(t.Context(), b, site.Options{Base: demo.URL, Pages: site.Pages(), SignIns: site.SignIns(demo), Crosswise: true})
 	browser.Need(t, err)
 	for _, page := range report {
 		if len(page.Findings) > 0 {
@@ -149,6 +149,23 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		}
 		if page.Views != 4 {
 			t.Errorf("%s: %d views, want 4", page.Page.Path, page.Views)
+		}
+	}
+}
+
+// Of a page in two languages, half of the views of each show all of them.
+func TestHalfOfTheViewsShowBothSchemesAtBothWidths(t *testing.T) {
+	t.Parallel()
+	pages := []site.Page{{Path: "/wide"}, {Path: "/wide", Language: "tr"}, {Path: "/pale"}, {Path: "/pale", Language: "tr"}}
+	base := serve(t, map[string]string{"/wide": `<p class="wide">Wide</p>`, "/pale": `<p class="pale">Pale in the dark</p>`})
+	report := check(t, site.Options{Base: base, Pages: pages, Crosswise: true})
+	for i, in := range []string{"390 light", "390 dark", "1280 dark", "390 dark"} {
+		found := report[i].Findings
+		if len(found) == 0 || slices.ContainsFunc(found, func(f site.Finding) bool { return !slices.Equal(f.In, []string{in}) }) {
+			t.Errorf("%s in %q: found %v, want it in %s alone", report[i].Page.Path, report[i].Page.Language, found, in)
+		}
+		if report[i].Views != 2 {
+			t.Errorf("%d views of %s, want 2", report[i].Views, report[i].Page.Path)
 		}
 	}
 }

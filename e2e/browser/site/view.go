@@ -45,11 +45,11 @@ func (c *checker) look(tab *browser.Tab, r *Result) error {
 	if err := tab.Cache(false); err != nil { // every load is a first one
 		return err
 	}
-	for _, w := range widths() {
+	for n, w := range widths() {
 		if err := tab.Viewport(w.pixels, w.height, w.phone); err != nil {
 			return err
 		}
-		for i, scheme := range schemes() {
+		for i, scheme := range c.schemes(r.Page, n) {
 			if err := tab.Media("prefers-color-scheme", scheme); err != nil {
 				return err
 			}
@@ -61,6 +61,18 @@ func (c *checker) look(tab *browser.Tab, r *Result) error {
 	}
 	r.weigh()
 	return nil
+}
+
+// schemes are those in which a page is looked at on the nth width.
+func (c *checker) schemes(p Page, n int) []string {
+	all := schemes()
+	if !c.Crosswise {
+		return all
+	}
+	if p.Language != "en" {
+		n++
+	}
+	return all[n%2 : n%2+1]
 }
 
 // view looks at the page as the tab is set. Where no picture is taken, the page
