@@ -6,179 +6,175 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/url"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/app"
-	"github.com/notpanel/notpanel/internal/clock"
 	"github.com/notpanel/notpanel/internal/config"
-	"github.com/notpanel/notpanel/internal/db/pgtest"
+	"github.com/notpanel/notpanel/internal/db"
+	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order"
 )
 
-// producers is how many place at once: as many as a busy panel has connections.
-const producers = 256
+// setup is a panel whose add is measured.
+type setup struct {
+	name      string // after the engine's
+	database  string
+	url       string // of the database, once it was made
+	accounts  int
+	ungrouped bool
 
-// all measures every row.
-func (b *bench) all(ctx context.Context) error {
-	if b.wants("add") {
-		if err := errors.Join(b.syncs(), b.bare(ctx)); err != nil {
-			return err
-		}
-	}
-	if err := b.sqlite(ctx); err != nil {
-		return err
-	}
-	if !pgtest.Available() {
-		b.say("nothing on PostgreSQL: no server on this machine (make setup installs it)")
-		return nil
-	}
-	server, err := pgtest.Start(ctx, pgtest.Options{Durable: true})
-	if err != nil {
-		return fmt.Errorf("start PostgreSQL: %w", err)
-	}
-	return errors.Join(b.postgres(ctx, server), server.Stop())
+	toFloor, toBare *mark  // in process, and over HTTP
+	beside          string // the setup that grouping is compared with; "" is none
+	gain, gainHTTP  *mark  // by how much it should be faster than that one
 }
 
-func (b *bench) sqlite(ctx context.Context) error {
-	if b.wants("webhooks") {
-		if err := b.webhooks(ctx, "SQLite", "sqlite:"+filepath.Join(b.dir, "webhooks.db")); err != nil {
+// The beginnings of the rows' names.
+const (
+	addInProcess = "add in process, "
+	addOverHTTP  = "add over HTTP, "
+)
+
+// setups are the panels of an engine, those that others are compared with first.
+func setups(e engine) []setup {
+	const oneByOne, hotOneByOne = ", one by one", ", hot account, one by one"
+	return either(e, []setup{
+		{name: oneByOne, database: "one", accounts: 1, ungrouped: true},
+		{name: ", grouped", database: "hot", accounts: 1, toBare: least(0.2), beside: oneByOne, gain: least(5), gainHTTP: least(2.5)},
+	}, []setup{
+		{name: hotOneByOne, database: "one", accounts: 1, ungrouped: true},
+		{name: ", hot account, grouped", database: "hot", accounts: 1, toBare: least(0.2), beside: hotOneByOne, gain: least(20), gainHTTP: least(8)},
+		{name: ", 1,000 accounts, grouped", database: "many", accounts: 1000, toFloor: least(2.5)},
+	})
+}
+
+// placing measures add on one engine.
+func (b *bench) placing(ctx context.Context, e engine) error {
+	reference := floorSync
+	if e.server != nil {
+		reference = floorPgbench
+		if err := b.pgbench(ctx, e.server); err != nil {
 			return err
 		}
 	}
-	if b.wants("export") {
-		if err := b.export(ctx, "SQLite", "sqlite:"+filepath.Join(b.dir, "export.db")); err != nil {
+	for _, s := range setups(e) {
+		var err error
+		if s.url, err = e.newDatabase(ctx, "bench_"+s.database); err != nil {
 			return err
 		}
-	}
-	if b.wants("pages") {
-		if err := b.pages(ctx, "SQLite", "sqlite:"+filepath.Join(b.dir, "pages.db")); err != nil {
-			return err
-		}
-	}
-	if !b.wants("add") {
-		return nil
-	}
-	for _, c := range []struct {
-		name      string
-		ungrouped bool
-	}{{"SQLite, one by one", true}, {"SQLite, grouped", false}} {
-		url := "sqlite:" + filepath.Join(b.dir, strconv.FormatBool(c.ungrouped)+".db")
-		if err := b.engine(ctx, c.name, url, 1, c.ungrouped, floorSync); err != nil {
-			return err
+		if err := b.panel(ctx, e.name, reference, s); err != nil {
+			return fmt.Errorf("%s%s: %w", e.name, s.name, err)
 		}
 	}
 	return nil
 }
 
-func (b *bench) postgres(ctx context.Context, server *pgtest.Server) error {
-	if b.wants("webhooks") {
-		const database = "bench_webhooks"
-		if err := server.CreateDatabase(ctx, database); err != nil {
-			return fmt.Errorf("webhooks: %w", err)
-		}
-		if err := b.webhooks(ctx, "PostgreSQL", server.URL(database)); err != nil {
-			return err
-		}
-	}
-	if b.wants("export") {
-		const database = "bench_export"
-		if err := server.CreateDatabase(ctx, database); err != nil {
-			return fmt.Errorf("export: %w", err)
-		}
-		if err := b.export(ctx, "PostgreSQL", server.URL(database)); err != nil {
-			return err
-		}
-	}
-	if b.wants("pages") {
-		const database = "bench_pages"
-		if err := server.CreateDatabase(ctx, database); err != nil {
-			return fmt.Errorf("pages: %w", err)
-		}
-		if err := b.pages(ctx, "PostgreSQL", server.URL(database)); err != nil {
-			return err
-		}
-	}
-	if !b.wants("add") {
-		return nil
-	}
-	if err := b.pgbench(ctx, server); err != nil {
-		return err
-	}
-	for _, c := range []struct {
-		name      string
-		accounts  int
-		ungrouped bool
-	}{
-		{"PostgreSQL, hot account, one by one", 1, true},
-		{"PostgreSQL, hot account, grouped", 1, false},
-		{"PostgreSQL, 1,000 accounts, grouped", 1000, false},
-	} {
-		database := fmt.Sprintf("bench_%d_%t", c.accounts, c.ungrouped)
-		if err := server.CreateDatabase(ctx, database); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
-		}
-		if err := b.engine(ctx, c.name, server.URL(database), c.accounts, c.ungrouped, floorPgbench); err != nil {
-			return err
-		}
-	}
-	return nil
+// unlimited are limits that are counted and never reached: the panels that are
+// measured look at every one of them.
+func unlimited() config.Limits {
+	const high = 1_000_000_000
+	n := strconv.Itoa(high)
+	return config.Limits{LimitIP: high, LimitKey: high, LimitPages: high, LimitTiers: "standard=" + n + ",reseller=" + n + ",agency=" + n}
 }
 
-// engine measures add in process and over HTTP on one database.
-func (b *bench) engine(ctx context.Context, name, url string, accounts int, ungrouped bool, reference string) error {
-	settings := config.Serve{
+// settings are those of a panel in this process.
+func settings(url string) config.Serve {
+	return config.Serve{
 		Storage:  config.Storage{DatabaseURL: url},
-		Outbound: config.Outbound{ProviderTimeout: time.Second},
-		Listen:   "127.0.0.1:0", AutoMigrate: true, Ungrouped: ungrouped,
+		Outbound: config.Outbound{ProviderTimeout: time.Minute, OutboundAllow: loopback},
+		Limits:   unlimited(),
+		Listen:   "127.0.0.1:0", AutoMigrate: true,
 	}
-	server, err := app.NewServer(ctx, settings, slog.New(slog.DiscardHandler))
+}
+
+// panel measures add in process and over HTTP on one database.
+func (b *bench) panel(ctx context.Context, engineName, reference string, s setup) error {
+	set := settings(s.url)
+	set.Ungrouped = s.ungrouped
+	return serving(ctx, set, func(server *app.Server) error { return b.adds(ctx, engineName, server, reference, s) })
+}
+
+// serving runs work on a panel in this process that serves meanwhile.
+func serving(ctx context.Context, set config.Serve, work func(*app.Server) error) error {
+	server, err := app.NewServer(ctx, set, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	server.Start()
-	err = b.adds(ctx, name, server, accounts, reference)
-	return errors.Join(err, server.Stop(ctx))
+	return errors.Join(work(server), server.Stop(ctx))
 }
 
-func (b *bench) adds(ctx context.Context, name string, server *app.Server, accounts int, reference string) error {
-	buyers, keys, err := seed(ctx, server, accounts)
+func (b *bench) adds(ctx context.Context, engineName string, server *app.Server, reference string, s setup) error {
+	buyers, keys, err := seed(ctx, server, s.accounts)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
-	b.say("add in process, " + name)
-	rate, err := b.inProcess(ctx, server, buyers)
+	name := addInProcess + engineName + s.name
+	b.say(name)
+	warm, err := inProcess(ctx, server, buyers, "w", b.length/rounds)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
-	b.add("add in process, "+name, rate, reference)
-	b.say("add over HTTP, " + name)
-	rate, err = load(ctx, server.URL()+"/api/v2", keys, b.length)
+	if server.Core.DB.Engine() == db.Postgres {
+		// Of tables that were empty a moment ago the server knows nothing, and looks for a
+		// request id through all orders of its account.
+		if err := vacuum(ctx, s.url); err != nil {
+			return err
+		}
+	}
+	within, err := inProcess(ctx, server, buyers, "p", b.length)
 	if err != nil {
-		return fmt.Errorf("%s over HTTP: %w", name, err)
+		return err
 	}
-	b.add("add over HTTP, "+name, rate, floorBare)
+	b.add(name, within.rate, reference, s.toFloor)
+	if s.beside != "" {
+		b.add(name, within.rate, addInProcess+engineName+s.beside, s.gain)
+	}
+	name = addOverHTTP + engineName + s.name
+	b.say(name)
+	over, err := placeOver(ctx, server.URL()+"/api/v2", keys, "h", b.length)
+	if err != nil {
+		return fmt.Errorf("over HTTP: %w", err)
+	}
+	b.add(name, over.rate, floorBare, s.toBare)
+	if s.beside != "" {
+		b.add(name, over.rate, addOverHTTP+engineName+s.beside, s.gainHTTP)
+	}
+	return booked(ctx, server.Core.DB, warm.calls+within.calls+over.calls, s.accounts)
+}
+
+// booked proves that the database holds as many orders as were answered, and that
+// they were paid for.
+func booked(ctx context.Context, d *db.DB, answered int64, accounts int) error {
+	var orders, unpaid int64
+	var charged, left money.Amount
+	err := d.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(`
+			SELECT (SELECT COUNT(*) FROM orders), (SELECT CAST(COALESCE(SUM(charge), 0) AS BIGINT) FROM orders),
+				(SELECT COUNT(*) FROM orders o WHERE NOT EXISTS (SELECT 1 FROM transfers t WHERE t.kind = 'order' AND t.ref = o.id AND t.amount = o.charge)),
+				(SELECT CAST(SUM(balance) AS BIGINT) FROM wallets WHERE mode = 'live')`).Scan(&orders, &charged, &unpaid, &left)
+	})
+	if err != nil {
+		return fmt.Errorf("count orders: %w", err)
+	}
+	if orders != answered || unpaid != 0 || left+charged != money.Amount(accounts)*wealth {
+		return fmt.Errorf("%d orders were answered: the database has %d, %d of them unpaid, for %s, and %s is left", answered, orders, unpaid, charged, left)
+	}
 	return nil
 }
 
-// inProcess places orders from many goroutines and returns how many a second.
-func (b *bench) inProcess(ctx context.Context, server *app.Server, buyers []order.Buyer) (float64, error) {
+// inProcess places orders from many goroutines.
+func inProcess(ctx context.Context, server *app.Server, buyers []order.Buyer, prefix string, length time.Duration) (tally, error) {
 	epochs, err := server.Epochs.Current(ctx)
 	if err != nil {
-		return 0, err
+		return tally{}, err
 	}
 	snapshot, err := server.Cache.At(ctx, epochs.Catalog)
 	if err != nil {
-		return 0, err
+		return tally{}, err
 	}
-	return together(ctx, b.length, func(ctx context.Context, worker, n int) error {
-		request, err := order.ParseRequest(fields(fmt.Sprintf("p-%d-%d", worker, n)))
+	return together(ctx, producers, length, func(ctx context.Context, worker, n int) error {
+		request, err := order.ParseRequest(fields(fmt.Sprintf("%s-%d-%d", prefix, worker, n)))
 		if err != nil {
 			return err
 		}
@@ -195,54 +191,21 @@ func fields(requestID string) func(string) string {
 	return func(name string) string { return all[name] }
 }
 
-// together runs one in producers goroutines for a while and returns the calls a
-// second. The first error ends it.
-func together(ctx context.Context, length time.Duration, one func(ctx context.Context, worker, n int) error) (float64, error) {
-	var done atomic.Int64
-	var wg sync.WaitGroup
-	errs := make([]error, producers)
-	began := clock.System()
-	for worker := range producers {
-		wg.Go(func() {
-			for n := 0; clock.System().Sub(began) < length; n++ {
-				if err := one(ctx, worker, n); err != nil {
-					errs[worker] = err
-					return
-				}
-				done.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	return float64(done.Load()) / clock.System().Sub(began).Seconds(), errors.Join(errs...)
+// addForm is the same as a request.
+func addForm(key, requestID string) string {
+	return form(key, "add", "service", "1", "request_id", requestID, "link", "https://example.com/p/"+requestID, "quantity", "1000")
 }
 
-// load sends add over HTTP on as many connections as there are producers.
-func load(ctx context.Context, address string, keys []string, length time.Duration) (float64, error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: producers, MaxConnsPerHost: producers}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: time.Minute}
-	return together(ctx, length, func(ctx context.Context, worker, n int) error {
-		requestID := fmt.Sprintf("h-%d-%d", worker, n)
-		get := fields(requestID)
-		form := url.Values{"key": {keys[(worker+n)%len(keys)]}, "action": {"add"}}
-		for _, name := range []string{"service", "request_id", "link", "quantity"} {
-			form.Set(name, get(name))
-		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+// placeOver sends add over HTTP on as many connections as there are producers.
+func placeOver(ctx context.Context, address string, keys []string, prefix string, length time.Duration) (tally, error) {
+	c := newCaller(address, producers)
+	defer c.close()
+	return together(ctx, producers, length, func(ctx context.Context, worker, n int) error {
+		response, err := c.send(ctx, addForm(keys[(worker+n)%len(keys)], fmt.Sprintf("%s-%d-%d", prefix, worker, n)))
 		if err != nil {
-			return fmt.Errorf("make a request: %w", err)
+			return err
 		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		response, err := client.Do(r)
-		if err != nil {
-			return fmt.Errorf("send a request: %w", err)
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			return fmt.Errorf("answer %d %s: %w", response.StatusCode, body, err)
-		}
-		return nil
+		_, err = io.Copy(io.Discard, response.Body)
+		return errors.Join(err, response.Body.Close())
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -20,25 +21,95 @@ import (
 )
 
 // A large panel: half of its orders are one reseller's, the others those of as many
-// customers as there are accounts.
+// customers as there are accounts. A small one differs in nothing but their number.
 const (
 	crowdAccounts = 100_000
-	crowdOwn      = 500_000 // orders of the one
-	crowdOthers   = 500_000
+	crowdMany     = 1_000_000 // orders
+	crowdFew      = 10_000
 	crowdServices = 5_000
 	crowdDays     = 30
-	crowdAt       = 50_000 // rows of one write, as in series
+	crowdAt       = 10_000 // accounts of one write
+	crowdBatches  = 100    // writes in which the orders come
 )
 
 // series counts the rows of one write from 1 on, on both engines.
-const series = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) `
+func series(n int) string {
+	return `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ` + strconv.Itoa(n) + `) `
+}
 
 // orderColumns are those that a copy of an order has from it.
 const orderColumns = `mode, key_id, request_hash, service_id, quantity, rate, cost, catalog_epoch, charge, step, provider_id, provider_service, equal_key`
 
-// crowd fills a panel in which the buyer has placed one order. What it makes has the
-// shape of what a panel keeps; no money moved, so that no audit would agree.
-func crowd(ctx context.Context, server *app.Server, address string, buyer order.Buyer) error {
+// crowded is a panel with many orders.
+type crowded struct {
+	url       string
+	orders    int
+	buyer     order.Buyer // whose half of them are
+	key       string
+	completed []string // the newest of the buyer's orders that are completed
+}
+
+// crowdOf returns a panel with so many orders; the first time it makes it.
+func (b *bench) crowdOf(ctx context.Context, e engine, orders int) (*crowded, error) {
+	name := "bench_crowd_" + strconv.Itoa(orders)
+	if c, ok := b.crowds[e.name+name]; ok {
+		return c, nil
+	}
+	url, err := e.newDatabase(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	b.say(fmt.Sprintf("nothing yet: a panel with %d orders is made, %s", orders, e.name))
+	server, err := app.NewServer(ctx, settings(url), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	c := &crowded{url: url, orders: orders}
+	if err := errors.Join(b.fill(ctx, server, c), server.Stop(ctx)); err != nil {
+		return nil, err
+	}
+	b.crowds[e.name+name] = c
+	return c, nil
+}
+
+// fill fills a panel, and learns what is asked of it later.
+func (b *bench) fill(ctx context.Context, server *app.Server, c *crowded) error {
+	buyers, keys, err := seed(ctx, server, 1)
+	if err != nil {
+		return err
+	}
+	c.buyer, c.key = buyers[0], keys[0]
+	nobody, err := server.Core.Providers.Find(ctx, "Nobody")
+	if err != nil {
+		return err
+	}
+	if err := server.Core.Providers.SetAddress(ctx, nobody.ID, b.upstream.url, "key", "bench"); err != nil {
+		return err
+	}
+	request, err := order.ParseRequest(fields("seed"))
+	if err != nil {
+		return err
+	}
+	place, err := placerFor(ctx, server, c.buyer)
+	if err != nil {
+		return err
+	}
+	if err := place(ctx, request); err != nil {
+		return err
+	}
+	if err := c.copies(ctx, server); err != nil {
+		return err
+	}
+	return server.Core.DB.Read(ctx, func(tx *db.Tx) error {
+		c.completed, err = db.All(tx, func(s db.Scanner) (orderID string, err error) { return orderID, s.Scan(&orderID) },
+			`SELECT id FROM orders WHERE account_id = $1 AND mode = 'live' AND state = 'completed' ORDER BY number DESC LIMIT 2000`, c.buyer.AccountID)
+		return err
+	})
+}
+
+// copies makes the buyer's one order many. What it makes has the shape of what a
+// panel keeps; no money moved, so that no audit would agree.
+func (c *crowded) copies(ctx context.Context, server *app.Server) error {
 	if err := crowdCatalog(ctx, server); err != nil {
 		return err
 	}
@@ -49,23 +120,23 @@ func crowd(ctx context.Context, server *app.Server, address string, buyer order.
 		}
 	}
 	began := clock.System().Add(-crowdDays * 24 * time.Hour)
-	const batches = (crowdOwn + crowdOthers) / crowdAt
-	for batch := range batches {
-		at := began.Add(time.Duration(batch) * crowdDays * 24 * time.Hour / batches)
+	size := c.orders / crowdBatches
+	for batch := range crowdBatches {
+		at := began.Add(time.Duration(batch) * crowdDays * 24 * time.Hour / crowdBatches)
 		var err error
-		if from := batch / 2 * crowdAt; batch%2 == 0 {
-			err = crowdOwnOrders(ctx, d, buyer, from, at)
+		if from := batch / 2 * size; batch%2 == 0 {
+			err = crowdOwnOrders(ctx, d, c.buyer, from, size, at)
 		} else {
-			err = crowdOrders(ctx, d, buyer, from, at)
+			err = crowdOrders(ctx, d, c.buyer, from, size, at)
 		}
 		if err != nil {
 			return fmt.Errorf("copy orders: %w", err)
 		}
 	}
-	if err := crowdEnd(ctx, d, buyer); err != nil || d.Engine() != db.Postgres {
+	if err := c.end(ctx, d); err != nil || d.Engine() != db.Postgres {
 		return err
 	}
-	return vacuum(ctx, address)
+	return vacuum(ctx, c.url)
 }
 
 // vacuum does what the server does by itself some time after so many rows have come.
@@ -101,7 +172,7 @@ func crowdCatalog(ctx context.Context, server *app.Server) error {
 func crowdPeople(ctx context.Context, d *db.DB, from int) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
 		offset := `(CAST($1 AS BIGINT) + n.i)`
-		_, err := tx.Exec(series+`
+		_, err := tx.Exec(series(crowdAt)+`
 			INSERT INTO accounts (id, email, password_hash, state, tier, role, created_at, email_verified_at)
 			SELECT 'acc_bench' || `+offset+`, 'customer-' || `+offset+` || '@example.com', 'none',
 				CASE WHEN n.i % 100 = 0 THEN 'suspended' ELSE 'active' END, 'standard', 'customer', CAST($2 AS BIGINT), CAST($2 AS BIGINT)
@@ -110,7 +181,7 @@ func crowdPeople(ctx context.Context, d *db.DB, from int) error {
 			return err
 		}
 		for _, mode := range []string{"live", "test"} {
-			_, err := tx.Exec(series+`
+			_, err := tx.Exec(series(crowdAt)+`
 				INSERT INTO wallets (id, account_id, mode, balance, seq, last_number)
 				SELECT 'wal_`+mode+`' || `+offset+`, 'acc_bench' || `+offset+`, '`+mode+`', 5000000, 0, 5 FROM n`, from)
 			if err != nil {
@@ -131,9 +202,9 @@ func crowdID(at time.Time) string {
 
 // crowdOwnOrders copies the buyer's first order, and its charge. Of each fifty one
 // is under way.
-func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at time.Time) error {
+func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from, size int, at time.Time) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(series+`
+		_, err := tx.Exec(series(size)+`
 			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, kind, created_at, updated_at, finished_at, `+orderColumns+`)
 			SELECT `+crowdID(at)+`, account_id, wallet_id, CAST($1 AS BIGINT) + n.i + 1, 'c-' || (CAST($1 AS BIGINT) + n.i),
 				'https://example.com/p/' || (CAST($1 AS BIGINT) + n.i), CASE WHEN n.i % 50 = 0 THEN 'in_progress' ELSE 'completed' END, 'single',
@@ -142,7 +213,7 @@ func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, 
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(series+`
+		_, err = tx.Exec(series(size)+`
 			INSERT INTO transfers (id, kind, ref, debit, debit_seq, debit_balance, credit, amount, memo, actor, created_at)
 			SELECT 'trf_bench' || (CAST($1 AS BIGINT) + n.i), t.kind, `+crowdID(at)+`, t.debit, t.debit_seq + CAST($1 AS BIGINT) + n.i, t.debit_balance,
 				t.credit, t.amount, t.memo, t.actor, CAST($2 AS BIGINT)
@@ -154,10 +225,10 @@ func crowdOwnOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, 
 
 // crowdOrders copies that order to the other accounts, five to each. Some of them
 // wait for a person.
-func crowdOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at time.Time) error {
+func crowdOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from, size int, at time.Time) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
 		owner := `((CAST($1 AS BIGINT) + n.i) % ` + strconv.Itoa(crowdAccounts) + ` + 1)`
-		_, err := tx.Exec(series+`
+		_, err := tx.Exec(series(size)+`
 			INSERT INTO orders (id, account_id, wallet_id, number, request_id, link, state, kind, attention, created_at, updated_at, finished_at, `+orderColumns+`)
 			SELECT `+crowdID(at.Add(time.Minute))+`, 'acc_bench' || `+owner+`, 'wal_live' || `+owner+`, (CAST($1 AS BIGINT) + n.i) / `+strconv.Itoa(crowdAccounts)+` + 1,
 				'c-' || (CAST($1 AS BIGINT) + n.i), 'https://example.com/q/' || (CAST($1 AS BIGINT) + n.i),
@@ -169,18 +240,18 @@ func crowdOrders(ctx context.Context, d *db.DB, buyer order.Buyer, from int, at 
 	})
 }
 
-// crowdEnd brings the wallet's counters up to its orders and fills the figures of
-// every quarter of an hour.
-func crowdEnd(ctx context.Context, d *db.DB, buyer order.Buyer) error {
+// end brings the wallet's counters up to its orders and fills the figures of every
+// quarter of an hour.
+func (c *crowded) end(ctx context.Context, d *db.DB) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE wallets SET last_number = last_number + $2, seq = seq + $2 WHERE id = $1`, buyer.WalletID, crowdOwn)
+		_, err := tx.Exec(`UPDATE wallets SET last_number = last_number + $2, seq = seq + $2 WHERE id = $1`, c.buyer.WalletID, c.orders/2)
 		if err != nil {
 			return err
 		}
 		last := tx.Now.Truncate(activity.Quarter)
 		rows := make([][]any, crowdDays*24*4)
 		for i := range rows {
-			rows[i] = []any{buyer.AccountID, db.At(last.Add(-time.Duration(i+1) * activity.Quarter))}
+			rows[i] = []any{c.buyer.AccountID, db.At(last.Add(-time.Duration(i+1) * activity.Quarter))}
 		}
 		return tx.ExecMany(`INSERT INTO activity (account_id, at, placed, completed, charged, refunded) VALUES ($1, $2, 3, 2, 1000, 10) ON CONFLICT DO NOTHING`, rows)
 	})

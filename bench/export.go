@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/clock"
-	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/order"
 )
@@ -27,21 +25,12 @@ const (
 // export measures a download of a million orders of one account while others are
 // placed: how many lines a second, how many orders meanwhile beside how many without,
 // and by how much the heap grows at most.
-func (b *bench) export(ctx context.Context, name, address string) error {
-	settings := config.Serve{
-		Storage:  config.Storage{DatabaseURL: address},
-		Outbound: config.Outbound{ProviderTimeout: time.Second},
-		Listen:   "127.0.0.1:0", AutoMigrate: true,
-	}
-	server, err := app.NewServer(ctx, settings, slog.New(slog.DiscardHandler))
+func (b *bench) export(ctx context.Context, e engine) error {
+	url, err := e.newDatabase(ctx, "bench_export")
 	if err != nil {
-		return fmt.Errorf("export, %s: %w", name, err)
+		return err
 	}
-	server.Start()
-	if err = b.exports(ctx, name, server); err != nil {
-		err = fmt.Errorf("export, %s: %w", name, err)
-	}
-	return errors.Join(err, server.Stop(ctx))
+	return serving(ctx, settings(url), func(server *app.Server) error { return b.exports(ctx, e.name, server) })
 }
 
 func (b *bench) exports(ctx context.Context, name string, server *app.Server) error {
@@ -54,7 +43,7 @@ func (b *bench) exports(ctx context.Context, name string, server *app.Server) er
 	if err != nil {
 		return err
 	}
-	place, err := placing(ctx, server, buyers[0])
+	place, err := placerFor(ctx, server, buyers[0])
 	if err != nil {
 		return err
 	}
@@ -89,13 +78,13 @@ func (b *bench) exports(ctx context.Context, name string, server *app.Server) er
 	}
 	placedAlone := "add in process, 32 at once, " + name
 	b.floor(placedAlone, aloneRate)
-	b.add(fmt.Sprintf("add during it (heap at most %+.1f MiB), %s", float64(grown)/(1<<20), name), rate, placedAlone)
-	b.add("export of 1,000,000 orders, lines, "+name, float64(lines)/took.Seconds(), "")
+	b.add(fmt.Sprintf("add during it (heap at most %+.1f MiB), %s", float64(grown)/(1<<20), name), rate, placedAlone, nil)
+	b.add("export of 1,000,000 orders, lines, "+name, float64(lines)/took.Seconds(), "", nil)
 	return nil
 }
 
-// placing places orders of a buyer.
-func placing(ctx context.Context, server *app.Server, buyer order.Buyer) (func(context.Context, order.Request) error, error) {
+// placerFor returns what places orders of a buyer.
+func placerFor(ctx context.Context, server *app.Server, buyer order.Buyer) (func(context.Context, order.Request) error, error) {
 	epochs, err := server.Epochs.Current(ctx)
 	if err != nil {
 		return nil, err

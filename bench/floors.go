@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +26,7 @@ const (
 // syncs measures how often a second a small write reaches the disk for certain.
 func (b *bench) syncs() error {
 	b.say(floorSync)
-	file, err := os.Create(filepath.Join(b.dir, "sync"))
+	file, err := os.Create(b.file("sync"))
 	if err != nil {
 		return fmt.Errorf("%s: %w", floorSync, err)
 	}
@@ -53,21 +51,13 @@ func (b *bench) syncs() error {
 func (b *bench) bare(ctx context.Context) error {
 	b.say(floorBare)
 	answer := []byte(`{"order":"ord_01M854XDNH6QR7RSSWDGZ2A483","status":"pending","charge":"0.42","currency":"USD"}`)
-	var c net.ListenConfig
-	l, err := c.Listen(ctx, "tcp", "127.0.0.1:0")
+	server, err := newBareServer(ctx, http.Header{"Content-Type": {"application/json"}}, answer)
 	if err != nil {
 		return fmt.Errorf("%s: %w", floorBare, err)
 	}
-	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ParseForm() == nil {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(answer)
-		}
-	})}
-	go func() { _ = server.Serve(l) }()
-	defer func() { _ = server.Close() }()
-	rate, err := load(ctx, "http://"+l.Addr().String()+"/api/v2", []string{"np_live_bench"}, b.length)
-	b.floor(floorBare, rate)
+	defer server.close()
+	t, err := placeOver(ctx, server.url, []string{"np_live_bench"}, "h", b.length)
+	b.floor(floorBare, t.rate)
 	return err
 }
 

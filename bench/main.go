@@ -1,94 +1,67 @@
-// Command bench measures the panel's hot paths and prints one table. Each row
-// stands beside a reference floor measured in the same run, so the ratios can be
-// compared between machines; the absolute figures can't.
+// Command bench measures the panel and prints one table. Each row stands beside a
+// reference measured in the same run, so the ratios can be compared between
+// machines; the absolute figures can't. docs/performance.md says what the rows are.
 package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
+	"runtime/pprof"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
-// row is a line of the table, or of the second one: that of delays.
-type row struct {
-	Name      string  `json:"name"`
-	PerSecond float64 `json:"per_second,omitempty"`
-	Reference string  `json:"reference,omitempty"`
-	Floor     float64 `json:"reference_per_second,omitempty"`
-	Ratio     float64 `json:"ratio,omitempty"`
-	P50       float64 `json:"p50_ms,omitempty"`
-	P95       float64 `json:"p95_ms,omitempty"`
-	P99       float64 `json:"p99_ms,omitempty"`
-}
-
-// table collects rows.
-type table struct {
-	rows   []row
-	floors map[string]float64
-}
-
-// floor notes a reference.
-func (t *table) floor(name string, perSecond float64) { t.floors[name] = perSecond }
-
-// add notes a measurement beside its reference.
-func (t *table) add(name string, perSecond float64, reference string) {
-	r := row{Name: name, PerSecond: perSecond, Reference: reference, Floor: t.floors[reference]}
-	if r.Floor > 0 {
-		r.Ratio = perSecond / r.Floor
-	}
-	t.rows = append(t.rows, r)
-	t.floors[name] = perSecond // a later row may stand beside this one
-}
-
-// delays notes how long something took each time.
-func (t *table) delays(name string, all []time.Duration) {
-	slices.Sort(all)
-	at := func(share float64) float64 {
-		return float64(all[int(share*float64(len(all)-1))]) / float64(time.Millisecond)
-	}
-	t.rows = append(t.rows, row{Name: name, P50: at(0.5), P95: at(0.95), P99: at(0.99)})
-}
-
-func (t *table) print(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "what\tper second\tratio\tto the reference\tper second\t")
-	for _, r := range t.rows {
-		if r.P50 == 0 {
-			fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%s\t%.0f\t\n", r.Name, r.PerSecond, r.Ratio, r.Reference, r.Floor)
-		}
-	}
-	fmt.Fprintln(tw, "\nwhat\tp50, ms\tp95, ms\tp99, ms\t")
-	for _, r := range t.rows {
-		if r.P50 > 0 {
-			fmt.Fprintf(tw, "%s\t%.1f\t%.1f\t%.1f\t\n", r.Name, r.P50, r.P95, r.P99)
-		}
-	}
-	if err := tw.Flush(); err != nil {
-		return fmt.Errorf("print the table: %w", err)
-	}
-	return nil
-}
-
 func main() {
 	length := flag.Duration("for", 3*time.Second, "how long each row is measured")
 	asJSON := flag.Bool("json", false, "print JSON, for comparing runs")
-	only := flag.String("only", "", "measure nothing else: add, webhooks, export or pages")
+	asMarkdown := flag.Bool("markdown", false, "print the table as docs/performance.md has it")
+	only := flag.String("only", "", "measure nothing but these, comma-separated: "+strings.Join(kindNames(), ", "))
+	engine := flag.String("engine", "", "measure nothing but this: sqlite or postgres")
+	profile := flag.String("cpuprofile", "", "write a profile of the processor to this file; of panels in processes of their own it knows nothing")
 	flag.Parse()
-	if err := run(context.Background(), *length, *only, *asJSON); err != nil {
+	stop, err := profiled(*profile)
+	if err == nil {
+		err = errors.Join(run(context.Background(), *length, *only, *engine, printed{*asJSON, *asMarkdown}), stop())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, length time.Duration, only string, asJSON bool) error {
+// profiled begins to write a profile and returns what ends it.
+func profiled(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path) //nolint:gosec // who measures names it
+	if err != nil {
+		return nil, fmt.Errorf("write a profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("write a profile: %w", err), file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
+}
+
+// printed is how the table is printed: as text unless it is said otherwise.
+type printed struct{ json, markdown bool }
+
+func run(ctx context.Context, length time.Duration, only, engine string, as printed) error {
+	kinds, err := parseKinds(only)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "notpanel-bench-*")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
@@ -98,32 +71,44 @@ func run(ctx context.Context, length time.Duration, only string, asJSON bool) er
 	if err := os.Setenv("NOTPANEL_SECRET_KEY", secret.Generate().Reveal()); err != nil {
 		return fmt.Errorf("set a key: %w", err)
 	}
-	b := &bench{table: table{floors: map[string]float64{}}, dir: dir, length: length, only: only}
-	if err := b.all(ctx); err != nil {
+	b := &bench{table: table{floors: map[string]float64{}}, dir: dir, length: length, kinds: kinds, engine: engine, crowds: map[string]*crowded{}}
+	if b.upstream, err = newUpstream(ctx); err != nil {
 		return err
 	}
-	if asJSON {
-		encoder := json.NewEncoder(os.Stdout)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(b.rows); err != nil {
-			return fmt.Errorf("print JSON: %w", err)
-		}
-		return nil
+	defer b.upstream.close()
+	// What was measured before something failed is worth reading too.
+	err = b.all(ctx)
+	switch {
+	case as.json:
+		return errors.Join(err, b.json(os.Stdout))
+	case as.markdown:
+		b.markdown(os.Stdout)
+		return err
 	}
-	return b.print(os.Stdout)
+	return errors.Join(err, b.print(os.Stdout))
 }
 
 // bench is one run.
 type bench struct {
 	table
 
-	dir    string
-	length time.Duration
-	only   string // "": everything
+	dir     string
+	length  time.Duration
+	kinds   []string
+	engine  string              // "": both
+	program string              // the panel's, once it was built
+	crowds  map[string]*crowded // panels with many orders, by database
+
+	upstream *upstream // the provider of those
 }
 
-// wants reports whether rows of a kind are to be measured.
-func (b *bench) wants(kind string) bool { return b.only == "" || b.only == kind }
+// wants reports whether rows of any of some kinds are to be measured.
+func (b *bench) wants(kinds ...string) bool {
+	return slices.ContainsFunc(kinds, func(k string) bool { return slices.Contains(b.kinds, k) })
+}
 
 // say tells what is measured now, so that nobody waits in the dark.
-func (b *bench) say(what string) { fmt.Fprintln(os.Stderr, "measuring", what, "…") }
+func (*bench) say(what string) { fmt.Fprintln(os.Stderr, "measuring", what, "…") }
+
+// file is a path in the run's folder.
+func (b *bench) file(name string) string { return filepath.Join(b.dir, name) }

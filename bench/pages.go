@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/clock"
-	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
-	"github.com/notpanel/notpanel/internal/order"
 )
 
 const (
@@ -25,44 +21,19 @@ const (
 // pages measures the pages of a panel with 1,000,000 orders, 100,000 accounts and
 // 5,000 services, those of its largest customer and those of its staff: how long the
 // server takes for each, one after the other.
-func (b *bench) pages(ctx context.Context, name, address string) error {
-	settings := config.Serve{
-		Storage:  config.Storage{DatabaseURL: address},
-		Outbound: config.Outbound{ProviderTimeout: time.Second},
-		Listen:   "127.0.0.1:0", AutoMigrate: true, StaffWithoutSecondFactor: true,
-	}
-	server, err := app.NewServer(ctx, settings, slog.New(slog.DiscardHandler))
+func (b *bench) pages(ctx context.Context, e engine) error {
+	c, err := b.crowdOf(ctx, e, crowdMany)
 	if err != nil {
-		return fmt.Errorf("pages, %s: %w", name, err)
+		return err
 	}
-	if err = b.pagesOf(ctx, name, address, server); err != nil {
-		err = fmt.Errorf("pages, %s: %w", name, err)
-	}
-	return errors.Join(err, server.Stop(ctx))
+	set := settings(c.url)
+	set.StaffWithoutSecondFactor = true
+	return serving(ctx, set, func(server *app.Server) error { return b.pagesOf(ctx, e.name, c, server) })
 }
 
-func (b *bench) pagesOf(ctx context.Context, name, address string, server *app.Server) error {
-	buyers, _, err := seed(ctx, server, 1)
-	if err != nil {
-		return err
-	}
-	b.say(fmt.Sprintf("pages with %d orders and %d accounts, %s (their seed first)", crowdOwn+crowdOthers, crowdAccounts, name))
-	request, err := order.ParseRequest(fields("seed"))
-	if err != nil {
-		return err
-	}
-	place, err := placing(ctx, server, buyers[0])
-	if err != nil {
-		return err
-	}
-	if err := place(ctx, request); err != nil {
-		return err
-	}
-	if err := crowd(ctx, server, address, buyers[0]); err != nil {
-		return err
-	}
-	server.Start()
-	client, err := signedIn(ctx, server, buyers[0])
+func (b *bench) pagesOf(ctx context.Context, name string, c *crowded, server *app.Server) error {
+	b.say(fmt.Sprintf("pages with %d orders and %d accounts, %s", c.orders, crowdAccounts, name))
+	client, err := signedIn(ctx, server, c.buyer)
 	if err != nil {
 		return err
 	}
@@ -71,7 +42,7 @@ func (b *bench) pagesOf(ctx context.Context, name, address string, server *app.S
 	}
 	// The same person becomes the owner, whom every page of staff lets in.
 	err = server.Core.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE accounts SET role = 'owner' WHERE id = $1`, buyers[0].AccountID)
+		_, err := tx.Exec(`UPDATE accounts SET role = 'owner' WHERE id = $1`, c.buyer.AccountID)
 		return err
 	})
 	if err != nil {
@@ -82,7 +53,7 @@ func (b *bench) pagesOf(ctx context.Context, name, address string, server *app.S
 		return fmt.Errorf("no order waits for a person: %w", err)
 	}
 	return b.visit(ctx, name, server, client, append(staffPages(),
-		"/admin/orders/"+one[0].ID, "/admin/accounts/"+buyers[0].AccountID, "/admin/accounts/"+buyers[0].AccountID+"/statement"))
+		"/admin/orders/"+one[0].ID, "/admin/accounts/"+c.buyer.AccountID, "/admin/accounts/"+c.buyer.AccountID+"/statement"))
 }
 
 // visit asks for each page, a first time to see that it is there.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/apikey"
@@ -17,7 +18,7 @@ import (
 )
 
 // wealth lets no account run dry during a run.
-const wealth = 100_000_000 * money.Unit
+const wealth money.Amount = 100_000_000 * money.Unit
 
 // seed makes a service of a paused provider, so that orders stay where they are
 // placed, and accounts with money and a key each.
@@ -30,27 +31,41 @@ func seed(ctx context.Context, server *app.Server, accounts int) (buyers []order
 	if err := core.Providers.SetState(ctx, p.ID, provider.Paused, "bench", "bench"); err != nil {
 		return nil, nil, err
 	}
-	_, err = core.Catalog.Import(ctx, p.ID, []catalog.Offer{{
-		ProviderService: "1", Category: "Adverts", Name: "Banner impressions", Type: catalog.Default,
-		Cost: money.Unit / 3, Rate: money.Unit / 2, Min: 10, Max: 1_000_000,
-	}}, "bench")
-	if err != nil {
+	if err := addService(ctx, core, p.ID); err != nil {
 		return nil, nil, err
 	}
 	for i := range accounts {
-		buyer, err := addBuyer(ctx, core.DB, i)
+		buyer, key, err := addCustomer(ctx, core, i)
 		if err != nil {
 			return nil, nil, fmt.Errorf("add account %d: %w", i, err)
-		}
-		key, _, err := core.Keys.Issue(ctx, apikey.NewKey{
-			AccountID: buyer.AccountID, Name: "bench", Dialect: apikey.Native, Mode: apikey.Live,
-		}, "bench")
-		if err != nil {
-			return nil, nil, err
 		}
 		buyers, keys = append(buyers, buyer), append(keys, key)
 	}
 	return buyers, keys, nil
+}
+
+// addService adds a service with everything that customers may do to its orders.
+func addService(ctx context.Context, core *app.Core, providerID string) error {
+	_, err := core.Catalog.Import(ctx, providerID, []catalog.Offer{{
+		ProviderService: "1", Category: "Adverts", Name: "Banner impressions", Type: catalog.Default,
+		Cost: money.Unit / 3, Rate: money.Unit / 2, Min: 10, Max: 1_000_000, Cancel: true, Refill: true,
+	}}, "bench")
+	return err
+}
+
+// addCustomer adds an account and a key that nothing is left out of: it is for some
+// networks only, and has a day's cap that nobody reaches.
+func addCustomer(ctx context.Context, core *app.Core, i int) (buyer order.Buyer, text string, err error) {
+	if buyer, err = addBuyer(ctx, core.DB, i); err != nil {
+		return buyer, "", err
+	}
+	buyer.DailyCap = new(wealth)
+	text, key, err := core.Keys.Issue(ctx, apikey.NewKey{
+		AccountID: buyer.AccountID, Name: "bench", Dialect: apikey.Native, Mode: apikey.Live,
+		Settings: apikey.Settings{Networks: []netip.Prefix{netip.MustParsePrefix(loopback)}, DailyCap: buyer.DailyCap},
+	}, "bench")
+	buyer.KeyID = key.ID
+	return buyer, text, err
 }
 
 // addBuyer writes the account's row itself: a thousand passwords take long to hash.

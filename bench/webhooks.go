@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"github.com/notpanel/notpanel/internal/apikey"
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/clock"
-	"github.com/notpanel/notpanel/internal/config"
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/event"
 	"github.com/notpanel/notpanel/internal/id"
@@ -55,26 +53,23 @@ type hooks struct {
 	name   string
 }
 
-// webhooks measures deliveries on one database.
-func (b *bench) webhooks(ctx context.Context, name, url string) error {
-	settings := config.Serve{
-		Storage:  config.Storage{DatabaseURL: url},
-		Outbound: config.Outbound{ProviderTimeout: time.Second, OutboundAllow: loopback},
-		Listen:   "127.0.0.1:0", AutoMigrate: true, Dev: true, WebhookBackoff: hookBackoff,
-	}
-	server, err := app.NewServer(ctx, settings, slog.New(slog.DiscardHandler))
+// webhooks measures deliveries on one engine.
+func (b *bench) webhooks(ctx context.Context, e engine) error {
+	url, err := e.newDatabase(ctx, "bench_webhooks")
 	if err != nil {
-		return fmt.Errorf("webhooks, %s: %w", name, err)
+		return err
 	}
-	server.Start()
-	h := &hooks{bench: b, server: server, name: name}
-	for _, measure := range []func(context.Context) error{h.delay, h.throughputs, h.besideBad} {
-		if err = measure(ctx); err != nil {
-			err = fmt.Errorf("webhooks, %s: %w", name, err)
-			break
+	set := settings(url)
+	set.Dev, set.WebhookBackoff = true, hookBackoff
+	return serving(ctx, set, func(server *app.Server) error {
+		h := &hooks{bench: b, server: server, name: e.name}
+		for _, measure := range []func(context.Context) error{h.delay, h.throughputs, h.besideBad} {
+			if err := measure(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	return errors.Join(err, server.Stop(ctx))
+		return nil
+	})
 }
 
 // listener is an account with a key for its endpoints.
@@ -222,7 +217,7 @@ func (h *hooks) throughput(ctx context.Context, first int, answer time.Duration)
 	if err := h.bareSender(ctx, floor, receivers); err != nil {
 		return err
 	}
-	h.add(name, rate, floor)
+	h.add(name, rate, floor, nil)
 	return nil
 }
 
@@ -327,7 +322,7 @@ func (h *hooks) besideBad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.add(beside, rate, alone)
+	h.add(beside, rate, alone, nil)
 	return h.recover(ctx, bad, receivers)
 }
 
