@@ -7,7 +7,7 @@ LINTER  := bin/tools/golangci-lint
 TEMPL   := bin/tools/templ
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-race lint fmt generate bench pictures readme-pictures build
+.PHONY: help setup run test test-race torture lint fmt generate bench pictures readme-pictures build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: setup ## run all tests on SQLite and PostgreSQL
 test-race: setup ## run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -tags cgosqlite -timeout 25m ./...
 
+torture: setup ## kill, pause and cut off panels and databases for half an hour, and prove every promise
+	go test -timeout 3h -count=1 -v -run '^(TestTorture|TestPrimaryKilledUnderLoad)$$' ./e2e -args -kills 200 -failovers 10
+
 lint: $(LINTER) ## check rules and formatting
 	$(LINTER) fmt --diff
 	$(LINTER) run ./...
@@ -37,8 +40,8 @@ generate: $(TEMPL) ## write generated files anew: page templates, style sheet, s
 	$(TEMPL) generate -path internal/web -log-level error
 	scripts/assets.sh
 
-bench: setup ## measure, and print the table beside the reference floors
-	go run ./bench
+bench: setup ## measure, and print the table beside the references (ARGS=-json; docs/performance.md)
+	go run ./bench $(ARGS)
 
 pictures: setup ## take a picture of every page, and name what is wrong there
 	go run ./e2e/browser/pictures
