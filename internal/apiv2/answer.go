@@ -3,6 +3,7 @@ package apiv2
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -81,13 +82,11 @@ func ok(v any) answer { return answer{status: http.StatusOK, body: encode(v)} }
 
 // encode writes compact JSON without escapes for HTML and without a line's end.
 func encode(v any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
+	w := newWriter()
+	if err := w.put(v); err != nil {
 		return []byte(`{"error":"Internal error"}`) // only values of this package come here; none fails
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return w.Bytes()
 }
 
 // errorBody is the body of every error: one field.
@@ -127,18 +126,55 @@ type member struct {
 // ordered is a JSON object with its members in the given order.
 type ordered []member
 
-// MarshalJSON writes the members one after the other.
+// MarshalJSON implements json.Marshaler.
 func (o ordered) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
+	w := newWriter()
+	err := w.putOrdered(o)
+	return w.Bytes(), err
+}
+
+// writer puts JSON together.
+type writer struct {
+	bytes.Buffer
+
+	encoder *json.Encoder // into the buffer
+}
+
+func newWriter() *writer {
+	w := &writer{}
+	w.encoder = json.NewEncoder(&w.Buffer)
+	w.encoder.SetEscapeHTML(false)
+	return w
+}
+
+// put appends a value. An object of ours is not left to the encoder, which reads and
+// copies once more whatever MarshalJSON returns.
+func (w *writer) put(v any) error {
+	if o, is := v.(ordered); is {
+		return w.putOrdered(o)
+	}
+	if err := w.encoder.Encode(v); err != nil {
+		return fmt.Errorf("encode %T: %w", v, err)
+	}
+	w.Truncate(w.Len() - 1) // the line's end
+	return nil
+}
+
+// putOrdered appends the members one after the other.
+func (w *writer) putOrdered(o ordered) error {
+	w.WriteByte('{')
 	for i, m := range o {
 		if i > 0 {
-			b.WriteByte(',')
+			w.WriteByte(',')
 		}
-		b.Write(encode(m.name))
-		b.WriteByte(':')
-		b.Write(encode(m.value))
+		if err := w.put(m.name); err != nil {
+			return err
+		}
+		w.WriteByte(':')
+		if err := w.put(m.value); err != nil {
+			return err
+		}
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	w.WriteByte('}')
+	return nil
 }
