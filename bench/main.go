@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/secret"
 )
 
@@ -62,6 +63,7 @@ func run(ctx context.Context, length time.Duration, only, engine string, as prin
 	if err != nil {
 		return err
 	}
+	app.TuneCollector(ctx) // as a panel that serves does
 	dir, err := os.MkdirTemp("", "notpanel-bench-*")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/notpanel/notpanel/internal/app"
 	"github.com/notpanel/notpanel/internal/config"
@@ -26,7 +25,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	}
 	server.Start()
 	log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("version", version), slog.String("url", server.URL()), slog.String("ops_url", server.OpsURL()))
-	debug.FreeOSMemory() // a start takes several times what a panel at rest needs, and nothing else would give it back for long
+	app.TuneCollector(ctx)
 	select {
 	case <-ctx.Done():
 		log.LogAttrs(ctx, slog.LevelInfo, "stopping: requests and calls under way are finished first")
