@@ -28,8 +28,10 @@ const (
 	statusTimeout = 20 * time.Second
 	statusMargin  = 10 * time.Second
 	// movesMost is how many orders are moved on at once. PostgreSQL's pool has 16
-	// connections, and most are for those who wait for an answer.
-	movesMost = 6
+	// connections, and most are for those who wait for an answer; at SQLite's one writer
+	// those who wait share a commit.
+	movesMost       = 6
+	movesMostSQLite = 64
 )
 
 // errCalls says that a batch was halved as often as it may be.
@@ -53,9 +55,13 @@ type Follower struct {
 
 // NewFollower returns a follower that does nothing until its loop runs.
 func NewFollower(o Options) *Follower {
+	moves := movesMost
+	if o.DB.Engine() == db.SQLite {
+		moves = movesMostSQLite
+	}
 	return &Follower{
 		db: o.DB, providers: o.Providers, guard: o.Guard, timeout: o.Timeout, log: o.Log,
-		gate: make(chan struct{}, movesMost), failures: map[string]int64{}, missed: map[string]int{},
+		gate: make(chan struct{}, moves), failures: map[string]int64{}, missed: map[string]int{},
 	}
 }
 
