@@ -19,7 +19,7 @@ const (
 	// followed is how many orders are sent and asked about, livedThrough how many go
 	// through their whole life.
 	followed     = 4_000
-	livedThrough = 10_000
+	livedThrough = 30_000
 	// lifeSlots is how many calls of add the provider takes at once.
 	lifeSlots = 64
 	// askedInCall is how many orders one call of status names.
