@@ -294,6 +294,17 @@ func TestSuspensionTakesNoOrderBack(t *testing.T) {
 		f.Exec(`UPDATE mass_orders SET state = 'placing' WHERE id = $1`, massID)
 		_, err := account.NewStore(d).SetState(t.Context(), f.Buyer.AccountID, account.Suspended, "test")
 		ordertest.Must(t, err)
+
+		// Nor while nobody can say what was placed.
+		f.Exec(`ALTER TABLE orders RENAME TO hidden_orders`)
+		if err := f.runner.Run(t.Context(), massID); err == nil {
+			t.Error("nobody noticed that the orders are away")
+		}
+		f.Exec(`ALTER TABLE hidden_orders RENAME TO orders`)
+		if m := f.get(massID); m.Bad != 0 {
+			t.Errorf("refused without a look: %+v", m)
+		}
+
 		ordertest.Must(t, f.runner.Run(t.Context(), massID))
 		if m := f.get(massID); m.Placed != 2 || m.Bad != 0 {
 			t.Errorf("%+v", m)

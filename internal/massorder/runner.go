@@ -184,19 +184,21 @@ func (r *Runner) place(ctx context.Context, t *task) error {
 // before it was stopped, and not yet written down, stays placed.
 func (r *Runner) stopped(ctx context.Context, t *task) error {
 	args := make([][]any, len(t.lines))
-	for i := range t.lines {
-		t.lines[i].Refusal = Refuse(errSuspended)
-		args[i] = []any{t.buyer.AccountID, string(t.buyer.Mode), requestID(t.mass.ID, t.lines[i].Number)}
+	for i, l := range t.lines {
+		args[i] = []any{t.buyer.AccountID, string(t.buyer.Mode), requestID(t.mass.ID, l.Number)}
 	}
 	err := r.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryMany(func(i int, s db.Scanner) error {
-			l := &t.lines[i]
-			l.Refusal = nil
-			return s.Scan(&l.Order, &l.Charged)
+			return s.Scan(&t.lines[i].Order, &t.lines[i].Charged)
 		}, `SELECT number, charge FROM orders WHERE account_id = $1 AND mode = $2 AND request_id = $3`, args)
 	})
 	if err != nil {
 		return fmt.Errorf("orders of %s: %w", t.mass.ID, err)
+	}
+	for i := range t.lines {
+		if l := &t.lines[i]; l.Order == 0 {
+			l.Refusal = Refuse(errSuspended)
+		}
 	}
 	return nil
 }
