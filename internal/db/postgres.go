@@ -29,8 +29,9 @@ const (
 	idleTimeout    = 10 * time.Second
 	connectTimeout = 5 * time.Second
 	// readWait bounds how long a read waits for a connection: a server that takes long
-	// for each serves those who wait in a crowd only when they have gone.
-	readWait   = 5 * time.Second
+	// for each serves those who wait in a crowd only when they have gone. A new one may
+	// first be tried at a server that is away.
+	readWait   = connectTimeout + 3*time.Second
 	txAttempts = 10
 )
 
@@ -128,8 +129,11 @@ func keepWarning(c *pgconn.PgConn, n *pgconn.Notice) {
 func (p *postgresDB) write(ctx context.Context, offset time.Duration, fn func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := p.writeOnce(ctx, offset, fn)
-		if err == nil || attempt == txAttempts || !isRetryable(err) || ctx.Err() != nil {
+		switch {
+		case err == nil || !isRetryable(err):
 			return err
+		case attempt == txAttempts || ctx.Err() != nil:
+			return unavailable(err)
 		}
 		time.Sleep(time.Duration(rand.Int64N(int64(attempt) * int64(5*time.Millisecond)))) //nolint:gosec // spreads retries, guards nothing
 	}
