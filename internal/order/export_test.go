@@ -36,3 +36,6 @@ const DueOrders = dueOrders
 
 // Impatient lets requests wait in the queue for so long only.
 func (p *Placer) Impatient(d time.Duration) { p.patience = d }
+
+// Held is how much of the queue's room is taken.
+func (p *Placer) Held() int64 { return p.bytes.Load() }

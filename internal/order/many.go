@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/catalog"
 	"github.com/notpanel/notpanel/internal/clock"
@@ -23,7 +24,8 @@ var errNoRequestID = fault.New(fault.Invalid, "Each of many requests needs a req
 
 // Many places requests one after the other, each as Place does and each for itself:
 // one that is refused is in nobody's way. Those that could not be queued are
-// answered as unavailable, and none that comes after such a one is tried.
+// answered as unavailable, and none that comes after such a one is tried; one whose turn
+// did not come in time is too, whatever becomes of the next.
 func (p *Placer) Many(ctx context.Context, buyer Buyer, requests []Request, snapshot *catalog.Snapshot) []Answer {
 	answers := make([]Answer, len(requests))
 	queued := make([]*placing, 0, len(requests))
@@ -105,7 +107,7 @@ func newPlacing(buyer Buyer, r Request, snapshot *catalog.Snapshot) *placing {
 }
 
 // enqueue gives a request to the loop; what it holds of the queue's room is given
-// back by await, or here where it was not queued.
+// back by answer, by the loop where it was withdrawn, or here where it was not queued.
 func (p *Placer) enqueue(ctx context.Context, one *placing) error {
 	if p.bytes.Add(one.size) > queueBytes {
 		p.bytes.Add(-one.size)
@@ -127,8 +129,24 @@ func (p *Placer) enqueue(ctx context.Context, one *placing) error {
 	return err
 }
 
-// await returns the answer to a queued request.
+// await returns the answer to a queued request. One whose turn does not come in time is
+// withdrawn.
 func (p *Placer) await(one *placing) (Placed, error) {
+	patience := time.NewTimer(p.patience - clock.System().Sub(one.queued))
+	defer patience.Stop()
+	select {
+	case <-one.done:
+	case <-patience.C:
+		if one.begun.CompareAndSwap(false, true) {
+			return Placed{}, errBusy // the loop gives its room back when it comes by
+		}
+	case <-p.ended:
+	}
+	return p.answer(one)
+}
+
+// answer waits for the answer to a request that is being placed.
+func (p *Placer) answer(one *placing) (Placed, error) {
 	defer p.bytes.Add(-one.size)
 	select {
 	case <-one.done:

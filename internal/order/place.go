@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,9 +22,8 @@ const (
 	batchMost  = 512      // requests that share a commit
 	queueMost  = 4096     // requests that may wait
 	queueBytes = 32 << 20 // and their size
-	// queueWait bounds how long a request waits for the batch before its own. With
-	// batchWait and the last statements of a slow database it stays within the half
-	// minute that clients commonly wait.
+	// queueWait bounds how long a request waits for its batch: behind a commit that nobody
+	// confirms that could take longer than clients wait. Nothing was tried for it then.
 	queueWait = 5 * time.Second
 	// batchWait bounds how long after its beginning a batch still begins a transaction.
 	batchWait = 10 * time.Second
@@ -86,7 +86,8 @@ type placing struct {
 	snapshot *catalog.Snapshot
 	size     int64 // that it takes of the queue's room
 	queued   time.Time
-	orderID  string // given before it is queued, so that a lost commit can be looked up
+	begun    atomic.Bool // taken by a batch, or withdrawn by who waits for it: whichever is first
+	orderID  string      // given before it is queued, so that a lost commit can be looked up
 	done     chan struct{}
 
 	// Assigned by the transaction, anew at each of its runs.
@@ -120,7 +121,7 @@ func NewPlacer(d *db.DB, o PlacerOptions) *Placer {
 	return p
 }
 
-// Close places what is queued and ends the placer.
+// Close places what is queued, as far as the database does, and ends the placer.
 func (p *Placer) Close() {
 	p.ending.Do(func() { close(p.quit) })
 	<-p.ended
@@ -208,28 +209,25 @@ func (p *Placer) run(all []*placing) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchWait)
 	defer cancel()
 	now := clock.System()
-	all = p.withoutLate(all, now)
-	for _, one := range all {
-		if p.stuck[one.buyer.WalletID].After(now) {
-			p.place(ctx, all, true)
-			return
-		}
-	}
-	clear(p.stuck)
-	p.place(ctx, all, false)
+	maps.DeleteFunc(p.stuck, func(_ string, until time.Time) bool { return !until.After(now) })
+	waits := p.stillWaiting(all)
+	openOnly := slices.ContainsFunc(waits, func(one *placing) bool {
+		_, stuck := p.stuck[one.buyer.WalletID]
+		return stuck
+	})
+	p.place(ctx, waits, openOnly)
 }
 
-// withoutLate answers the requests that have waited too long, of which nothing was
-// tried, and returns the others.
-func (p *Placer) withoutLate(all []*placing, now time.Time) []*placing {
-	return slices.DeleteFunc(all, func(one *placing) bool {
-		late := now.Sub(one.queued) > p.patience
-		if late {
-			one.err = errBusy
-			close(one.done)
+// stillWaiting takes those requests that were not withdrawn.
+func (p *Placer) stillWaiting(all []*placing) (waits []*placing) {
+	for _, one := range all {
+		if one.begun.CompareAndSwap(false, true) {
+			waits = append(waits, one)
+		} else {
+			p.bytes.Add(-one.size)
 		}
-		return late
-	})
+	}
+	return waits
 }
 
 // place commits a batch in one transaction and answers its callers. One that

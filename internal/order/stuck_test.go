@@ -138,8 +138,7 @@ func TestWhoWaitedLongIsToldToComeAgain(t *testing.T) {
 			})
 			p, snapshot := order.NewPlacer(d, order.PlacerOptions{Placed: first}), f.Snapshot()
 			t.Cleanup(p.Close)
-			const patience = time.Second
-			p.Impatient(patience)
+			p.Impatient(time.Second)
 			answers := map[string]chan error{}
 			place := func(name string) {
 				answers[name] = make(chan error, 1)
@@ -155,15 +154,14 @@ func TestWhoWaitedLongIsToldToComeAgain(t *testing.T) {
 			for _, name := range late {
 				place(name)
 			}
-			until(t, "all wait", func() bool { return p.Waiting() == len(late) })
-			time.Sleep(patience + 50*time.Millisecond)
-			close(release)
-			ordertest.Must(t, <-answers["first"])
 			for _, name := range late {
 				if err := <-answers[name]; !fault.Is(err, fault.Unavailable) {
 					t.Errorf("%s: answered with %v", name, err)
 				}
 			}
+			close(release)
+			ordertest.Must(t, <-answers["first"])
+			until(t, "their room is free again", func() bool { return p.Waiting() == 0 && p.Held() == 0 })
 			if n := f.Count(`SELECT COUNT(*) FROM orders`); n != 1 {
 				t.Errorf("%d orders, want the first alone", n)
 			}
