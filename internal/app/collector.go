@@ -10,13 +10,14 @@ import (
 
 const (
 	collectorLooks = time.Second
-	// busyRate is what a panel allocates in a second only while it has work.
-	busyRate = 16 << 20
-	// garbageBusy is how much may lie about until it is collected, under load.
+	// busyRate is what a panel allocates in a second only under load, and restRate what it
+	// does not while nobody asks for anything.
+	busyRate, restRate = 16 << 20, 1 << 20
+	// garbageBusy is about how much may lie about until it is collected, under load.
 	garbageBusy = 48 << 20
-	// percentUsual and percentAtRest are shares of the live memory, as GOGC has them.
-	percentUsual  = 100
-	percentAtRest = 50
+	// Shares of the live memory, as GOGC has them. What is live may double between two
+	// looks, and percentMost with it.
+	percentAtRest, percentUsual, percentMost = 50, 100, 400
 	// restAfter is how many quiet looks make a panel one at rest.
 	restAfter = 10
 )
@@ -29,21 +30,27 @@ const (
 func TuneCollector(ctx context.Context) {
 	debug.FreeOSMemory()
 	if os.Getenv("GOGC") == "" {
-		go new(collector).run(ctx, collectorLooks)
+		go newCollector().run(ctx, collectorLooks)
 	}
 }
 
 // collector is the collector's setting and what it rests on.
 type collector struct {
-	percent   int    // 0: not set yet
+	percent   int
 	allocated uint64 // at the last look, since the program began
 	quiet     int    // looks in a row without work
 }
 
-func (c *collector) run(ctx context.Context, every time.Duration) {
-	defer debug.SetGCPercent(percentUsual)
+// newCollector is at rest, at first.
+func newCollector() *collector {
+	c := &collector{}
 	c.allocated, _ = memoryUse()
 	c.set(percentAtRest)
+	return c
+}
+
+func (c *collector) run(ctx context.Context, every time.Duration) {
+	defer debug.SetGCPercent(percentUsual) // as Go has it without a GOGC
 	looks := time.NewTicker(every)
 	defer looks.Stop()
 	for {
@@ -62,20 +69,24 @@ func (c *collector) run(ctx context.Context, every time.Duration) {
 func (c *collector) look(allocated, live uint64, since time.Duration) {
 	rate := float64(allocated-c.allocated) / since.Seconds()
 	c.allocated = allocated
-	if rate >= busyRate {
+	switch {
+	case rate >= busyRate:
 		c.quiet = 0
 		c.set(busyPercent(live))
-		return
-	}
-	if c.quiet++; c.quiet == restAfter {
-		c.set(percentAtRest)
-		debug.FreeOSMemory()
+	case rate >= restRate:
+		c.quiet = 0
+		c.set(percentUsual)
+	default:
+		if c.quiet++; c.quiet == restAfter {
+			c.set(percentAtRest)
+			debug.FreeOSMemory()
+		}
 	}
 }
 
-// busyPercent is the share of live memory that garbageBusy is, if that is more than usual.
+// busyPercent is the share of live memory that garbageBusy is.
 func busyPercent(live uint64) int {
-	return int(max(percentUsual, garbageBusy*100/max(live, 1<<20))) //nolint:gosec // 4,800 at most
+	return int(min(max(percentUsual, garbageBusy*100/max(live, 1)), percentMost))
 }
 
 func (c *collector) set(percent int) {
