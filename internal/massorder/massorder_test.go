@@ -313,6 +313,51 @@ func TestSuspensionTakesNoOrderBack(t *testing.T) {
 	})
 }
 
+// A node that finds the account suspended refuses no line whose order another node is
+// committing just then.
+func TestSuspensionWaitsForACommit(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, db.Postgres) // SQLite has one writer
+	f := setup(t, d, 3*money.Unit)
+	massID := f.begin(false, f.lines(100, 100))
+	f.Exec(`CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NULL; END $$`)
+	f.Exec(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()`)
+	first := make(chan error, 1)
+	go func() { first <- f.runner.Run(context.Background(), massID) }()
+	f.until("the first node commits", `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`)
+
+	// The suspension came after the first node had looked, and its claim has run out.
+	f.Exec(`UPDATE accounts SET state = 'suspended' WHERE id = $1`, f.Buyer.AccountID)
+	f.Exec(`UPDATE mass_orders SET lease_until = NULL WHERE id = $1`, massID)
+	if err := f.runner.Run(t.Context(), massID); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("the second node: %v", err)
+	}
+	if m := f.get(massID); m.Bad != 0 || m.State != massorder.Placing {
+		t.Errorf("while the first one commits: %+v", m)
+	}
+	ordertest.Must(t, <-first)
+	ordertest.Must(t, f.runner.Run(t.Context(), massID))
+	if m := f.get(massID); m.Bad != 0 || m.Placed != 2 {
+		t.Errorf("after it: %+v", m)
+	}
+	f.booked(2, 3*money.Unit-400_000)
+}
+
+// until waits, a minute at most, until a count is not zero.
+func (f *fixture) until(what, count string) {
+	f.T.Helper()
+	tick, late := time.NewTicker(10*time.Millisecond), time.NewTimer(time.Minute)
+	defer tick.Stop()
+	defer late.Stop()
+	for f.Count(count) == 0 {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			f.T.Fatal("not within a minute: " + what)
+		}
+	}
+}
+
 // An account keeps few, sees none of another's, and loses the oldest first.
 func TestMassOrdersAreBoundedAndOnesOwn(t *testing.T) {
 	t.Parallel()

@@ -181,13 +181,17 @@ func (r *Runner) place(ctx context.Context, t *task) error {
 }
 
 // stopped ends what an account began that may not order any more. What was placed
-// before it was stopped, and not yet written down, stays placed.
+// before it was stopped, and not yet written down, stays placed; so does what another
+// node is committing just now, for which the wallet is waited for.
 func (r *Runner) stopped(ctx context.Context, t *task) error {
 	args := make([][]any, len(t.lines))
 	for i, l := range t.lines {
 		args[i] = []any{t.buyer.AccountID, string(t.buyer.Mode), requestID(t.mass.ID, l.Number)}
 	}
-	err := r.db.Read(ctx, func(tx *db.Tx) error {
+	err := r.db.Write(ctx, func(tx *db.Tx) error {
+		if _, err := ledger.Open(tx, t.buyer.WalletID); err != nil {
+			return err
+		}
 		return tx.QueryMany(func(i int, s db.Scanner) error {
 			return s.Scan(&t.lines[i].Order, &t.lines[i].Charged)
 		}, `SELECT number, charge FROM orders WHERE account_id = $1 AND mode = $2 AND request_id = $3`, args)
