@@ -23,14 +23,15 @@ type Answer struct {
 var errNoRequestID = fault.New(fault.Invalid, "Each of many requests needs a request id")
 
 // Many places requests one after the other, each as Place does and each for itself:
-// one that is refused is in nobody's way. Those that could not be queued are
-// answered as unavailable, and none that comes after such a one is tried; one whose turn
-// did not come in time is too, whatever becomes of the next.
+// one that is refused is in nobody's way. Those that could not be queued are answered as
+// unavailable, and none that comes after such a one is tried. So is one whose turn did not
+// come in time, whatever becomes of the next.
 func (p *Placer) Many(ctx context.Context, buyer Buyer, requests []Request, snapshot *catalog.Snapshot) []Answer {
 	answers := make([]Answer, len(requests))
 	queued := make([]*placing, 0, len(requests))
+	asked := clock.System()
 	for i, r := range requests {
-		one := newPlacing(buyer, r, snapshot)
+		one := newPlacing(buyer, r, snapshot, asked)
 		if err := p.enqueueNamed(ctx, one); err != nil {
 			for j := i; j < len(requests); j++ {
 				answers[j].Err = err
@@ -65,7 +66,7 @@ func (p *Placer) Together(ctx context.Context, buyer Buyer, requests []Request, 
 		if r.RequestID == "" {
 			return nil, false, errNoRequestID
 		}
-		all[i] = newPlacing(buyer, r, snapshot)
+		all[i] = newPlacing(buyer, r, snapshot, time.Time{}) // it does not queue
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchWait)
 	defer cancel()
@@ -99,10 +100,10 @@ func (p *Placer) Together(ctx context.Context, buyer Buyer, requests []Request, 
 }
 
 // newPlacing is a request at the beginning of its way.
-func newPlacing(buyer Buyer, r Request, snapshot *catalog.Snapshot) *placing {
+func newPlacing(buyer Buyer, r Request, snapshot *catalog.Snapshot, asked time.Time) *placing {
 	return &placing{
 		buyer: buyer, request: r, hash: r.Hash(), snapshot: snapshot, size: r.size(),
-		orderID: id.New(id.Order), queued: clock.System(), done: make(chan struct{}),
+		orderID: id.New(id.Order), asked: asked, done: make(chan struct{}),
 	}
 }
 
@@ -132,7 +133,7 @@ func (p *Placer) enqueue(ctx context.Context, one *placing) error {
 // await returns the answer to a queued request. One whose turn does not come in time is
 // withdrawn.
 func (p *Placer) await(one *placing) (Placed, error) {
-	patience := time.NewTimer(p.patience - clock.System().Sub(one.queued))
+	patience := time.NewTimer(p.patience - clock.System().Sub(one.asked))
 	defer patience.Stop()
 	select {
 	case <-one.done:

@@ -34,7 +34,7 @@ const (
 	stuckFor = 5 * time.Second
 )
 
-// errBusy answers when more waits than can be placed soon.
+// errBusy answers what was not tried: more waits than can be placed soon.
 var errBusy = fault.New(fault.Unavailable, "Temporarily unavailable")
 
 // errReused refuses a request id that came with other fields before.
@@ -84,8 +84,8 @@ type placing struct {
 	request  Request
 	hash     string
 	snapshot *catalog.Snapshot
-	size     int64 // that it takes of the queue's room
-	queued   time.Time
+	size     int64       // that it takes of the queue's room
+	asked    time.Time   // when its caller came
 	begun    atomic.Bool // taken by a batch, or withdrawn by who waits for it: whichever is first
 	orderID  string      // given before it is queued, so that a lost commit can be looked up
 	done     chan struct{}
@@ -134,13 +134,15 @@ func (p *Placer) Close() {
 // one.
 //
 // A ctx that ends before the request is queued withdraws it; after that the
-// order may be placed although nobody waits.
+// order may be placed although nobody waits. One whose batch does not begin within
+// queueWait is withdrawn and Unavailable: it was not tried.
 func (p *Placer) Place(ctx context.Context, buyer Buyer, r Request, snapshot *catalog.Snapshot) (Placed, error) {
 	if r.RequestID == "" {
 		r.RequestID = id.New(id.Classic)
 	}
+	began := clock.System()
 	for range askAgainMost {
-		placed, err := p.once(ctx, buyer, r, snapshot)
+		placed, err := p.once(ctx, newPlacing(buyer, r, snapshot, began))
 		again, wait := errors.AsType[*askAgainError](err)
 		if !wait {
 			return placed, err
@@ -151,8 +153,7 @@ func (p *Placer) Place(ctx context.Context, buyer Buyer, r Request, snapshot *ca
 }
 
 // once queues a request and waits for its answer.
-func (p *Placer) once(ctx context.Context, buyer Buyer, r Request, snapshot *catalog.Snapshot) (Placed, error) {
-	one := newPlacing(buyer, r, snapshot)
+func (p *Placer) once(ctx context.Context, one *placing) (Placed, error) {
 	if err := p.enqueue(ctx, one); err != nil {
 		return Placed{}, err
 	}
@@ -231,7 +232,8 @@ func (p *Placer) stillWaiting(all []*placing) (waits []*placing) {
 }
 
 // place commits a batch in one transaction and answers its callers. One that
-// fails for its data is halved, so that a poisoned request hurts nobody else. With
+// fails for its data is halved, so that a poisoned request hurts nobody else, as far as
+// ctx has time for it. With
 // openOnly it leaves out the wallets that are locked, and the notes on orders that are;
 // what it meets locked then is neither, and its holder may keep it for long: nobody
 // waits for that.
@@ -265,11 +267,13 @@ func (p *Placer) place(ctx context.Context, all []*placing, openOnly bool) {
 	}
 }
 
-// noteStuck remembers the wallets that a batch could not lock.
+// noteStuck remembers the wallets that a batch could not lock, and forgets those that it could.
 func (p *Placer) noteStuck(all []*placing) {
 	for _, one := range all {
 		if errors.Is(one.err, db.ErrLocked) {
 			p.stuck[one.buyer.WalletID] = clock.System().Add(stuckFor)
+		} else {
+			delete(p.stuck, one.buyer.WalletID)
 		}
 	}
 }
