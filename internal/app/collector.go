@@ -10,13 +10,13 @@ import (
 
 const (
 	collectorLooks = time.Second
-	// busyRate is what a panel allocates in a second only under load, and restRate what it
-	// does not while nobody asks for anything.
-	busyRate, restRate = 16 << 20, 1 << 20
+	// busyRate is what a panel allocates in a second only under load, and restRate more
+	// than its loops and who watches it make it allocate.
+	busyRate, restRate = 16 << 20, 4 << 20
 	// garbageBusy is about how much may lie about until it is collected, under load.
 	garbageBusy = 48 << 20
-	// Shares of the live memory, as GOGC has them. What is live may double between two
-	// looks, and percentMost with it.
+	// Shares of the live memory, as GOGC has them. percentMost bounds what comes of it
+	// where much more is live before the next look.
 	percentAtRest, percentUsual, percentMost = 50, 100, 400
 	// restAfter is how many quiet looks make a panel one at rest.
 	restAfter = 10
