@@ -227,7 +227,7 @@ type besideNumber struct{ rows pgx.Rows }
 
 func (r besideNumber) Scan(dest ...any) error { return r.rows.Scan(append([]any{nil}, dest...)...) }
 
-// columnsOf turns rows of arguments into an array for each placeholder.
+// columnsOf turns rows of arguments into an array for each argument.
 func columnsOf(argRows [][]any) []any {
 	columns := make([]any, len(argRows[0]))
 	for i := range columns {

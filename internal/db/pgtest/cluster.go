@@ -34,15 +34,10 @@ type Cluster struct {
 // step. The context bounds the start only. Whatever the options say, commits wait
 // for a standby: what is tested with a cluster is what a killed primary loses.
 func StartCluster(ctx context.Context, opts Options) (*Cluster, error) {
-	programs, err := findPrograms()
+	programs, user, err := prepare()
 	if err != nil {
-		return nil, fmt.Errorf("pgtest: %w", err)
+		return nil, err
 	}
-	user, err := serverUser()
-	if err != nil {
-		return nil, fmt.Errorf("pgtest: %w", err)
-	}
-	removeOrphans()
 	c := &Cluster{programs: programs}
 	c.stop = sync.OnceValue(c.end)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)

@@ -56,18 +56,25 @@ func Available() bool {
 	return err == nil
 }
 
+// prepare finds what every server needs, and takes away what others have left.
+func prepare() (p programs, u *user, err error) {
+	if p, err = findPrograms(); err == nil {
+		u, err = serverUser()
+	}
+	if err != nil {
+		return p, nil, fmt.Errorf("pgtest: %w", err)
+	}
+	removeOrphans()
+	return p, u, nil
+}
+
 // Start makes a data folder and starts a server in it. It returns once the
 // server accepts connections. The context bounds the start only.
 func Start(ctx context.Context, opts Options) (*Server, error) {
-	programs, err := findPrograms()
+	programs, user, err := prepare()
 	if err != nil {
-		return nil, fmt.Errorf("pgtest: %w", err)
+		return nil, err
 	}
-	user, err := serverUser()
-	if err != nil {
-		return nil, fmt.Errorf("pgtest: %w", err)
-	}
-	removeOrphans()
 	f, err := newFolder(user)
 	if err != nil {
 		return nil, fmt.Errorf("pgtest: %w", err)
