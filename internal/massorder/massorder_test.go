@@ -324,7 +324,9 @@ func TestSuspensionWaitsForACommit(t *testing.T) {
 	f.Exec(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()`)
 	first := make(chan error, 1)
 	go func() { first <- f.runner.Run(context.Background(), massID) }()
-	f.until("the first node commits", `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`)
+	ordertest.Until(t, "the first node commits", func() bool {
+		return f.Count(`SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`) > 0
+	})
 
 	// The suspension came after the first node had looked, and its claim has run out.
 	f.Exec(`UPDATE accounts SET state = 'suspended' WHERE id = $1`, f.Buyer.AccountID)
@@ -341,21 +343,6 @@ func TestSuspensionWaitsForACommit(t *testing.T) {
 		t.Errorf("after it: %+v", m)
 	}
 	f.booked(2, 3*money.Unit-400_000)
-}
-
-// until waits, a minute at most, until a count is not zero.
-func (f *fixture) until(what, count string) {
-	f.T.Helper()
-	tick, late := time.NewTicker(10*time.Millisecond), time.NewTimer(time.Minute)
-	defer tick.Stop()
-	defer late.Stop()
-	for f.Count(count) == 0 {
-		select {
-		case <-tick.C:
-		case <-late.C:
-			f.T.Fatal("not within a minute: " + what)
-		}
-	}
 }
 
 // An account keeps few, sees none of another's, and loses the oldest first.

@@ -22,19 +22,10 @@ func TestPlaceBesideALockThatIsNoWallets(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, db.Postgres) // SQLite has one lock for all
 	f := ordertest.New(t, d, provider, 100*money.Unit)
-	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- d.Write(context.Background(), func(tx *db.Tx) error {
-			_, err := tx.Exec(`SET LOCAL idle_in_transaction_session_timeout = 0`)
-			if err == nil {
-				_, err = tx.Exec(`LOCK TABLE transfers IN SHARE MODE`) // as an index that is being made does
-			}
-			close(locked)
-			<-release
-			return err
-		})
-	}()
-	<-locked
+	release := f.Hold(func(tx *db.Tx) error {
+		_, err := tx.Exec(`LOCK TABLE transfers IN SHARE MODE`) // as an index that is being made does
+		return err
+	})
 	p, snapshot := newPlacer(t, d), f.Snapshot()
 	answers := make(chan error, 3)
 	place := func(name string) {
@@ -45,13 +36,13 @@ func TestPlaceBesideALockThatIsNoWallets(t *testing.T) {
 		}()
 	}
 	place("alone")
-	until(t, "the first waits for the lock", func() bool {
+	ordertest.Until(t, "the first waits for the lock", func() bool {
 		return f.Count(`SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) > 0
 	})
 	for i := range 2 {
 		place(fmt.Sprint("together", i))
 	}
-	until(t, "two wait, or the first is through", func() bool { return p.Waiting() == 2 || len(answers) > 0 })
+	ordertest.Until(t, "two wait, or the first is through", func() bool { return p.Waiting() == 2 || len(answers) > 0 })
 	late := time.NewTimer(time.Minute)
 	defer late.Stop()
 	for i := range 3 {
@@ -62,12 +53,11 @@ func TestPlaceBesideALockThatIsNoWallets(t *testing.T) {
 			}
 		case <-late.C:
 			t.Errorf("%d of 3 were answered while the lock was held", i)
-			close(release)
+			release()
 			t.FailNow()
 		}
 	}
-	close(release)
-	ordertest.Must(t, <-ended)
+	release()
 	f.Audit()
 }
 
@@ -82,21 +72,14 @@ func TestPlaceBesideALockedOrder(t *testing.T) {
 	p, snapshot := newPlacer(t, d), f.Snapshot()
 	requests := []order.Request{classic(t, f, "https://example.com/a", 0), classic(t, f, "https://example.com/b", 0)}
 	placed := []order.Placed{placeClassic(t, p, f, requests[0], false), placeClassic(t, p, f, requests[1], false)}
-	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- d.Write(context.Background(), func(tx *db.Tx) error {
-			_, err := tx.Exec(`SET LOCAL idle_in_transaction_session_timeout = 0`)
-			for _, one := range placed {
-				if err == nil {
-					_, err = order.LockAlone(tx, one.OrderID)
-				}
+	release := f.Hold(func(tx *db.Tx) (err error) {
+		for _, one := range placed {
+			if err == nil {
+				_, err = order.LockAlone(tx, one.OrderID)
 			}
-			close(locked)
-			<-release
-			return err
-		})
-	}()
-	<-locked
+		}
+		return err
+	})
 	var wg sync.WaitGroup
 	again := func(i int) {
 		got, err := p.Place(context.Background(), f.Buyer, requests[i], snapshot)
@@ -105,7 +88,7 @@ func TestPlaceBesideALockedOrder(t *testing.T) {
 		}
 	}
 	wg.Go(func() { again(0) })
-	until(t, "the first waits for the lock", func() bool {
+	ordertest.Until(t, "the first waits for the lock", func() bool {
 		return f.Count(`SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) > 0
 	})
 	wg.Go(func() { again(1) }) // with those below, most likely
@@ -118,7 +101,6 @@ func TestPlaceBesideALockedOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	close(release)
-	ordertest.Must(t, <-ended)
+	release()
 	f.Audit()
 }

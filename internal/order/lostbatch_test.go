@@ -3,29 +3,14 @@ package order_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 	"github.com/notpanel/notpanel/internal/fault"
+	"github.com/notpanel/notpanel/internal/ledger"
 	"github.com/notpanel/notpanel/internal/money"
 	"github.com/notpanel/notpanel/internal/order/ordertest"
 )
-
-// until waits for something, a minute at most.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.NewTimer(time.Minute)
-	defer tick.Stop()
-	defer late.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late.C:
-			t.Fatal("not within a minute: " + what)
-		}
-	}
-}
 
 // Who is refused for what another order of the same batch had taken, and that order is
 // lost with its commit, is told to come again, and not that there is no money.
@@ -41,17 +26,10 @@ func TestRefusalByAnOrderThatIsLost(t *testing.T) {
 	p, snapshot := newPlacer(t, d), f.Snapshot()
 
 	// A batch that waits for its wallet gives the next two time to become one batch.
-	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- d.Write(context.Background(), func(tx *db.Tx) error {
-			var walletID string
-			err := tx.QueryRow(`SELECT id FROM wallets WHERE id = $1 FOR NO KEY UPDATE`, other.WalletID).Scan(&walletID)
-			close(locked)
-			<-release
-			return err
-		})
-	}()
-	<-locked
+	release := f.Hold(func(tx *db.Tx) error {
+		_, err := ledger.Open(tx, other.WalletID)
+		return err
+	})
 	answers := map[string]chan error{}
 	place := func(name string) {
 		answers[name] = make(chan error, 1)
@@ -65,15 +43,14 @@ func TestRefusalByAnOrderThatIsLost(t *testing.T) {
 		}()
 	}
 	place("first")
-	until(t, "the first waits for its wallet", func() bool {
+	ordertest.Until(t, "the first waits for its wallet", func() bool {
 		return f.Count(`SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) > 0
 	})
 	place("a")
-	until(t, "one waits", func() bool { return p.Waiting() == 1 })
+	ordertest.Until(t, "one waits", func() bool { return p.Waiting() == 1 })
 	place("b")
-	until(t, "two wait", func() bool { return p.Waiting() == 2 })
-	close(release)
-	ordertest.Must(t, <-ended)
+	ordertest.Until(t, "two wait", func() bool { return p.Waiting() == 2 })
+	release()
 	ordertest.Must(t, <-answers["first"])
 	for _, name := range []string{"a", "b"} {
 		if err := <-answers[name]; !fault.Is(err, fault.Unavailable) {

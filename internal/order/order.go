@@ -138,11 +138,16 @@ func scan(s db.Scanner) (*Order, error) {
 	if err != nil {
 		return o, err
 	}
+	return o, o.fill(run, fields)
+}
+
+// fill sets what is stored in another form.
+func (o *Order) fill(run *int64, fields string) (err error) {
 	if run != nil {
 		o.Run = *run
 	}
 	o.Fields, err = readValues(fields)
-	return o, err
+	return err
 }
 
 // Scope is whose orders a request may see: an account's of one mode.

@@ -36,11 +36,7 @@ func scanStatus(s db.Scanner) (*Order, error) {
 	if err != nil {
 		return o, err
 	}
-	if run != nil {
-		o.Run = *run
-	}
-	o.Fields, err = readValues(fields)
-	return o, err
+	return o, o.fill(run, fields)
 }
 
 // Status returns the orders of the scope that refs name, in their order.

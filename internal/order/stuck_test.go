@@ -24,16 +24,10 @@ func TestPlaceBesideALockedWallet(t *testing.T) {
 	d := dbtest.Open(t, db.Postgres) // SQLite has one lock for all
 	f := ordertest.New(t, d, provider, 100*money.Unit)
 	other := f.NewBuyer(100 * money.Unit)
-	locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- d.Write(context.Background(), func(tx *db.Tx) error {
-			_, err := ledger.Open(tx, f.Buyer.WalletID)
-			close(locked)
-			<-release
-			return err
-		})
-	}()
-	<-locked
+	release := f.Hold(func(tx *db.Tx) error {
+		_, err := ledger.Open(tx, f.Buyer.WalletID)
+		return err
+	})
 	p, snapshot := newPlacer(t, d), f.Snapshot()
 	began := time.Now()
 	const n = 20
@@ -56,10 +50,7 @@ func TestPlaceBesideALockedWallet(t *testing.T) {
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("placing beside a locked wallet took %s", took)
 	}
-	close(release)
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	release()
 	// Set free, the same request is placed.
 	deadline := time.Now().Add(20 * time.Second)
 	for {
@@ -161,7 +152,7 @@ func TestWhoWaitedLongIsToldToComeAgain(t *testing.T) {
 			}
 			close(release)
 			ordertest.Must(t, <-answers["first"])
-			until(t, "their room is free again", func() bool { return p.Waiting() == 0 && p.Held() == 0 })
+			ordertest.Until(t, "their room is free again", func() bool { return p.Waiting() == 0 && p.Held() == 0 })
 			if n := f.Count(`SELECT COUNT(*) FROM orders`); n != 1 {
 				t.Errorf("%d orders, want the first alone", n)
 			}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/account"
 	"github.com/notpanel/notpanel/internal/catalog"
@@ -173,6 +174,48 @@ func (f *Fixture) Count(query string, args ...any) (n int64) {
 	f.T.Helper()
 	f.Read(func(tx *db.Tx) error { return tx.QueryRow(query, args...).Scan(&n) })
 	return n
+}
+
+// Until waits for something, a minute at most.
+func Until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick, late := time.NewTicker(5*time.Millisecond), time.NewTimer(time.Minute)
+	defer tick.Stop()
+	defer late.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			t.Fatal("not within a minute: " + what)
+		}
+	}
+}
+
+// Hold runs a transaction that ends when release is called, however long that takes. It
+// returns once the transaction has done what it is to do.
+func (f *Fixture) Hold(do func(*db.Tx) error) (release func()) {
+	f.T.Helper()
+	done, end, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- f.DB.Write(context.Background(), func(tx *db.Tx) error {
+			var err error
+			if f.DB.Engine() == db.Postgres {
+				_, err = tx.Exec(`SET LOCAL idle_in_transaction_session_timeout = 0`)
+			}
+			if err == nil {
+				err = do(tx)
+			}
+			close(done)
+			<-end
+			return err
+		})
+	}()
+	<-done
+	return func() {
+		f.T.Helper()
+		close(end)
+		Must(f.T, <-ended)
+	}
 }
 
 // Audit proves the whole database and fails the test where it does not add up.
