@@ -60,18 +60,15 @@ var mishaps = map[db.Engine][]mishap{
 func (s *scene) anyone() *seat { return s.nodes[s.random.IntN(len(s.nodes))] }
 
 // kill is kill -9, and a new start.
-func (s *scene) kill() time.Time {
-	n := s.anyone()
-	n.kill()
-	ended := time.Now()
-	s.again(n)
-	return ended
-}
+func (s *scene) kill() time.Time { return s.anew((*seat).kill) }
 
 // replace is an end in order, and a new start.
-func (s *scene) replace() time.Time {
+func (s *scene) replace() time.Time { return s.anew((*seat).terminate) }
+
+// anew ends a node and starts it again.
+func (s *scene) anew(end func(*seat)) time.Time {
 	n := s.anyone()
-	n.terminate()
+	end(n)
 	ended := time.Now()
 	s.again(n)
 	return ended

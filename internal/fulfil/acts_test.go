@@ -68,20 +68,26 @@ func TestRefillAfterAClaimOfUnknownOutcome(t *testing.T) {
 	}
 }
 
+// asksForWhatIsNotStored asks for a refill whose answer the database does not take.
+func (k *stage) asksForWhatIsNotStored() {
+	k.T.Helper()
+	k.Exec(`CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'away'; END $$`)
+	k.Exec(`CREATE TRIGGER away BEFORE UPDATE ON refills FOR EACH ROW WHEN (NEW.state = 'in_progress') EXECUTE FUNCTION away()`)
+	_, err := k.actor.Refills(k.T.Context())
+	ordertest.Must(k.T, err)
+}
+
 // What a provider said to a refill is stored when the database is back, also after
 // another node found the claim run out and asked for a person; it is asked for once.
 func TestAnAnswerToARefillOutlastsItsClaim(t *testing.T) {
 	t.Parallel()
 	k, o, refill := refilling(t)
 	log := k.listen()
-	k.Exec(`CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'away'; END $$`)
-	k.Exec(`CREATE TRIGGER away BEFORE UPDATE ON refills FOR EACH ROW WHEN (NEW.state = 'in_progress') EXECUTE FUNCTION away()`)
-	_, err := k.actor.Refills(t.Context())
-	ordertest.Must(t, err)
+	k.asksForWhatIsNotStored()
 	log.until(t, "WARN not stored yet")
 	k.d.AdvanceClock(10 * time.Minute)
 	other := fulfil.NewActor(node(t, k.d, k.Fixture))
-	_, err = other.Refills(t.Context())
+	_, err := other.Refills(t.Context())
 	ordertest.Must(t, err)
 	other.Drain()
 	if now := k.Order(o.ID); !strings.Contains(now.Attention, "nobody knows whether") {
@@ -146,14 +152,11 @@ func TestDrainGivesUpAnAnswerToARefill(t *testing.T) {
 	t.Parallel()
 	k, o, _ := refilling(t)
 	log := k.listen()
-	k.Exec(`CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'away'; END $$`)
-	k.Exec(`CREATE TRIGGER away BEFORE UPDATE ON refills FOR EACH ROW WHEN (NEW.state = 'in_progress') EXECUTE FUNCTION away()`)
-	_, err := k.actor.Refills(t.Context())
-	ordertest.Must(t, err)
+	k.asksForWhatIsNotStored()
 	k.actor.Drain()
 	log.until(t, "ERROR not stored")
 	k.d.AdvanceClock(10 * time.Minute)
-	_, err = k.actor.Refills(t.Context())
+	_, err := k.actor.Refills(t.Context())
 	ordertest.Must(t, err)
 	k.actor.Drain()
 	if now := k.Order(o.ID); !strings.Contains(now.Attention, "nobody knows whether") || k.refillsAsked() != 1 {
