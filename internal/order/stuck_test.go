@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,6 +161,50 @@ func TestWhoWaitedLongIsToldToComeAgain(t *testing.T) {
 			ordertest.Must(t, <-answers["a"])
 			if n := f.Count(`SELECT COUNT(*) FROM orders`); n != 2 {
 				t.Errorf("%d orders after the repeat, want 2", n)
+			}
+			f.Audit()
+		})
+	}
+}
+
+// A request that is withdrawn at the very moment at which a batch takes it is either
+// answered with its order or was never tried: its repeat is no repeat, and pays once.
+func TestWithdrawnAsItIsTaken(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			const clients, requests, charge = 16, 8, 200_000
+			d := dbtest.Open(t, engine)
+			f := ordertest.New(t, d, provider, 100*money.Unit)
+			patience := 2 * time.Millisecond
+			p := order.NewPlacer(d, order.PlacerOptions{Placed: func() { time.Sleep(patience) }}) // whoever waits behind a batch runs out of it
+			t.Cleanup(p.Close)
+			p.Impatient(patience)
+			snapshot := f.Snapshot()
+			var withdrawn atomic.Int64
+			var wg sync.WaitGroup
+			for client := range clients {
+				wg.Go(func() {
+					for i := range requests {
+						request := f.Request(fmt.Sprint(client, "-", i), fmt.Sprint("https://example.com/", client, "/", i), 100)
+						placed, err := p.Place(context.Background(), f.Buyer, request, snapshot)
+						for ; fault.Is(err, fault.Unavailable); placed, err = p.Place(context.Background(), f.Buyer, request, snapshot) {
+							withdrawn.Add(1)
+						}
+						if err != nil || placed.Repeat {
+							t.Errorf("%s: %+v, %v", request.RequestID, placed, err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			ordertest.Until(t, "all room is free again", func() bool { return p.Held() == 0 })
+			if n := f.Count(`SELECT COUNT(*) FROM orders`); n != clients*requests || withdrawn.Load() == 0 {
+				t.Errorf("%d orders, want %d; %d requests were withdrawn", n, clients*requests, withdrawn.Load())
+			}
+			if got, want := f.Balance(f.Buyer.WalletID), 100*money.Unit-clients*requests*charge; got != want {
+				t.Errorf("the wallet holds %s, want %s", got, want)
 			}
 			f.Audit()
 		})
