@@ -28,6 +28,9 @@ const (
 	// pause, so its process is frozen, and others wait for the rows it has locked.
 	idleTimeout    = 10 * time.Second
 	connectTimeout = 5 * time.Second
+	// pingWait bounds how long a connection that has rested is asked whether it still leads
+	// anywhere, before another is taken.
+	pingWait = 3 * time.Second
 	// readWait bounds how long a read waits for a connection: a server that takes long
 	// for each serves those who wait in a crowd only when they have gone. A new one may
 	// first be tried at a server that is away.
@@ -64,7 +67,11 @@ func poolConfig(url string, answer time.Duration) (*pgxpool.Config, error) {
 		return nil, errors.New("the address of the PostgreSQL database is malformed") // the cause holds the password
 	}
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	config.ConnConfig.DialFunc = newDialer(answer).dial
+	dialer := newDialer(answer)
+	config.ConnConfig.DialFunc = dialer.dial
+	config.ConnConfig.LookupFunc = dialer.hosts.keepNames(config.ConnConfig.LookupFunc)
+	config.BeforeConnect = dialer.hosts.order
+	config.PingTimeout = pingWait
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings())
 	config.ConnConfig.OnNotice = keepWarning

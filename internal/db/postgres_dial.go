@@ -38,17 +38,18 @@ func connOf(c *pgconn.PgConn) *serverConn {
 	if server, ok := raw.(*serverConn); ok {
 		return server
 	}
-	return &serverConn{Conn: raw} // another dialer's
+	return &serverConn{Conn: raw, heard: func(bool) {}} // another dialer's
 }
 
 // dialer connects to a PostgreSQL server.
 type dialer struct {
 	net    net.Dialer
+	hosts  *hosts
 	answer time.Duration // 0: waits for answers without end
 }
 
 func newDialer(answer time.Duration) *dialer {
-	return &dialer{answer: answer, net: net.Dialer{
+	return &dialer{answer: answer, hosts: newHosts(), net: net.Dialer{
 		Timeout:         connectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2},
 		Control:         unacknowledgedFor(2 * idleTimeout),
@@ -61,9 +62,17 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	c, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
+		if isTimeout(err) {
+			d.hosts.heard(address, false)
+		}
 		return nil, err
 	}
-	return &serverConn{Conn: c, answer: d.answer}, nil
+	return &serverConn{Conn: c, answer: d.answer, heard: func(answered bool) { d.hosts.heard(address, answered) }}, nil
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
 
 // serverConn is a connection to a PostgreSQL server.
@@ -71,7 +80,9 @@ type serverConn struct {
 	net.Conn
 
 	answer time.Duration
+	heard  func(answered bool) // told at the first word, and of silence
 
+	spoke   atomic.Bool // the server did, once
 	reads   atomic.Bool // what is asked now changes nothing, and may be withdrawn
 	silent  atomic.Bool // it was given up
 	mu      sync.Mutex
@@ -114,7 +125,17 @@ func (c *serverConn) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	if errors.Is(err, os.ErrDeadlineExceeded) && !c.isBounded() {
+	if n > 0 && !c.spoke.Swap(true) {
+		c.heard(true)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	bounded := c.isBounded()
+	if !bounded || !c.spoke.Load() { // how patient a caller is says nothing of a server that has spoken
+		c.heard(false)
+	}
+	if !bounded {
 		c.silent.Store(true)
 		err = errors.Join(fmt.Errorf("no answer of the database within %s", c.answer), c.Close())
 	}
