@@ -173,16 +173,22 @@ func (l *load) run(t testing.TB, clients int, until, some int64, after func(), p
 	}
 }
 
-// repeat sends every request again, answered or not.
+// repeat sends every request again, answered or not. A panel that is busy may say that
+// it could not try one: then it is sent once more, as clients do.
 func (l *load) repeat(t testing.TB, n *panel) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
 	var working sync.WaitGroup
 	work := make(chan string)
 	for range 16 {
 		working.Go(func() {
 			for requestID := range work {
-				if !l.place(t.Context(), requestID, n) {
-					t.Errorf("%s got no answer from a panel that serves", requestID)
+				for !l.place(ctx, requestID, n) {
+					if !pause(ctx) {
+						t.Errorf("%s got no answer from a panel that serves", requestID)
+						break
+					}
 				}
 			}
 		})
