@@ -23,7 +23,7 @@ func (d *DB) Queued() int {
 
 // DialPatiently connects as the PostgreSQL pool does, with another patience.
 func DialPatiently(ctx context.Context, address string, answer time.Duration) (net.Conn, error) {
-	return newDialer(answer).dial(ctx, "tcp", address)
+	return newDialer(answer, newHosts()).dial(ctx, "tcp", address)
 }
 
 // Patiently are options with another patience for PostgreSQL's answers.

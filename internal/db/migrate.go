@@ -48,10 +48,10 @@ func (p *postgresDB) migrator() (*migrator, error) {
 	}
 	// A step may take long on large tables: an index of a million rows, say.
 	config := p.pool.Config().ConnConfig
-	config.DialFunc = newDialer(0).dial
+	config.DialFunc = newDialer(0, p.hosts).dial
 	config.RuntimeParams["statement_timeout"] = "0"
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	pool := stdlib.OpenDB(*config)
+	pool := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(p.hosts.order))
 	return &migrator{
 		dialect: goose.DialectPostgres, folder: "postgres", pool: pool, close: pool.Close,
 		options: []goose.ProviderOption{goose.WithSessionLocker(locker)},

@@ -47,7 +47,8 @@ const (
 
 // postgresDB is a pool of connections to a PostgreSQL server.
 type postgresDB struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	hosts *hosts
 
 	writing chan struct{} // a place for each write under way
 	// doubt says that a COMMIT was not answered in time: its server may confirm none for
@@ -61,16 +62,15 @@ type postgresDB struct {
 var errDoubt = errors.New("the database did not confirm a commit; whether it does again is being tried")
 
 // poolConfig is the configuration of a pool at an address.
-func poolConfig(url string, answer time.Duration) (*pgxpool.Config, error) {
+func poolConfig(url string, answer time.Duration, h *hosts) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the address of the PostgreSQL database is malformed") // the cause holds the password
 	}
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	dialer := newDialer(answer)
-	config.ConnConfig.DialFunc = dialer.dial
-	config.ConnConfig.LookupFunc = dialer.hosts.keepNames(config.ConnConfig.LookupFunc)
-	config.BeforeConnect = dialer.hosts.order
+	config.ConnConfig.DialFunc = newDialer(answer, h).dial
+	config.ConnConfig.LookupFunc = h.keepNames(config.ConnConfig.LookupFunc)
+	config.BeforeConnect, config.AfterConnect, config.BeforeClose = h.order, serves, leave
 	config.PingTimeout = pingWait
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings())
@@ -79,7 +79,8 @@ func poolConfig(url string, answer time.Duration) (*pgxpool.Config, error) {
 }
 
 func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, error) {
-	config, err := poolConfig(url, cmp.Or(o.answer, answerWait))
+	h := newHosts()
+	config, err := poolConfig(url, cmp.Or(o.answer, answerWait), h)
 	if err != nil {
 		return nil, err
 	}
@@ -88,11 +89,12 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgresDB, erro
 	if err != nil {
 		return nil, err
 	}
+	h.onSilence(pool.Reset) // what rests in it leads there too
 	if err := checkServer(ctx, pool); err != nil {
 		pool.Close()
 		return nil, err
 	}
-	return &postgresDB{pool: pool, writing: make(chan struct{}, config.MaxConns-keptForReads)}, nil
+	return &postgresDB{pool: pool, hosts: h, writing: make(chan struct{}, config.MaxConns-keptForReads)}, nil
 }
 
 func checkServer(ctx context.Context, pool *pgxpool.Pool) error {
@@ -284,7 +286,9 @@ func begin(ctx context.Context, c *pgxpool.Conn, statement string) (time.Time, e
 func commit(ctx context.Context, c *pgxpool.Conn) error {
 	pg := c.Conn().PgConn()
 	delete(pg.CustomData(), warningKey)
+	connOf(pg).commits.Store(true)
 	results, err := pg.Exec(ctx, "COMMIT").ReadAll()
+	connOf(pg).commits.Store(false)
 	switch warning := pg.CustomData()[warningKey]; {
 	case err != nil && isRetryable(err):
 		return err

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/notpanel/notpanel/internal/clock"
@@ -20,6 +21,10 @@ import (
 // own patience with a statement, so that it ends only for a connection whose
 // packets are lost, or a COMMIT that no standby confirms.
 const answerWait = statementTimeout + 5*time.Second
+
+// refusalMost is how long a server that is there takes to refuse a connection. Where there
+// is none, the network says so after some seconds, or nobody does.
+const refusalMost = time.Second
 
 // notForWithdrawing is the network that our connections name as theirs while they write,
 // so that pgx finds no way to ask the server to withdraw what it does. pgx asks that
@@ -48,8 +53,8 @@ type dialer struct {
 	answer time.Duration // 0: waits for answers without end
 }
 
-func newDialer(answer time.Duration) *dialer {
-	return &dialer{answer: answer, hosts: newHosts(), net: net.Dialer{
+func newDialer(answer time.Duration, h *hosts) *dialer {
+	return &dialer{answer: answer, hosts: h, net: net.Dialer{
 		Timeout:         connectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2},
 		Control:         unacknowledgedFor(2 * idleTimeout),
@@ -60,19 +65,15 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if network == notForWithdrawing {
 		return nil, errNotWithdrawn
 	}
+	began := clock.System()
 	c, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
-		if isTimeout(err) {
+		if clock.System().Sub(began) > refusalMost && !errors.Is(ctx.Err(), context.Canceled) {
 			d.hosts.heard(address, false)
 		}
 		return nil, err
 	}
-	return &serverConn{Conn: c, answer: d.answer, heard: func(answered bool) { d.hosts.heard(address, answered) }}, nil
-}
-
-func isTimeout(err error) bool {
-	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
+	return &serverConn{Conn: c, answer: d.answer, heard: func(serves bool) { d.hosts.heard(address, serves) }}, nil
 }
 
 // serverConn is a connection to a PostgreSQL server.
@@ -80,10 +81,11 @@ type serverConn struct {
 	net.Conn
 
 	answer time.Duration
-	heard  func(answered bool) // told at the first word, and of silence
+	heard  func(serves bool) // told that the server serves, and of its silence
 
-	spoke   atomic.Bool // the server did, once
 	reads   atomic.Bool // what is asked now changes nothing, and may be withdrawn
+	commits atomic.Bool // a COMMIT is under way, which waits for standbys too
+	late    atomic.Bool // what was asked was answered within nobody's patience
 	silent  atomic.Bool // it was given up
 	mu      sync.Mutex
 	bounded bool // pgx has set a deadline
@@ -125,14 +127,12 @@ func (c *serverConn) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	if n > 0 && !c.spoke.Swap(true) {
-		c.heard(true)
-	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
+	c.late.Store(true)
 	bounded := c.isBounded()
-	if !bounded || !c.spoke.Load() { // how patient a caller is says nothing of a server that has spoken
+	if impatient := bounded && c.reads.Load(); !impatient && !c.commits.Load() {
 		c.heard(false)
 	}
 	if !bounded {
@@ -140,6 +140,20 @@ func (c *serverConn) Read(b []byte) (int, error) {
 		err = errors.Join(fmt.Errorf("no answer of the database within %s", c.answer), c.Close())
 	}
 	return n, err
+}
+
+// serves notes that connecting has come to its end.
+func serves(_ context.Context, c *pgx.Conn) error {
+	connOf(c.PgConn()).heard(true)
+	return nil
+}
+
+// leave closes a connection of which pgx would take leave for 15 s, its place in the pool
+// taken meanwhile, although nobody answers there.
+func leave(c *pgx.Conn) {
+	if server := connOf(c.PgConn()); server.late.Load() && !server.reads.Load() {
+		_ = server.Close()
+	}
 }
 
 // bound gives a read its end where pgx has given it none.

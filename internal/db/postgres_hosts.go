@@ -11,17 +11,25 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// hosts knows which servers of an address fell silent. Others are tried before them:
-// a server that does not even refuse costs each new connection connectTimeout, while a
-// standby that took its place may answer at once.
+// hosts knows which servers of an address fell silent. Where the address asks for the
+// primary, others are tried before them: a server that does not even refuse costs each
+// new connection connectTimeout, while a standby that took its place answers at once.
 type hosts struct {
 	mu     sync.Mutex
-	names  map[string]string // the host of the address that an IP address stands for
-	silent map[string]bool   // by host and port
+	names  map[string][]string // the hosts of the address that an IP address stands for
+	silent map[string]bool     // by host and port
+	fell   func()              // called when one falls silent
 }
 
 func newHosts() *hosts {
-	return &hosts{names: map[string]string{}, silent: map[string]bool{}}
+	return &hosts{names: map[string][]string{}, silent: map[string]bool{}, fell: func() {}}
+}
+
+// onSilence sets what is done when a server falls silent.
+func (h *hosts) onSilence(fell func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fell = fell
 }
 
 // keepNames is a lookup that remembers which host it found where.
@@ -31,17 +39,20 @@ func (h *hosts) keepNames(lookup pgconn.LookupFunc) pgconn.LookupFunc {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for _, ip := range found {
-			h.names[ip] = host
+			if !slices.Contains(h.names[ip], host) {
+				h.names[ip] = append(h.names[ip], host)
+			}
 		}
 		return found, err
 	}
 }
 
-// order lets those that fell silent be tried last, and leaves the address's order otherwise.
+// order lets those that fell silent be tried last, and leaves the address's order
+// otherwise. Where any server will do, a standby would be taken for good.
 func (h *hosts) order(_ context.Context, c *pgx.ConnConfig) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.silent) == 0 {
+	if len(h.silent) == 0 || c.ValidateConnect == nil {
 		return nil
 	}
 	all := slices.Concat([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks)
@@ -58,20 +69,25 @@ func (h *hosts) order(_ context.Context, c *pgx.ConnConfig) error {
 	return nil
 }
 
-// heard notes whether a server that was dialled at an IP address and port answered.
-func (h *hosts) heard(dialled string, answered bool) {
+// heard notes whether a server that was dialled at an IP address and port serves or is
+// silent.
+func (h *hosts) heard(dialled string, serves bool) {
 	ip, port, err := net.SplitHostPort(dialled)
 	if err != nil {
 		return // a socket of this machine
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	host, ok := h.names[ip]
-	switch server := net.JoinHostPort(host, port); {
-	case !ok:
-	case answered:
-		delete(h.silent, server)
-	default:
-		h.silent[server] = true
+	before := len(h.silent)
+	for _, host := range h.names[ip] {
+		if server := net.JoinHostPort(host, port); serves {
+			delete(h.silent, server)
+		} else {
+			h.silent[server] = true
+		}
+	}
+	fell, after := h.fell, len(h.silent)
+	h.mu.Unlock()
+	if after > before {
+		fell()
 	}
 }

@@ -3,81 +3,121 @@ package db_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/notpanel/notpanel/internal/db"
 	"github.com/notpanel/notpanel/internal/db/dbtest"
 )
 
-// mute is a way to a server that takes connections, and is silent while it is told to be.
-type mute struct {
-	address  string
-	listener net.Listener
-	silent   atomic.Bool
-	asked    atomic.Int64 // connections that came
-	end      chan struct{}
+// way leads to a server, and may fall silent: what is sent on it then arrives nowhere,
+// and nobody learns of that.
+type way struct {
+	address string
+	silent  atomic.Bool
+	asked   atomic.Int64 // connections that came
+	carries sync.WaitGroup
+
+	mu    sync.Mutex
+	sides []net.Conn
+	left  bool
 }
 
-func newMute(t *testing.T, server string) *mute {
+func newWay(t *testing.T, server string) *way {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mute{address: listener.Addr().String(), listener: listener, end: make(chan struct{})}
-	var open sync.WaitGroup
-	open.Go(func() {
+	w := &way{address: listener.Addr().String()}
+	var accepts sync.WaitGroup
+	accepts.Go(func() {
 		for {
-			client, err := listener.Accept()
+			near, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			m.asked.Add(1)
-			open.Go(func() { m.carry(client, server) })
+			w.asked.Add(1)
+			far, err := net.Dial("tcp", server)
+			if err != nil || !w.carry(near, far) {
+				_ = near.Close()
+			}
 		}
 	})
 	t.Cleanup(func() {
-		m.leave()
-		open.Wait()
+		w.leave()
+		_ = listener.Close()
+		accepts.Wait()
 	})
-	return m
+	return w
 }
 
-// carry joins a connection with one to the server, or says nothing on it until the end.
-func (m *mute) carry(client net.Conn, server string) {
-	defer func() { _ = client.Close() }()
-	if m.silent.Load() {
-		<-m.end
-		return
-	}
-	far, err := net.Dial("tcp", server)
-	if err != nil {
-		return
-	}
-	var both sync.WaitGroup
-	both.Go(func() {
-		_, _ = io.Copy(far, client)
+// carry joins two sides, unless the way has ended.
+func (w *way) carry(near, far net.Conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left {
 		_ = far.Close()
-	})
-	both.Go(func() {
-		_, _ = io.Copy(client, far)
-		_ = client.Close()
-	})
-	<-m.end
-	_, _ = client.Close(), far.Close()
-	both.Wait()
+		return false
+	}
+	w.sides = append(w.sides, near, far)
+	w.carries.Go(func() { w.send(far, near) })
+	w.carries.Go(func() { w.send(near, far) })
+	return true
 }
 
-// leave ends its connections, and refuses new ones.
-func (m *mute) leave() {
-	if err := m.listener.Close(); !errors.Is(err, net.ErrClosed) {
-		close(m.end)
+func (w *way) send(to, from net.Conn) {
+	b := make([]byte, 16<<10)
+	for {
+		n, err := from.Read(b)
+		if w.silent.Load() {
+			if err != nil {
+				return
+			}
+			continue
+		}
+		if _, writeErr := to.Write(b[:n]); err != nil || writeErr != nil {
+			_ = to.Close()
+			return
+		}
 	}
+}
+
+// leave ends its connections, and from then on each that comes. It keeps its port, which
+// another test could get otherwise.
+func (w *way) leave() {
+	w.mu.Lock()
+	w.left = true
+	w.silent.Store(false)
+	for _, side := range w.sides {
+		_ = side.Close()
+	}
+	w.mu.Unlock()
+	w.carries.Wait()
+}
+
+// several is an address of several ways to a server. With primary it asks for a server
+// that takes writes.
+func several(url string, primary bool, ways ...*way) string {
+	addresses := make([]string, len(ways))
+	for i, w := range ways {
+		addresses[i] = w.address
+	}
+	url = strings.Replace(url, serverOf(url), strings.Join(addresses, ","), 1)
+	if primary {
+		url += "&target_session_attrs=read-write"
+	}
+	return url
+}
+
+// serverOf is the host and port of an address with one.
+func serverOf(url string) string {
+	server, _, _ := strings.Cut(db.ParseAddress(url).Place(), "/")
+	return server
 }
 
 // Of several servers the one that fell silent is tried last: it costs one new connection
@@ -85,22 +125,21 @@ func (m *mute) leave() {
 // tried again.
 func TestSilentServerIsTriedLast(t *testing.T) {
 	t.Parallel()
+	const connections = 4
 	url := dbtest.NewURL(t, db.Postgres)
-	server := db.ParseAddress(url).Place()
-	server, _, _ = strings.Cut(server, "/")
-	first, second := newMute(t, server), newMute(t, server)
+	first, second := newWay(t, serverOf(url)), newWay(t, serverOf(url))
 	first.silent.Store(true)
-	d := dbtest.Connect(t, strings.Replace(url, server, first.address+","+second.address, 1))
+	d := dbtest.Connect(t, several(url, true, first, second))
 	asked := first.asked.Load()
 	if asked == 0 || second.asked.Load() == 0 {
 		t.Fatalf("%d connections went to the first server, %d to the second", asked, second.asked.Load())
 	}
-	all(t, d, db.DefaultPool)
+	readAtOnce(t, d, connections)
 	if n := first.asked.Load(); n != asked {
 		t.Errorf("%d more connections went to the silent server", n-asked)
 	}
-	if n := second.asked.Load(); n < db.DefaultPool {
-		t.Errorf("%d connections went to the other one, want %d", n, db.DefaultPool)
+	if n := second.asked.Load(); n < connections {
+		t.Errorf("%d connections went to the other one, want %d", n, connections)
 	}
 
 	first.silent.Store(false)
@@ -108,34 +147,88 @@ func TestSilentServerIsTriedLast(t *testing.T) {
 	eventually(t, "the server that speaks again is found", func() bool {
 		return d.Read(t.Context(), func(*db.Tx) error { return nil }) == nil
 	})
-	asked = first.asked.Load()
-	all(t, d, db.DefaultPool)
-	if n := first.asked.Load(); n == asked {
-		t.Error("no further connection went to the server that speaks again")
+	if first.asked.Load() == asked {
+		t.Error("no connection went to the server that speaks again")
 	}
 }
 
-// all lets as many read at once as there may be connections.
-func all(t *testing.T, d *db.DB, connections int) {
+// Where any server will do, the first is tried first, silent or not: the others may be
+// standbys, and would be taken for good.
+func TestOrderOfServersStaysWhereAnyWillDo(t *testing.T) {
+	t.Parallel()
+	const connections = 3
+	url := dbtest.NewURL(t, db.Postgres)
+	first, second := newWay(t, serverOf(url)), newWay(t, serverOf(url))
+	first.silent.Store(true)
+	d := dbtest.Connect(t, several(url, false, first, second))
+	asked := first.asked.Load()
+	readAtOnce(t, d, connections)
+	if n := first.asked.Load() - asked; n < connections-1 {
+		t.Errorf("%d of %d connections tried the first server first", n, connections-1)
+	}
+}
+
+// A server whose COMMIT waits for a standby that is away is not silent: it is the primary
+// still, and the others of the address are not tried before it.
+func TestUnconfirmedCommitIsNoSilence(t *testing.T) {
+	t.Parallel()
+	url := withoutStandby(t)
+	createThings(t, dbtest.Connect(t, url))
+	first, second := newWay(t, serverOf(url)), newWay(t, serverOf(url))
+	d, err := db.Open(t.Context(), several(url, true, first, second), db.Patiently(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := d.Write(t.Context(), replicated); !errors.Is(err, db.ErrOutcomeUnknown) {
+		t.Errorf("Write = %v, want ErrOutcomeUnknown", err)
+	}
+	readAtOnce(t, d, 3)
+	if n := second.asked.Load(); n != 0 {
+		t.Errorf("%d connections went to the other server", n)
+	}
+}
+
+// Who finds nothing but connections that rested, to a server that has fallen silent since,
+// is answered by another server while the caller still waits: each that finds out lets all
+// go, and none keeps its place in the pool until it has ended.
+func TestRestedConnectionsToASilentServerHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	for what, callers := range map[string]int{"a caller": 1, "a crowd": db.DefaultPool} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			url := dbtest.NewURL(t, db.Postgres)
+			first, second := newWay(t, serverOf(url)), newWay(t, serverOf(url))
+			d := dbtest.Connect(t, several(url, true, first, second))
+			readAtOnce(t, d, db.DefaultPool)
+			time.Sleep(1200 * time.Millisecond) // what rested for less than a second is not asked whether it leads anywhere
+			first.silent.Store(true)
+			readAtOnce(t, d, callers)
+			if second.asked.Load() == 0 {
+				t.Error("no connection went to the other server")
+			}
+		})
+	}
+}
+
+// readAtOnce lets as many read at once as there are to be connections.
+func readAtOnce(t *testing.T, d *db.DB, connections int) {
 	t.Helper()
-	var reading sync.WaitGroup
-	ready, release := make(chan struct{}, connections), make(chan struct{})
+	var reading, arrived sync.WaitGroup
+	arrived.Add(connections)
 	for range connections {
+		arrive := sync.OnceFunc(arrived.Done)
 		reading.Go(func() {
+			defer arrive()
 			err := d.Read(context.WithoutCancel(t.Context()), func(*db.Tx) error {
-				ready <- struct{}{}
-				<-release
+				arrive()
+				arrived.Wait()
 				return nil
 			})
 			if err != nil {
 				t.Error(err)
-				ready <- struct{}{}
 			}
 		})
 	}
-	for range connections {
-		<-ready
-	}
-	close(release)
 	reading.Wait()
 }
