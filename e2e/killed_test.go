@@ -137,22 +137,31 @@ func (l *load) begin(one int64) (requestID string) {
 
 // place sends one order and reports whether anybody answered.
 func (l *load) place(ctx context.Context, requestID string, panels ...*panel) bool {
-	from, at := l.choose(requestID)
 	for _, n := range panels {
-		a, err := n.try(ctx, adding(l.customer.key, from, requestID, at))
-		if err != nil || a.status == http.StatusServiceUnavailable {
-			continue // dead or draining; who is next?
+		if answered, err := l.ask(ctx, requestID, n); answered && err == nil {
+			return true
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if before, twice := l.acks[requestID]; a.status != http.StatusOK || twice && before != a.body {
-			l.wrong = append(l.wrong, fmt.Sprintf("%s: status %d, %s, before %s", requestID, a.status, a.body, before))
-		}
-		l.acks[requestID] = a.body
-		l.answered.Add(1)
-		return true
+		// dead or draining; who is next?
 	}
 	return false
+}
+
+// ask sends one order to a panel and notes what is answered. One that is told to come
+// again, or that nobody hears, is not answered.
+func (l *load) ask(ctx context.Context, requestID string, n *panel) (answered bool, err error) {
+	from, at := l.choose(requestID)
+	a, err := n.try(ctx, adding(l.customer.key, from, requestID, at))
+	if err != nil || a.status == http.StatusServiceUnavailable {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before, twice := l.acks[requestID]; a.status != http.StatusOK || twice && before != a.body {
+		l.wrong = append(l.wrong, fmt.Sprintf("%s: status %d, %s, before %s", requestID, a.status, a.body, before))
+	}
+	l.acks[requestID] = a.body
+	l.answered.Add(1)
+	return true, nil
 }
 
 // run lets clients place orders and calls after once some were answered.
@@ -173,22 +182,24 @@ func (l *load) run(t testing.TB, clients int, until, some int64, after func(), p
 	}
 }
 
-// repeat sends every request again, answered or not. A panel that is busy may say that
-// it could not try one: then it is sent once more, as clients do.
+// repeat sends every request again, answered or not. A panel that is busy may tell some of
+// them to come again, as those do then.
 func (l *load) repeat(t testing.TB, n *panel) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	var working sync.WaitGroup
+	var later atomic.Int64
 	work := make(chan string)
 	for range 16 {
 		working.Go(func() {
 			for requestID := range work {
-				for !l.place(ctx, requestID, n) {
-					if !pause(ctx) {
-						t.Errorf("%s got no answer from a panel that serves", requestID)
-						break
-					}
+				answered, err := l.ask(ctx, requestID, n)
+				for ; !answered && err == nil && pause(ctx); answered, err = l.ask(ctx, requestID, n) {
+					later.Add(1)
+				}
+				if !answered {
+					t.Errorf("%s got no answer from a panel that serves: %v", requestID, err)
 				}
 			}
 		})
@@ -198,6 +209,9 @@ func (l *load) repeat(t testing.TB, n *panel) {
 	}
 	close(work)
 	working.Wait()
+	if later.Load() > 0 {
+		t.Logf("of %d requests that were repeated some were told to come again, %d times", len(l.sent), later.Load())
+	}
 }
 
 // booked compares what clients were told with what is in the ledger: each

@@ -124,12 +124,13 @@ func (n *panel) call(fields url.Values) answer {
 // placed is the answer to an order that was placed.
 type placed struct{ Order, Status, Charge, Currency, Error string }
 
-// place places an order. As clients do, it asks again under the same request id where
-// a panel that is busy did not try.
+// place places an order. As clients do, it asks again under the same request id where a
+// panel that is busy tells it to.
 func (n *panel) place(fields url.Values) placed {
 	n.t.Helper()
 	a := n.call(fields)
 	for again := 0; a.status == http.StatusServiceUnavailable && fields.Get("request_id") != "" && again < 3; again++ {
+		n.t.Logf("add of %s: status %d, %s; it is asked for again", fields.Get("request_id"), a.status, a.body)
 		a = n.call(fields)
 	}
 	p := decode[placed](n.t, a.body)
