@@ -43,7 +43,7 @@ func connOf(c *pgconn.PgConn) *serverConn {
 	if server, ok := raw.(*serverConn); ok {
 		return server
 	}
-	return &serverConn{Conn: raw, heard: func(bool) {}} // another dialer's
+	return &serverConn{Conn: raw, hosts: newHosts()} // another dialer's
 }
 
 // dialer connects to a PostgreSQL server.
@@ -69,20 +69,22 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	c, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
 		if clock.System().Sub(began) > refusalMost && !errors.Is(ctx.Err(), context.Canceled) {
-			d.hosts.heard(address, false)
+			d.hosts.fallsSilent(address, false)
 		}
 		return nil, err
 	}
-	return &serverConn{Conn: c, answer: d.answer, heard: func(serves bool) { d.hosts.heard(address, serves) }}, nil
+	return &serverConn{Conn: c, answer: d.answer, hosts: d.hosts, dialled: address}, nil
 }
 
 // serverConn is a connection to a PostgreSQL server.
 type serverConn struct {
 	net.Conn
 
-	answer time.Duration
-	heard  func(serves bool) // told that the server serves, and of its silence
+	answer  time.Duration
+	hosts   *hosts
+	dialled string
 
+	served  atomic.Bool // connecting came to its end
 	reads   atomic.Bool // what is asked now changes nothing, and may be withdrawn
 	commits atomic.Bool // a COMMIT is under way, which waits for standbys too
 	late    atomic.Bool // what was asked was answered within nobody's patience
@@ -133,7 +135,7 @@ func (c *serverConn) Read(b []byte) (int, error) {
 	c.late.Store(true)
 	bounded := c.isBounded()
 	if impatient := bounded && c.reads.Load(); !impatient && !c.commits.Load() {
-		c.heard(false)
+		c.hosts.fallsSilent(c.dialled, c.served.Load())
 	}
 	if !bounded {
 		c.silent.Store(true)
@@ -144,7 +146,9 @@ func (c *serverConn) Read(b []byte) (int, error) {
 
 // serves notes that connecting has come to its end.
 func serves(_ context.Context, c *pgx.Conn) error {
-	connOf(c.PgConn()).heard(true)
+	server := connOf(c.PgConn())
+	server.served.Store(true)
+	server.hosts.serves(server.dialled)
 	return nil
 }
 

@@ -18,14 +18,14 @@ type hosts struct {
 	mu     sync.Mutex
 	names  map[string][]string // the hosts of the address that an IP address stands for
 	silent map[string]bool     // by host and port
-	fell   func()              // called when one falls silent
+	fell   func()              // called when one falls silent that served
 }
 
 func newHosts() *hosts {
 	return &hosts{names: map[string][]string{}, silent: map[string]bool{}, fell: func() {}}
 }
 
-// onSilence sets what is done when a server falls silent.
+// onSilence sets what is done when a server falls silent that served.
 func (h *hosts) onSilence(fell func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -52,7 +52,7 @@ func (h *hosts) keepNames(lookup pgconn.LookupFunc) pgconn.LookupFunc {
 func (h *hosts) order(_ context.Context, c *pgx.ConnConfig) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.silent) == 0 || c.ValidateConnect == nil {
+	if c.ValidateConnect == nil {
 		return nil
 	}
 	all := slices.Concat([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks)
@@ -69,25 +69,32 @@ func (h *hosts) order(_ context.Context, c *pgx.ConnConfig) error {
 	return nil
 }
 
-// heard notes whether a server that was dialled at an IP address and port serves or is
-// silent.
-func (h *hosts) heard(dialled string, serves bool) {
-	ip, port, err := net.SplitHostPort(dialled)
-	if err != nil {
-		return // a socket of this machine
-	}
-	h.mu.Lock()
-	before := len(h.silent)
-	for _, host := range h.names[ip] {
-		if server := net.JoinHostPort(host, port); serves {
-			delete(h.silent, server)
-		} else {
-			h.silent[server] = true
-		}
-	}
-	fell, after := h.fell, len(h.silent)
-	h.mu.Unlock()
-	if after > before {
+// serves notes that a server, dialled at an IP address and port, serves.
+func (h *hosts) serves(dialled string) { h.mark(dialled, false) }
+
+// fallsSilent notes that a server is silent: that a connection to it was not to be had or,
+// where one that had served is dead, that all others to it are.
+func (h *hosts) fallsSilent(dialled string, served bool) {
+	if fell := h.mark(dialled, true); fell != nil && served {
 		fell()
 	}
+}
+
+// mark notes whether a server is silent. Where it was not known to be, it returns what is
+// to be done.
+func (h *hosts) mark(dialled string, silent bool) (fell func()) {
+	ip, port, err := net.SplitHostPort(dialled)
+	if err != nil {
+		return nil // a socket of this machine
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, host := range h.names[ip] {
+		server := net.JoinHostPort(host, port)
+		if silent && !h.silent[server] {
+			fell = h.fell
+		}
+		h.silent[server] = silent
+	}
+	return fell
 }

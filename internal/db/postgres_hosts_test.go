@@ -19,6 +19,7 @@ import (
 type way struct {
 	address string
 	silent  atomic.Bool
+	deaf    atomic.Bool  // to connections that come
 	asked   atomic.Int64 // connections that came
 	carries sync.WaitGroup
 
@@ -42,6 +43,10 @@ func newWay(t *testing.T, server string) *way {
 				return
 			}
 			w.asked.Add(1)
+			if w.deaf.Load() {
+				defer func() { _ = near.Close() }()
+				continue
+			}
 			far, err := net.Dial("tcp", server)
 			if err != nil || !w.carry(near, far) {
 				_ = near.Close()
@@ -211,10 +216,38 @@ func TestRestedConnectionsToASilentServerHoldUpNobody(t *testing.T) {
 	}
 }
 
+// Where a new connection is not to be had, those that are there stay: a server that takes
+// long for new ones would otherwise lose all that serve.
+func TestConnectionsThatServeStayBesideOneThatIsNotToBeHad(t *testing.T) {
+	t.Parallel()
+	const connections = 4
+	url := dbtest.NewURL(t, db.Postgres)
+	only := newWay(t, serverOf(url))
+	d := dbtest.Connect(t, several(url, true, only))
+	readAtOnce(t, d, connections)
+	only.deaf.Store(true)
+	if failed := tryAtOnce(t, d, connections+1); failed != 1 {
+		t.Errorf("%d reads failed, want that of a new connection", failed)
+	}
+	readAtOnce(t, d, connections)
+	if n := only.asked.Load(); n != connections+1 {
+		t.Errorf("%d connections came, want %d that serve and the one that does not", n, connections)
+	}
+}
+
 // readAtOnce lets as many read at once as there are to be connections.
 func readAtOnce(t *testing.T, d *db.DB, connections int) {
 	t.Helper()
+	if failed := tryAtOnce(t, d, connections); failed > 0 {
+		t.Errorf("%d of %d reads failed", failed, connections)
+	}
+}
+
+// tryAtOnce is readAtOnce for reads that may fail.
+func tryAtOnce(t *testing.T, d *db.DB, connections int) (failed int64) {
+	t.Helper()
 	var reading, arrived sync.WaitGroup
+	var failures atomic.Int64
 	arrived.Add(connections)
 	for range connections {
 		arrive := sync.OnceFunc(arrived.Done)
@@ -226,9 +259,11 @@ func readAtOnce(t *testing.T, d *db.DB, connections int) {
 				return nil
 			})
 			if err != nil {
-				t.Error(err)
+				failures.Add(1)
+				t.Log(err)
 			}
 		})
 	}
 	reading.Wait()
+	return failures.Load()
 }
