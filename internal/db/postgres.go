@@ -70,7 +70,7 @@ func poolConfig(url string, answer time.Duration, h *hosts) (*pgxpool.Config, er
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.DialFunc = newDialer(answer, h).dial
 	config.ConnConfig.LookupFunc = h.keepNames(config.ConnConfig.LookupFunc)
-	config.BeforeConnect, config.AfterConnect, config.BeforeClose = h.order, serves, leave
+	config.BeforeConnect, config.AfterConnect, config.BeforeClose = h.order, noteServes, closeLate
 	config.PingTimeout = pingWait
 	config.ConnConfig.RuntimeParams["application_name"] = "notpanel"
 	maps.Copy(config.ConnConfig.RuntimeParams, sessionSettings())

@@ -144,17 +144,17 @@ func (c *serverConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// serves notes that connecting has come to its end.
-func serves(_ context.Context, c *pgx.Conn) error {
+// noteServes notes that connecting has come to its end.
+func noteServes(_ context.Context, c *pgx.Conn) error {
 	server := connOf(c.PgConn())
 	server.served.Store(true)
 	server.hosts.serves(server.dialled)
 	return nil
 }
 
-// leave closes a connection of which pgx would take leave for 15 s, its place in the pool
+// closeLate closes a connection of which pgx would take leave for 15 s, its place in the pool
 // taken meanwhile, although nobody answers there.
-func leave(c *pgx.Conn) {
+func closeLate(c *pgx.Conn) {
 	if server := connOf(c.PgConn()); server.late.Load() && !server.reads.Load() {
 		_ = server.Close()
 	}

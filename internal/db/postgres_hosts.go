@@ -56,15 +56,15 @@ func (h *hosts) order(_ context.Context, c *pgx.ConnConfig) error {
 		return nil
 	}
 	all := slices.Concat([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks)
-	isSilent := func(one *pgconn.FallbackConfig) bool {
-		return h.silent[net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port)))]
-	}
-	tried := slices.DeleteFunc(slices.Clone(all), isSilent)
+	var tried, last []*pgconn.FallbackConfig
 	for _, one := range all {
-		if isSilent(one) {
+		if h.silent[net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port)))] {
+			last = append(last, one)
+		} else {
 			tried = append(tried, one)
 		}
 	}
+	tried = append(tried, last...)
 	c.Host, c.Port, c.TLSConfig, c.Fallbacks = tried[0].Host, tried[0].Port, tried[0].TLSConfig, tried[1:]
 	return nil
 }

@@ -125,16 +125,22 @@ func serverOf(url string) string {
 	return server
 }
 
+// behindSilent is a database at two servers, the first of which is silent.
+func behindSilent(t *testing.T, primary bool) (d *db.DB, first, second *way) {
+	t.Helper()
+	url := dbtest.NewURL(t, db.Postgres)
+	first, second = newWay(t, serverOf(url)), newWay(t, serverOf(url))
+	first.silent.Store(true)
+	return dbtest.Connect(t, several(url, primary, first, second)), first, second
+}
+
 // Of several servers the one that fell silent is tried last: it costs one new connection
 // its wait, and not all of them. It is not given up: where the others are gone it is
 // tried again.
 func TestSilentServerIsTriedLast(t *testing.T) {
 	t.Parallel()
 	const connections = 4
-	url := dbtest.NewURL(t, db.Postgres)
-	first, second := newWay(t, serverOf(url)), newWay(t, serverOf(url))
-	first.silent.Store(true)
-	d := dbtest.Connect(t, several(url, true, first, second))
+	d, first, second := behindSilent(t, true)
 	asked := first.asked.Load()
 	if asked == 0 || second.asked.Load() == 0 {
 		t.Fatalf("%d connections went to the first server, %d to the second", asked, second.asked.Load())
@@ -162,10 +168,7 @@ func TestSilentServerIsTriedLast(t *testing.T) {
 func TestOrderOfServersStaysWhereAnyWillDo(t *testing.T) {
 	t.Parallel()
 	const connections = 3
-	url := dbtest.NewURL(t, db.Postgres)
-	first, second := newWay(t, serverOf(url)), newWay(t, serverOf(url))
-	first.silent.Store(true)
-	d := dbtest.Connect(t, several(url, false, first, second))
+	d, first, _ := behindSilent(t, false)
 	asked := first.asked.Load()
 	readAtOnce(t, d, connections)
 	if n := first.asked.Load() - asked; n < connections-1 {
