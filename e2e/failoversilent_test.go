@@ -21,7 +21,8 @@ func TestPrimaryFallsSilentUnderLoad(t *testing.T) {
 	t.Parallel()
 	w, cluster := newCluster(t)
 	up := newUpstream(t)
-	f := &failover{world: w, cluster: cluster, load: newLoad(w.customer(10_000*money.Unit), w.source("Upstream", up.URL))}
+	must(t, up.sim.SetBalance(1_000_000*money.Unit)) // a node that places again at once has seconds to place thousands
+	f := &failover{world: w, cluster: cluster, load: newLoad(w.customer(100_000*money.Unit), w.source("Upstream", up.URL))}
 	first := cluster.Primary()
 	lines := wiresTo(t, w.url)
 	through := *w // the nodes' way to the database
