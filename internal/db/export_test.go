@@ -46,3 +46,10 @@ func (d *DB) AbandonTrouble(ctx context.Context, meanwhile func()) string {
 
 // DefaultPool is how many connections to PostgreSQL there are at most.
 const DefaultPool = defaultPool
+
+// LetGo lets go of all connections to PostgreSQL, as is done when a server falls silent.
+func (d *DB) LetGo() {
+	if p, ok := d.engine.(*postgresDB); ok {
+		p.hosts.fell()
+	}
+}

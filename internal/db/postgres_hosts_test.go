@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -235,6 +236,23 @@ func TestConnectionsThatServeStayBesideOneThatIsNotToBeHad(t *testing.T) {
 	readAtOnce(t, d, connections)
 	if n := only.asked.Load(); n != connections+1 {
 		t.Errorf("%d connections came, want %d that serve and the one that does not", n, connections)
+	}
+}
+
+// A write that is under way when connections are let go comes to its end.
+func TestLettingGoLeavesAWriteUnderWay(t *testing.T) {
+	t.Parallel()
+	d := openThings(t, db.Postgres)
+	write(t, d, func(tx *db.Tx) error {
+		if err := insertThings(tx, 1); err != nil {
+			return err
+		}
+		d.LetGo()
+		return insertThings(tx, 2)
+	})
+	write(t, d, insert(3)) // on a new connection
+	if got := stored(t, d); !slices.Equal(got, []int64{1, 2, 3}) {
+		t.Errorf("stored %v", got)
 	}
 }
 
